@@ -1,0 +1,23 @@
+//! Compiles `proto/` without protoc: protox parses, tonic-prost-build generates.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=proto/cache.proto");
+
+    let descriptors = protox::compile(["cache.proto"], ["proto"])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("cache.fds"), descriptors.encode_to_vec())?;
+
+    tonic_prost_build::configure()
+        // Values leave a message by reference count, not by copy.
+        .bytes(".")
+        // Whoever wants tonic's channel builds it and hands it in.
+        .build_transport(false)
+        .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
+        .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
+        .compile_fds(descriptors)?;
+    Ok(())
+}

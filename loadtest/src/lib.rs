@@ -1,0 +1,1 @@
+//! Drives a tiny-cache server with real traces.
