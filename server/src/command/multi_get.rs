@@ -120,7 +120,8 @@ mod tests {
             let asked = items.len();
             if let Ok(items) = fit(items, max) {
                 prop_assert_eq!(items.len(), asked);
-                prop_assert!(MultiCacheValueResponse { items }.encoded_len() <= max);
+                let reply = MultiCacheValueResponse { items };
+                prop_assert!(reply.encoded_len() <= max);
             }
         }
     }
