@@ -15,7 +15,14 @@ mod tally;
 mod values;
 mod worker;
 
-use std::{future::Future, io, pin::Pin, process, sync::Arc, time::Instant};
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    process,
+    sync::Arc,
+    time::Instant,
+};
 
 use tokio::{runtime, signal};
 
@@ -24,7 +31,7 @@ use self::{
     live::Live,
     outcome::JsonFile,
     progress::Progress,
-    worker::Worker,
+    worker::{Lane, Worker},
 };
 pub use self::{
     outcome::{Outcome, ReplayError, Verdict},
@@ -32,7 +39,7 @@ pub use self::{
 };
 use crate::{
     cli::ReplayArgs,
-    report::{Ending, Report, ServerStats, Settings},
+    report::{Report, ServerStats, Settings},
     trace::Trace,
     transport::{CallError, Connection, ErrorKind},
 };
@@ -69,7 +76,7 @@ struct Stage {
     before: Option<ServerStats>,
     feed: Arc<Feed>,
     reader: Reader,
-    live: Arc<Live>,
+    live: Live,
     workers: Vec<Worker>,
     json: Option<JsonFile>,
 }
@@ -95,17 +102,11 @@ impl Stage {
 
         let (feed, reader) = Feed::new();
         let feed = Arc::new(feed);
-        let shares = worker::shares(args);
-        let live = Arc::new(Live::new(shares.len()));
-        let mut workers = Vec::with_capacity(shares.len());
-        for (lane, share) in shares.into_iter().enumerate() {
-            let source = Arc::clone(&feed);
-            workers.push(Worker::spawn(
-                share,
-                args.dial(),
-                source,
-                (Arc::clone(&live), lane),
-            )?);
+        let mut live = Live::default();
+        let mut workers = Vec::new();
+        for share in worker::shares(args) {
+            let lane = Lane::new(Arc::clone(&feed), live.add());
+            workers.push(Worker::spawn(share, args.dial(), lane)?);
         }
         for worker in &mut workers {
             worker.connected().await?;
@@ -138,42 +139,21 @@ impl Stage {
             json,
         } = self;
         let settings = Settings::new(args, trace.format());
-        let mut progress = Progress::new(args.limit, trace.meter());
-        let mut ticks = tokio::time::interval(progress.period());
-        ticks.tick().await;
+        let progress = Progress::new(args.limit, trace.meter());
 
         let started = Instant::now();
         let reading = reader.start(trace, args.limit)?;
-        let mut ending = Box::pin(async {
+        let end = async {
             let mut tally = Tally::default();
             for worker in workers {
                 tally.merge(worker.finished().await);
             }
             let duration = started.elapsed();
-            (
-                tally,
-                duration,
-                control.stats().await.ok().map(ServerStats::from),
-            )
-        });
-
-        let mut interrupted = false;
-        let (tally, duration, after) = loop {
-            tokio::select! {
-                end = &mut ending => break end,
-                _ = ticks.tick() => progress.show(live.seen()),
-                () = interrupt.received() => {
-                    progress.clear();
-                    if interrupted {
-                        process::exit(Verdict::Interrupted.exit_code().into());
-                    }
-                    interrupted = true;
-                    feed.stop();
-                    progress.note("interrupted: waiting for the requests under way; Ctrl-C again leaves at once");
-                }
-            }
+            let after = control.stats().await.ok().map(ServerStats::from);
+            (tally, duration, after)
         };
-        progress.clear();
+        let ((tally, duration, after), interrupted) =
+            watch(end, &feed, &live, progress, interrupt).await;
 
         let verdict = if interrupted {
             Verdict::Interrupted
@@ -183,8 +163,7 @@ impl Stage {
                 .outcome()
                 .map_or_else(Verdict::TraceBroken, |()| Verdict::of(&tally))
         };
-        let ending = Ending::from(&verdict);
-        let report = Report::new(settings, ending, &tally, duration).with_server(before, after);
+        let report = Report::new(settings, &verdict, &tally, duration).with_server(before, after);
         Ok(Outcome {
             report,
             verdict,
@@ -193,7 +172,43 @@ impl Stage {
     }
 }
 
-/// Ctrl-C, listened for without a gap: a signal between two waits is not lost.
+/// Shows progress until the end. The first Ctrl-C stops the feed and so brings the end
+/// about; a second one does not wait for it. Says whether there was one.
+async fn watch<T>(
+    end: impl Future<Output = T>,
+    feed: &Feed,
+    live: &Live,
+    mut progress: Progress,
+    interrupt: &mut Interrupt,
+) -> (T, bool) {
+    let mut end = pin!(end);
+    let mut ticks = tokio::time::interval(progress.period());
+    // The first tick comes at once, when there is nothing to show.
+    ticks.tick().await;
+    let mut interrupted = false;
+    loop {
+        tokio::select! {
+            end = &mut end => {
+                progress.clear();
+                return (end, interrupted);
+            }
+            _ = ticks.tick() => progress.show(live.seen()),
+            () = interrupt.received() => {
+                progress.clear();
+                if interrupted {
+                    process::exit(Verdict::Interrupted.exit_code().into());
+                }
+                interrupted = true;
+                feed.stop();
+                progress.note(
+                    "interrupted: waiting for the requests under way; Ctrl-C again leaves at once",
+                );
+            }
+        }
+    }
+}
+
+/// Ctrl-C. The next wait is set up as soon as one is over.
 struct Interrupt {
     signal: Pin<Box<dyn Future<Output = io::Result<()>>>>,
 }

@@ -26,6 +26,8 @@ pub struct Report {
     pub settings: Settings,
     /// Whether the trace was replayed to its end.
     pub ending: Ending,
+    /// Where and why the trace could not be read on; none where it could.
+    pub trace_error: Option<String>,
     /// Accesses issued.
     pub accesses: u64,
     /// Calls made, failed ones among them: `gets + sets + deletes`.
@@ -68,7 +70,7 @@ pub struct Tool {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// At the trace's end, or at the limit asked for.
@@ -76,7 +78,7 @@ pub enum Ending {
     /// At Ctrl-C.
     Interrupted,
     /// At what could not be read.
-    TraceBroken(String),
+    TraceBroken,
 }
 
 /// Failed calls of one kind.
@@ -104,7 +106,12 @@ pub struct FirstFailure {
 impl Report {
     /// Sums a tally up.
     #[must_use]
-    pub fn new(settings: Settings, ending: Ending, tally: &Tally, duration: Duration) -> Self {
+    pub fn new(settings: Settings, verdict: &Verdict, tally: &Tally, duration: Duration) -> Self {
+        let (ending, trace_error) = match verdict {
+            Verdict::Clean | Verdict::SomeFailed | Verdict::AllFailed => (Ending::Completed, None),
+            Verdict::Interrupted => (Ending::Interrupted, None),
+            Verdict::TraceBroken(error) => (Ending::TraceBroken, Some(error.to_string())),
+        };
         let seconds = duration.as_secs_f64();
         Self {
             tool: Tool {
@@ -113,6 +120,7 @@ impl Report {
             },
             settings,
             ending,
+            trace_error,
             accesses: tally.accesses,
             requests: tally.requests(),
             gets: tally.get.made,
@@ -137,16 +145,6 @@ impl Report {
         Self {
             server: Server { before, after },
             ..self
-        }
-    }
-}
-
-impl From<&Verdict> for Ending {
-    fn from(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Clean | Verdict::SomeFailed | Verdict::AllFailed => Self::Completed,
-            Verdict::Interrupted => Self::Interrupted,
-            Verdict::TraceBroken(error) => Self::TraceBroken(error.to_string()),
         }
     }
 }

@@ -370,11 +370,9 @@ fn a_trace_that_breaks_on_the_way_gives_the_report_the_line_and_exit_2() {
     assert_eq!(line.lines().count(), 1, "{line}");
     let report = json(&bench.json_path());
     assert_eq!(report["accesses"], 7);
+    assert_eq!(report["ending"], "trace_broken");
     assert!(
-        report["ending"]["trace_broken"]
-            .as_str()
-            .unwrap()
-            .contains("line 6"),
+        report["trace_error"].as_str().unwrap().contains("line 6"),
         "{report}"
     );
 }

@@ -1,21 +1,24 @@
 //! What can be seen of a run while it runs. One writer for each lane, read a few times
 //! a second; the sums are not of one instant, which progress does not need.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use crossbeam::utils::CachePadded;
 
 use super::tally::Served;
 
 /// The counters of all threads.
+#[derive(Default)]
 pub(super) struct Live {
-    /// Padded: neighbours would take each other's cache line away for every access.
-    lanes: Box<[CachePadded<Lane>]>,
+    lanes: Vec<Arc<CachePadded<Counters>>>,
 }
 
 /// The counters of one thread.
 #[derive(Default)]
-pub(super) struct Lane {
+pub(super) struct Counters {
     accesses: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -33,20 +36,12 @@ pub(super) struct Seen {
 }
 
 impl Live {
-    /// Makes counters for so many threads.
-    #[must_use]
-    pub(super) fn new(lanes: usize) -> Self {
-        Self {
-            lanes: std::iter::repeat_with(CachePadded::default)
-                .take(lanes)
-                .collect(),
-        }
-    }
-
-    /// The counters of one thread.
-    #[must_use]
-    pub(super) fn lane(&self, index: usize) -> &Lane {
-        &self.lanes[index]
+    /// Adds the counters of one more thread. Padded: neighbours would take each other's
+    /// cache line away with every access.
+    pub(super) fn add(&mut self) -> Arc<CachePadded<Counters>> {
+        let lane = Arc::default();
+        self.lanes.push(Arc::clone(&lane));
+        lane
     }
 
     /// Adds up what has been counted.
@@ -60,7 +55,7 @@ impl Live {
     }
 }
 
-impl Lane {
+impl Counters {
     /// Counts one access.
     pub(super) fn count(&self, served: Served) {
         self.accesses.fetch_add(1, Relaxed);

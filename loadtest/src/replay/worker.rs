@@ -3,6 +3,7 @@
 
 use std::{cell::RefCell, io, rc::Rc, sync::Arc, thread, time::Instant};
 
+use crossbeam::utils::CachePadded;
 use tokio::{
     runtime::{self, LocalOptions},
     sync::oneshot,
@@ -10,7 +11,7 @@ use tokio::{
 
 use super::{
     feed::Feed,
-    live::Live,
+    live::Counters,
     outcome::ReplayError,
     tally::{Call, Served, Tally},
     values::Values,
@@ -48,50 +49,35 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts a thread that connects and then serves from the feed to its end. `lane`
-    /// says which counters are its own.
+    /// Starts a thread that connects and then serves from the lane's feed to its end.
     ///
     /// # Errors
     ///
-    /// The system gives no thread or no event queue.
-    pub(super) fn spawn(
-        share: Share,
-        dial: Dial,
-        feed: Arc<Feed>,
-        (live, lane): (Arc<Live>, usize),
-    ) -> Result<Self, ReplayError> {
+    /// The system gives no thread.
+    pub(super) fn spawn(share: Share, dial: Dial, lane: Lane) -> io::Result<Self> {
         let (say_connected, connected) = oneshot::channel();
         let (hand_in, tally) = oneshot::channel();
         let run = move || -> io::Result<()> {
             let runtime = runtime::Builder::new_current_thread()
                 .enable_all()
                 .build_local(LocalOptions::default())?;
+            // Nobody listens any more when another thread failed first.
             runtime.block_on(async move {
-                let connections = match connect(&share, &dial).await {
-                    Ok(connections) => connections,
-                    Err(error) => {
-                        // Nobody listens when another thread failed first.
-                        let _ = say_connected.send(Err(error));
-                        return;
+                match connect(&share, &dial).await {
+                    Ok(connections) => {
+                        let _ = say_connected.send(Ok(()));
+                        let _ = hand_in.send(serve(lane, &share, connections).await);
                     }
-                };
-                let _ = say_connected.send(Ok(()));
-                let lane = Rc::new(Lane {
-                    feed,
-                    live,
-                    index: lane,
-                    values: Values::new(),
-                    tally: RefCell::default(),
-                });
-                serve(&lane, &share, connections).await;
-                let _ = hand_in.send(lane.tally.take());
+                    Err(error) => {
+                        let _ = say_connected.send(Err(error));
+                    }
+                }
             });
             Ok(())
         };
         thread::Builder::new()
-            .name(format!("replay-{lane}"))
-            .spawn(run)
-            .map_err(ReplayError::Runtime)?;
+            .name("replay".to_owned())
+            .spawn(run)?;
         Ok(Self { connected, tally })
     }
 
@@ -124,12 +110,13 @@ async fn connect(share: &Share, dial: &Dial) -> Result<Vec<Connection>, Unreacha
 }
 
 /// Runs all slots of a thread to the end of the feed.
-async fn serve(lane: &Rc<Lane>, share: &Share, connections: Vec<Connection>) {
+async fn serve(lane: Lane, share: &Share, connections: Vec<Connection>) -> Tally {
+    let lane = Rc::new(lane);
     let mut running = Vec::new();
     for (connection, &slots) in connections.into_iter().zip(&share.slots) {
         for _ in 0..slots {
             let slot = Slot {
-                lane: Rc::clone(lane),
+                lane: Rc::clone(&lane),
                 connection: connection.clone(),
             };
             running.push(tokio::task::spawn_local(slot.run()));
@@ -138,15 +125,27 @@ async fn serve(lane: &Rc<Lane>, share: &Share, connections: Vec<Connection>) {
     for slot in running {
         slot.await.expect("a slot does not panic");
     }
+    lane.tally.take()
 }
 
-/// What the slots of one thread share.
-struct Lane {
+/// What the slots of one thread share, and no other thread touches but for the feed.
+pub(super) struct Lane {
     feed: Arc<Feed>,
-    live: Arc<Live>,
-    index: usize,
+    counters: Arc<CachePadded<Counters>>,
     values: Values,
     tally: RefCell<Tally>,
+}
+
+impl Lane {
+    /// Puts together what one thread needs to serve from the feed.
+    pub(super) fn new(feed: Arc<Feed>, counters: Arc<CachePadded<Counters>>) -> Self {
+        Self {
+            feed,
+            counters,
+            values: Values::new(),
+            tally: RefCell::default(),
+        }
+    }
 }
 
 /// One request in flight.
@@ -170,7 +169,7 @@ impl Slot {
                 Operation::Write(content) => self.write(line, key, content).await,
                 Operation::Delete => self.delete(line, key).await,
             };
-            lane.live.lane(lane.index).count(served);
+            lane.counters.count(served);
         }
     }
 

@@ -24,10 +24,10 @@ impl Display for Report {
 impl Report {
     fn conditions(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let settings = &self.settings;
-        let ending = match &self.ending {
+        let ending = match self.ending {
             Ending::Completed => "completed",
             Ending::Interrupted => "interrupted",
-            Ending::TraceBroken(_) => "broken off: the trace cannot be read on",
+            Ending::TraceBroken => "broken off: the trace cannot be read on",
         };
         row(
             out,

@@ -30,7 +30,7 @@ fn settings() -> Settings {
 }
 
 fn report(tally: &Tally, duration: Duration) -> Report {
-    Report::new(settings(), Ending::Completed, tally, duration)
+    Report::new(settings(), &Verdict::Clean, tally, duration)
 }
 
 /// 1000 hits of 1 to 1000 µs, 3 misses and their writes, and 2 errors.

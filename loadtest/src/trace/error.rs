@@ -17,7 +17,6 @@ pub struct TraceError {
     path: PathBuf,
     line: Option<u64>,
     /// What is wrong there. Boxed: an error travels with every access that is read.
-    #[source]
     pub problem: Box<Problem>,
 }
 

@@ -68,6 +68,9 @@ impl FakeServer {
             let counted = Arc::clone(&counted);
             async move {
                 let socket = listener.accept().await.map(|(socket, _)| socket);
+                // Tonic sets no options on sockets that it is handed: without this, a
+                // reply now and then waits for a delayed acknowledgement.
+                let socket = socket.and_then(|socket| socket.set_nodelay(true).map(|()| socket));
                 counted.connections.fetch_add(1, Ordering::Relaxed);
                 Some((socket, listener))
             }
