@@ -19,6 +19,13 @@ use crate::{
 /// Most threads used when nobody asks for more: the server wants cores as well.
 const DEFAULT_THREADS: usize = 4;
 
+/// Most connections or requests in flight. Far beyond what one process can drive, and
+/// within what the queues in front of a connection can count.
+const MOST: usize = 1_000_000;
+
+/// Longest deadline that can be asked for.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    every request was answered
@@ -91,11 +98,11 @@ pub struct ReplayArgs {
     pub target: Target,
 
     /// Connections to open, at most one for each request in flight
-    #[arg(long, value_name = "N", default_value = "4")]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = count)]
     pub connections: NonZeroUsize,
 
     /// Requests under way at once, over all connections
-    #[arg(long, value_name = "N", default_value = "64")]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = count)]
     pub in_flight: NonZeroUsize,
 
     /// Threads that drive the connections, at most one for each connection
@@ -206,10 +213,17 @@ impl ReplayArgs {
     }
 }
 
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(count) if count.get() <= MOST => Ok(count),
+        _ => Err(format!("expected a number from 1 to {MOST}")),
+    }
+}
+
 fn positive_duration(text: &str) -> Result<Duration, &'static str> {
     match humantime::parse_duration(text) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("expected a duration above zero with a unit, such as 500ms or 2s"),
+        Ok(duration) if !duration.is_zero() && duration <= LONGEST_WAIT => Ok(duration),
+        _ => Err("expected a duration with a unit, above zero and up to 24h, such as 500ms or 2s"),
     }
 }
 
@@ -264,7 +278,13 @@ mod tests {
             (["--value-size", "2GiB"], "exceeds 1073741824 bytes"),
             (["--target", "https://cache"], "TLS is not spoken here"),
             (["--namespace", "-"], "1 to 64 characters"),
-            (["--in-flight", "0"], "non-zero"),
+            (["--timeout", "25h"], "up to 24h"),
+            (["--connect-timeout", "9999999999years"], "up to 24h"),
+            (["--in-flight", "0"], "expected a number from 1 to 1000000"),
+            (
+                ["--connections", "1000001"],
+                "expected a number from 1 to 1000000",
+            ),
             (["--limit", "0"], "non-zero"),
         ] {
             let message = replay(&options).unwrap_err();

@@ -5,7 +5,7 @@
 //! read and parsed on a thread of its own. Every replay thread runs a current-thread
 //! runtime that owns its connections and its tally for life, so a request touches
 //! nothing that another thread writes to, but for the place where the next access is
-//! taken from the [`Feed`].
+//! taken from the feed.
 
 mod feed;
 mod live;

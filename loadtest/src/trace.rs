@@ -10,9 +10,6 @@ mod twitter;
 
 use std::{ffi::OsStr, path::Path};
 
-use clap::ValueEnum;
-use serde::Serialize;
-
 pub use self::{
     error::{Excerpt, Problem, TraceError},
     input::Meter,
@@ -25,13 +22,23 @@ use self::{
 use crate::access::{Access, Content, Operation, Ttl, ValueSize};
 
 /// The formats that can be read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
     /// `start count 0 n`, ids without sizes: the traces of the ARC paper.
     Arc,
     /// The rows of twitter/cache-trace.
     Twitter,
+}
+
+impl Format {
+    /// The name to report, as `--format` takes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arc => "arc",
+            Self::Twitter => "twitter",
+        }
+    }
 }
 
 /// How lines become accesses.

@@ -44,7 +44,7 @@ pub(super) fn shares(args: &ReplayArgs) -> Vec<Share> {
 
 /// A replay thread as its starter sees it.
 pub(super) struct Worker {
-    connected: oneshot::Receiver<Result<(), Unreachable>>,
+    connected: oneshot::Receiver<Result<(), ReplayError>>,
     tally: oneshot::Receiver<Tally>,
 }
 
@@ -57,11 +57,18 @@ impl Worker {
     pub(super) fn spawn(share: Share, dial: Dial, lane: Lane) -> io::Result<Self> {
         let (say_connected, connected) = oneshot::channel();
         let (hand_in, tally) = oneshot::channel();
-        let run = move || -> io::Result<()> {
+        // A send fails when nobody listens any more: another thread failed first.
+        let run = move || {
             let runtime = runtime::Builder::new_current_thread()
                 .enable_all()
-                .build_local(LocalOptions::default())?;
-            // Nobody listens any more when another thread failed first.
+                .build_local(LocalOptions::default());
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = say_connected.send(Err(error.into()));
+                    return;
+                }
+            };
             runtime.block_on(async move {
                 match connect(&share, &dial).await {
                     Ok(connections) => {
@@ -69,11 +76,10 @@ impl Worker {
                         let _ = hand_in.send(serve(lane, &share, connections).await);
                     }
                     Err(error) => {
-                        let _ = say_connected.send(Err(error));
+                        let _ = say_connected.send(Err(error.into()));
                     }
                 }
             });
-            Ok(())
         };
         thread::Builder::new()
             .name("replay".to_owned())
@@ -87,12 +93,9 @@ impl Worker {
     ///
     /// One could not be made in time, or the thread could not run.
     pub(super) async fn connected(&mut self) -> Result<(), ReplayError> {
-        match (&mut self.connected).await {
-            Ok(outcome) => Ok(outcome?),
-            Err(_gone) => Err(ReplayError::Runtime(io::Error::other(
-                "a replay thread could not start",
-            ))),
-        }
+        (&mut self.connected)
+            .await
+            .expect("a replay thread says how its start went")
     }
 
     /// Waits for the end of the feed and takes what the thread has counted.

@@ -12,7 +12,7 @@ pub struct Settings {
     /// The trace's path.
     pub trace: String,
     /// The trace's format.
-    pub format: Format,
+    pub format: &'static str,
     /// The server's address.
     pub target: String,
     /// Connections opened.
@@ -41,7 +41,7 @@ impl Settings {
     pub fn new(args: &ReplayArgs, format: Format) -> Self {
         Self {
             trace: args.trace.display().to_string(),
-            format,
+            format: format.name(),
             target: args.target.to_string(),
             connections: args.connections(),
             in_flight: args.in_flight.get(),

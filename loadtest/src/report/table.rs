@@ -32,13 +32,13 @@ impl Report {
         row(
             out,
             "trace",
-            format_args!("{} ({:?}), {ending}", settings.trace, settings.format),
+            format_args!("{} ({}), {ending}", settings.trace, settings.format),
         )?;
         row(
             out,
             "server",
             format_args!(
-                "{}, {} connections, {} in flight, {} threads",
+                "{}, connections {}, in flight {}, threads {}",
                 settings.target, settings.connections, settings.in_flight, settings.threads
             ),
         )?;
