@@ -1,0 +1,232 @@
+//! Replays a trace: builds the parts in the order they depend on each other, waits for
+//! the end or for Ctrl-C, and sums up what the parts saw.
+//!
+//! `trace reader → feed → slots → connections`, and tallies the other way. The trace is
+//! read and parsed on a thread of its own. Every replay thread runs a current-thread
+//! runtime that owns its connections and its tally for life, so a request touches
+//! nothing that another thread writes to, but for the place where the next access is
+//! taken from the feed.
+
+mod feed;
+mod live;
+mod outcome;
+mod progress;
+mod tally;
+mod values;
+mod worker;
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    process,
+    sync::Arc,
+    time::Instant,
+};
+
+use tokio::{runtime, signal};
+
+use self::{
+    feed::{Feed, Reader},
+    live::Live,
+    outcome::JsonFile,
+    progress::Progress,
+    worker::{Lane, Worker},
+};
+pub use self::{
+    outcome::{Outcome, ReplayError, Verdict},
+    tally::{Call, CallTally, ErrorTally, Tally},
+};
+use crate::{
+    cli::ReplayArgs,
+    report::{Report, ServerStats, Settings},
+    trace::Trace,
+    transport::{CallError, Connection, ErrorKind},
+};
+
+/// Replays the trace that `args` name, to its end, its first error or Ctrl-C.
+///
+/// # Errors
+///
+/// The replay could not begin: the trace or the server is not what it should be.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the settings of a run end with it"
+)]
+pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, ReplayError> {
+    let trace = Trace::open(&args.trace, args.reading())?;
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ReplayError::Runtime)?
+        .block_on(async {
+            let mut interrupt = Interrupt::listen();
+            let stage = tokio::select! {
+                stage = Stage::set(&args) => stage?,
+                () = interrupt.received() => return Err(ReplayError::Interrupted),
+            };
+            stage.play(&args, trace, &mut interrupt).await
+        })
+}
+
+/// Everything that stands ready before the first access is issued.
+struct Stage {
+    /// Not used for the replay: it asks for the server's figures.
+    control: Connection,
+    before: Option<ServerStats>,
+    feed: Arc<Feed>,
+    reader: Reader,
+    live: Live,
+    workers: Vec<Worker>,
+    json: Option<JsonFile>,
+}
+
+impl Stage {
+    async fn set(args: &ReplayArgs) -> Result<Self, ReplayError> {
+        let mut control = Connection::open(args.dial()).await?;
+        let before = match control.stats().await {
+            Ok(stats) => Some(stats.into()),
+            // A server without this RPC can be driven all the same.
+            Err(CallError {
+                kind: ErrorKind::Status(tonic::Code::Unimplemented),
+                ..
+            }) => None,
+            Err(error) => {
+                return Err(ReplayError::Unfit {
+                    target: args.target.clone(),
+                    error,
+                });
+            }
+        };
+        let json = args.json.as_deref().map(JsonFile::open).transpose()?;
+
+        let (feed, reader) = Feed::new();
+        let feed = Arc::new(feed);
+        let mut live = Live::default();
+        let mut workers = Vec::new();
+        for share in worker::shares(args) {
+            let lane = Lane::new(Arc::clone(&feed), live.add());
+            workers.push(Worker::spawn(share, args.dial(), lane)?);
+        }
+        for worker in &mut workers {
+            worker.connected().await?;
+        }
+        Ok(Self {
+            control,
+            before,
+            feed,
+            reader,
+            live,
+            workers,
+            json,
+        })
+    }
+
+    /// Lets the trace run. The slots have been waiting for the first access.
+    async fn play(
+        self,
+        args: &ReplayArgs,
+        trace: Trace,
+        interrupt: &mut Interrupt,
+    ) -> Result<Outcome, ReplayError> {
+        let Self {
+            mut control,
+            before,
+            feed,
+            reader,
+            live,
+            workers,
+            json,
+        } = self;
+        let settings = Settings::new(args, trace.format());
+        let progress = Progress::new(args.limit, trace.meter());
+
+        let started = Instant::now();
+        let reading = reader.start(trace, args.limit)?;
+        let end = async {
+            let mut tally = Tally::default();
+            for worker in workers {
+                tally.merge(worker.finished().await);
+            }
+            let duration = started.elapsed();
+            let after = control.stats().await.ok().map(ServerStats::from);
+            (tally, duration, after)
+        };
+        let ((tally, duration, after), interrupted) =
+            watch(end, &feed, &live, progress, interrupt).await;
+
+        let verdict = if interrupted {
+            Verdict::Interrupted
+        } else {
+            // The feed has ended, so the reader has.
+            reading
+                .outcome()
+                .map_or_else(Verdict::TraceBroken, |()| Verdict::of(&tally))
+        };
+        let report = Report::new(settings, &verdict, &tally, duration).with_server(before, after);
+        Ok(Outcome {
+            report,
+            verdict,
+            json,
+        })
+    }
+}
+
+/// Shows progress until the end. The first Ctrl-C stops the feed and so brings the end
+/// about; a second one does not wait for it. Says whether there was one.
+async fn watch<T>(
+    end: impl Future<Output = T>,
+    feed: &Feed,
+    live: &Live,
+    mut progress: Progress,
+    interrupt: &mut Interrupt,
+) -> (T, bool) {
+    let mut end = pin!(end);
+    let mut ticks = tokio::time::interval(progress.period());
+    // The first tick comes at once, when there is nothing to show.
+    ticks.tick().await;
+    let mut interrupted = false;
+    loop {
+        tokio::select! {
+            end = &mut end => {
+                progress.clear();
+                return (end, interrupted);
+            }
+            _ = ticks.tick() => progress.show(live.seen()),
+            () = interrupt.received() => {
+                progress.clear();
+                if interrupted {
+                    process::exit(Verdict::Interrupted.exit_code().into());
+                }
+                interrupted = true;
+                feed.stop();
+                progress.note(
+                    "interrupted: waiting for the requests under way; Ctrl-C again leaves at once",
+                );
+            }
+        }
+    }
+}
+
+/// Ctrl-C. The next wait is set up as soon as one is over.
+struct Interrupt {
+    signal: Pin<Box<dyn Future<Output = io::Result<()>>>>,
+}
+
+impl Interrupt {
+    fn listen() -> Self {
+        Self {
+            signal: Box::pin(signal::ctrl_c()),
+        }
+    }
+
+    /// Waits for the next Ctrl-C; for ever where signals cannot be listened for, which
+    /// leaves the system's own handling in place.
+    async fn received(&mut self) {
+        let listening = self.signal.as_mut().await;
+        self.signal = Box::pin(signal::ctrl_c());
+        if listening.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

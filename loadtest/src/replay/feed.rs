@@ -1,0 +1,240 @@
+//! Hands out the accesses of a trace, one at a time and in order, to whichever slot is
+//! free. Reading runs ahead on a thread of its own, by a bounded number of accesses.
+//!
+//! The reader sends whole chunks, so that neither side wakes the other for each access;
+//! within a chunk the slots take accesses one by one, under a lock held for the move of
+//! one access. That order is the point: it cannot be had without a common place.
+
+use std::{
+    io,
+    num::NonZeroU64,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    vec,
+};
+
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
+
+use crate::{
+    access::Access,
+    trace::{Trace, TraceError},
+};
+
+/// Accesses in a chunk.
+const CHUNK: usize = 256;
+
+/// Chunks between the reader and the slots: with [`CHUNK`], how far reading runs ahead.
+const CHUNKS_AHEAD: usize = 16;
+
+/// Where slots take the next access from.
+pub(super) struct Feed {
+    front: Mutex<Front>,
+    chunks: AsyncMutex<mpsc::Receiver<Vec<Access>>>,
+    /// Wakes the one slot that may be waiting for a chunk.
+    stopping: Notify,
+}
+
+#[derive(Default)]
+struct Front {
+    chunk: vec::IntoIter<Access>,
+    stopped: bool,
+}
+
+impl Feed {
+    /// Makes a feed and the reader that will fill it.
+    #[must_use]
+    pub(super) fn new() -> (Self, Reader) {
+        let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+        let feed = Self {
+            front: Mutex::default(),
+            chunks: AsyncMutex::new(receiver),
+            stopping: Notify::new(),
+        };
+        (feed, Reader { chunks: sender })
+    }
+
+    /// The next access of the trace; none when the trace has ended or was stopped.
+    pub(super) async fn next(&self) -> Option<Access> {
+        loop {
+            if let Some(access) = self.front().chunk.next() {
+                return Some(access);
+            }
+            let mut chunks = self.chunks.lock().await;
+            {
+                // Another slot may have brought a chunk while this one waited.
+                let front = self.front();
+                if front.stopped {
+                    return None;
+                }
+                if !front.chunk.as_slice().is_empty() {
+                    continue;
+                }
+            }
+            tokio::select! {
+                chunk = chunks.recv() => self.put(chunk?),
+                () = self.stopping.notified() => return None,
+            }
+        }
+    }
+
+    /// Hands out nothing from now on.
+    pub(super) fn stop(&self) {
+        let mut front = self.front();
+        front.stopped = true;
+        front.chunk = vec::IntoIter::default();
+        drop(front);
+        self.stopping.notify_one();
+    }
+
+    fn put(&self, chunk: Vec<Access>) {
+        let mut front = self.front();
+        if !front.stopped {
+            front.chunk = chunk.into_iter();
+        }
+    }
+
+    fn front(&self) -> MutexGuard<'_, Front> {
+        // Nothing panics under the lock, and what it guards is whole at every step.
+        self.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The side of the feed that reads the trace.
+pub(super) struct Reader {
+    chunks: mpsc::Sender<Vec<Access>>,
+}
+
+impl Reader {
+    /// Starts to read, up to `limit` accesses.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
+    pub(super) fn start(self, trace: Trace, limit: Option<NonZeroU64>) -> io::Result<Reading> {
+        let thread = thread::Builder::new()
+            .name("trace-reader".to_owned())
+            .spawn(move || self.read(trace, limit.map_or(u64::MAX, NonZeroU64::get)))?;
+        Ok(Reading { thread })
+    }
+
+    fn read(self, trace: Trace, limit: u64) -> Result<(), TraceError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut trace = trace.take(limit);
+        loop {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            let mut outcome = Ok(());
+            for access in trace.by_ref().take(CHUNK) {
+                match access {
+                    Ok(access) => chunk.push(access),
+                    Err(error) => outcome = Err(error),
+                }
+            }
+            let ended = chunk.len() < CHUNK;
+            // A send fails when the slots are gone: stopped, and nobody asks any more.
+            if !chunk.is_empty() && self.chunks.blocking_send(chunk).is_err() {
+                return Ok(());
+            }
+            outcome?;
+            if ended {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A trace that is being read.
+pub(super) struct Reading {
+    thread: JoinHandle<Result<(), TraceError>>,
+}
+
+impl Reading {
+    /// Waits for the reader, which is done as soon as the feed has ended.
+    ///
+    /// # Errors
+    ///
+    /// What stopped the reading before the trace's end.
+    pub(super) fn outcome(self) -> Result<(), TraceError> {
+        self.thread.join().expect("the trace reader does not panic")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fmt::Write, fs, path::Path};
+
+    use super::*;
+    use crate::{
+        access::Content,
+        trace::{Keys, Reading as HowToRead},
+    };
+
+    fn trace(dir: &Path, text: &str) -> Trace {
+        let path = dir.join("t.lis");
+        fs::write(&path, text).unwrap();
+        let fallback = Content {
+            size: "1".parse().unwrap(),
+            ttl: "0".parse().unwrap(),
+        };
+        Trace::open(
+            &path,
+            HowToRead {
+                format: None,
+                keys: Keys::new(String::new(), None),
+                fallback,
+            },
+        )
+        .unwrap()
+    }
+
+    fn numbered(lines: usize) -> String {
+        (0..lines).fold(String::new(), |mut text, n| {
+            writeln!(text, "{n} 1 0 {n}").unwrap();
+            text
+        })
+    }
+
+    async fn drain(feed: &Feed) -> Vec<String> {
+        let mut keys = Vec::new();
+        while let Some(access) = feed.next().await {
+            keys.push(access.key);
+        }
+        keys
+    }
+
+    #[tokio::test]
+    async fn accesses_come_in_order_over_many_chunks() {
+        let dir = tempfile::tempdir().unwrap();
+        let count = CHUNK * CHUNKS_AHEAD * 2 + 3;
+        let (feed, reader) = Feed::new();
+        let reading = reader
+            .start(trace(dir.path(), &numbered(count)), None)
+            .unwrap();
+        assert_eq!(
+            drain(&feed).await,
+            (0..count).map(|n| n.to_string()).collect::<Vec<_>>()
+        );
+        assert!(reading.outcome().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_limit_ends_the_feed_before_what_is_broken_behind_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = numbered(CHUNK) + "broken\n";
+        for (limit, whole) in [(CHUNK as u64, true), (CHUNK as u64 + 1, false)] {
+            let (feed, reader) = Feed::new();
+            let reading = reader
+                .start(trace(dir.path(), &text), NonZeroU64::new(limit))
+                .unwrap();
+            assert_eq!(drain(&feed).await.len(), CHUNK);
+            assert_eq!(reading.outcome().is_ok(), whole);
+        }
+    }
+
+    #[tokio::test]
+    async fn stopping_ends_the_feed_for_slots_that_wait_and_those_that_ask_later() {
+        let (feed, _reader) = Feed::new();
+        let (first, second, ()) = tokio::join!(feed.next(), feed.next(), async { feed.stop() });
+        assert!(first.is_none() && second.is_none());
+        assert!(feed.next().await.is_none());
+    }
+}

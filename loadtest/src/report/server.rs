@@ -1,0 +1,62 @@
+//! The server's own figures, as its Stats RPC gives them.
+
+use serde::Serialize;
+use tiny_cache_proto::cache::CacheStats;
+
+/// The figures around a run; none where the server did not answer.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Server {
+    /// Before the first access.
+    pub before: Option<ServerStats>,
+    /// After the last reply.
+    pub after: Option<ServerStats>,
+}
+
+/// What the Stats RPC says. Counters are those of the server's process: they include
+/// what other clients do, and stop at 2147483647.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServerStats {
+    /// Live entries.
+    pub entries: i32,
+    /// Gets that found a value.
+    pub hits: i32,
+    /// Gets that found none.
+    pub misses: i32,
+    /// Entries removed for lack of room.
+    pub evictions: i32,
+    /// Of them, those chosen as least recently used.
+    pub lru_evictions: i32,
+    /// Entries removed for their age.
+    pub expired_removals: i32,
+    /// Writes refused for their size.
+    pub rejected_oversize: i32,
+    /// Writes refused for lack of room.
+    pub rejected_capacity: i32,
+    /// Memory held by entries.
+    pub memory_usage_bytes: i64,
+    /// Memory that entries may hold.
+    pub max_memory_bytes: i64,
+    /// Entries that there may be; 0 without a limit.
+    pub max_items: i32,
+    /// Longest value accepted.
+    pub max_value_bytes: i64,
+}
+
+impl From<CacheStats> for ServerStats {
+    fn from(stats: CacheStats) -> Self {
+        Self {
+            entries: stats.size,
+            hits: stats.hits,
+            misses: stats.misses,
+            evictions: stats.evictions,
+            lru_evictions: stats.lru_evictions,
+            expired_removals: stats.expired_removals,
+            rejected_oversize: stats.rejected_oversize,
+            rejected_capacity: stats.rejected_capacity,
+            memory_usage_bytes: stats.memory_usage_bytes,
+            max_memory_bytes: stats.max_memory_bytes,
+            max_items: stats.max_items,
+            max_value_bytes: stats.max_value_bytes,
+        }
+    }
+}

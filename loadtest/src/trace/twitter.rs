@@ -1,0 +1,226 @@
+//! The row format of twitter/cache-trace: seven comma-separated columns, no header,
+//! no quoting. Knows rows; which content a row leads to is decided in [`super`].
+//!
+//! The rows are cut here and not by a CSV reader: an anonymized key may hold quotes
+//! and commas as they are. So the first column is taken from the left, five from the
+//! right, and the key is whatever is between.
+
+use super::error::{Excerpt, Problem};
+
+/// The columns of a row.
+pub(super) const ROW: &str = "timestamp,key,key size,value size,client id,operation,ttl";
+
+const COLUMNS: usize = 7;
+
+/// One row. Timestamp, key size and client id are not kept: a replay has no use for
+/// them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Row<'line> {
+    /// The anonymized key, not yet measured.
+    pub key: &'line str,
+    /// Bytes of the value; 0 where the operation had none.
+    pub value_size: u64,
+    /// What was done.
+    pub verb: Verb,
+    /// Seconds; 0 where the operation had none. Not yet held against the wire's limits.
+    pub ttl: i128,
+}
+
+/// The operation of a row, as far as a replay tells operations apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verb {
+    /// `get` and `gets`.
+    Read,
+    /// `set`, `add`, `replace`, `cas`, `append`, `prepend`, `incr` and `decr`: each
+    /// leaves a value behind, and the row says how long it is.
+    Write,
+    /// `delete`.
+    Delete,
+}
+
+/// Reads one row.
+///
+/// # Errors
+///
+/// A column is missing or not what its place asks for, or the key is empty or not
+/// UTF-8.
+pub(super) fn parse(line: &[u8]) -> Result<Row<'_>, Problem> {
+    let Some(
+        [
+            timestamp,
+            key,
+            _key_size,
+            value_size,
+            _client,
+            operation,
+            ttl,
+        ],
+    ) = split(line)
+    else {
+        let count = line.split(|&byte| byte == b',').count();
+        return Err(Problem::Columns {
+            found: Excerpt::of(line),
+            count,
+            row: ROW,
+        });
+    };
+    if super::number(timestamp.trim_ascii()).is_none() {
+        return Err(not("timestamp", timestamp, "whole seconds"));
+    }
+    let key = match str::from_utf8(key) {
+        Ok("") => return Err(not("key", key, "1 character or more")),
+        Ok(text) => text,
+        Err(_) => return Err(not("key", key, "UTF-8")),
+    };
+    Ok(Row {
+        key,
+        value_size: super::number(value_size.trim_ascii())
+            .ok_or_else(|| not("value size", value_size, "whole bytes"))?,
+        verb: verb(operation.trim_ascii()).ok_or_else(|| {
+            not(
+                "operation",
+                operation,
+                "get, gets, set, add, replace, cas, append, prepend, delete, incr or decr",
+            )
+        })?,
+        ttl: signed(ttl.trim_ascii()).ok_or_else(|| not("ttl", ttl, "whole seconds"))?,
+    })
+}
+
+/// Cuts a row into its columns: from the right those behind the key, then the first.
+fn split(line: &[u8]) -> Option<[&[u8]; COLUMNS]> {
+    const KEY: usize = 1;
+    let mut columns: [&[u8]; COLUMNS] = [&[]; COLUMNS];
+    let mut rest = line;
+    for column in columns[KEY + 1..].iter_mut().rev() {
+        let comma = rest.iter().rposition(|&byte| byte == b',')?;
+        *column = &rest[comma + 1..];
+        rest = &rest[..comma];
+    }
+    let comma = rest.iter().position(|&byte| byte == b',')?;
+    columns[0] = &rest[..comma];
+    columns[KEY] = &rest[comma + 1..];
+    Some(columns)
+}
+
+fn verb(operation: &[u8]) -> Option<Verb> {
+    match operation {
+        b"get" | b"gets" => Some(Verb::Read),
+        b"set" | b"add" | b"replace" | b"cas" | b"append" | b"prepend" | b"incr" | b"decr" => {
+            Some(Verb::Write)
+        }
+        b"delete" => Some(Verb::Delete),
+        _ => None,
+    }
+}
+
+/// A ttl may be negative in a file; the error for that is the ttl's own.
+fn signed(bytes: &[u8]) -> Option<i128> {
+    match bytes.strip_prefix(b"-") {
+        Some(digits) => super::number(digits).map(|number| -i128::from(number)),
+        None => super::number(bytes).map(i128::from),
+    }
+}
+
+fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {
+    Problem::Column {
+        column,
+        found: Excerpt::of(bytes),
+        expected,
+        row: ROW,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_row_gives_key_size_verb_and_ttl() {
+        let row = parse(b"0,nz:u:eeW511W3,12,328,17,set,86400").unwrap();
+        assert_eq!(
+            row,
+            Row {
+                key: "nz:u:eeW511W3",
+                value_size: 328,
+                verb: Verb::Write,
+                ttl: 86400
+            }
+        );
+    }
+
+    #[test]
+    fn every_operation_has_a_verb() {
+        for (verb, operations) in [
+            (Verb::Read, "get gets"),
+            (Verb::Write, "set add replace cas append prepend incr decr"),
+            (Verb::Delete, "delete"),
+        ] {
+            for operation in operations.split(' ') {
+                let line = format!("1,k,1,1,1,{operation},0");
+                assert_eq!(parse(line.as_bytes()).unwrap().verb, verb, "{operation}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_keeps_commas_quotes_and_spaces() {
+        for key in ["a,b", "\"", "\"a\",b", " a ", ",", "ключ", "\u{1f511}"] {
+            let line = format!("1,{key},1,1,1,get,0");
+            assert_eq!(parse(line.as_bytes()).unwrap().key, key);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_was_expected() {
+        let message = |line: &[u8]| parse(line).unwrap_err().to_string();
+        assert_eq!(
+            message(b"1,k,1,1,get,0"),
+            "\"1,k,1,1,get,0\" has 6 columns; expected \"timestamp,key,key size,value size,client id,operation,ttl\""
+        );
+        for (line, start) in [
+            (
+                b"x,k,1,1,1,get,0".as_slice(),
+                "timestamp is \"x\"; expected whole seconds in",
+            ),
+            (
+                b"1,,1,1,1,get,0",
+                "key is \"\"; expected 1 character or more in",
+            ),
+            (b"1,\xff,1,1,1,get,0", "key is \"\\xff\"; expected UTF-8 in"),
+            (
+                b"1,k,1,-1,1,get,0",
+                "value size is \"-1\"; expected whole bytes in",
+            ),
+            (
+                b"1,k,1,1,1,touch,0",
+                "operation is \"touch\"; expected get, gets,",
+            ),
+            (
+                b"1,k,1,1,1,get,1.5",
+                "ttl is \"1.5\"; expected whole seconds in",
+            ),
+        ] {
+            assert!(message(line).starts_with(start), "{}", message(line));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_row_or_an_error(line: Vec<u8>) {
+            let _ = parse(&line);
+        }
+
+        #[test]
+        fn a_written_row_reads_back(
+            key in "[^\r\n]{1,256}", time: u64, size: u64, client: u64, ttl: i32, verb in 0..3_usize,
+        ) {
+            let (operation, verb) = [("gets", Verb::Read), ("cas", Verb::Write), ("delete", Verb::Delete)][verb];
+            let line = format!("{time},{key},{},{size},{client},{operation},{ttl}", key.len());
+            let row = parse(line.as_bytes()).unwrap();
+            prop_assert_eq!(row, Row { key: &key, value_size: size, verb, ttl: i128::from(ttl) });
+        }
+    }
+}

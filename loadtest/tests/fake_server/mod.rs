@@ -1,0 +1,230 @@
+//! A cache server of a few lines on a port of its own: keeps everything, and can be told
+//! to behave badly in one way.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use futures::stream;
+use tiny_cache_proto::cache::{
+    cache_service_server::{CacheService, CacheServiceServer},
+    *,
+};
+use tokio::{net::TcpListener, runtime::Runtime};
+use tonic::{Request, Response, Status, transport::Server};
+
+/// How a server behaves.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Manners {
+    /// A Set of this key is refused for its size.
+    pub refuse_set_of: Option<&'static str>,
+    /// Every Get fails.
+    pub refuse_gets: bool,
+    /// Every Set is answered with status ERROR.
+    pub reply_error: bool,
+    /// A Get of this key is never answered.
+    pub hang_on: Option<&'static str>,
+    /// Stats is not implemented.
+    pub no_stats: bool,
+}
+
+/// A running server; it ends with the value.
+pub(crate) struct FakeServer {
+    address: SocketAddr,
+    cache: Arc<Cache>,
+    _runtime: Runtime,
+}
+
+#[derive(Default)]
+struct Cache {
+    manners: Manners,
+    entries: Mutex<BTreeMap<String, (Bytes, i32)>>,
+    gets: Mutex<u64>,
+    got: Condvar,
+    connections: AtomicUsize,
+}
+
+impl FakeServer {
+    /// Starts a server that is ready when this returns.
+    pub(crate) fn start(manners: Manners) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let cache = Arc::new(Cache {
+            manners,
+            ..Cache::default()
+        });
+
+        let service =
+            CacheServiceServer::from_arc(Arc::clone(&cache)).max_decoding_message_size(usize::MAX);
+        let counted = Arc::clone(&cache);
+        let incoming = stream::unfold(listener, move |listener| {
+            let counted = Arc::clone(&counted);
+            async move {
+                let socket = listener.accept().await.map(|(socket, _)| socket);
+                // Tonic sets no options on sockets that it is handed: without this, a
+                // reply now and then waits for a delayed acknowledgement.
+                let socket = socket.and_then(|socket| socket.set_nodelay(true).map(|()| socket));
+                counted.connections.fetch_add(1, Ordering::Relaxed);
+                Some((socket, listener))
+            }
+        });
+        runtime.spawn(
+            Server::builder()
+                .add_service(service)
+                .serve_with_incoming(Box::pin(incoming)),
+        );
+        Self {
+            address,
+            cache,
+            _runtime: runtime,
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn target(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The keys it holds, `NAMESPACE/KEY` where there was a namespace.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.cache.entries.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// Size and ttl of an entry.
+    pub(crate) fn entry(&self, key: &str) -> Option<(usize, i32)> {
+        self.cache
+            .entries
+            .lock()
+            .unwrap()
+            .get(key)
+            .map(|(value, ttl)| (value.len(), *ttl))
+    }
+
+    /// Connections accepted so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.cache.connections.load(Ordering::Relaxed)
+    }
+
+    /// Returns as soon as so many Gets have come in.
+    pub(crate) fn wait_for_gets(&self, count: u64) {
+        let gets = self.cache.gets.lock().unwrap();
+        drop(
+            self.cache
+                .got
+                .wait_while(gets, |gets| *gets < count)
+                .unwrap(),
+        );
+    }
+}
+
+fn full_key<T>(request: &Request<T>, key: &str) -> String {
+    match request.metadata().get("x-cache-namespace") {
+        Some(namespace) => format!("{}/{key}", namespace.to_str().unwrap()),
+        None => key.to_owned(),
+    }
+}
+
+#[tonic::async_trait]
+impl CacheService for Cache {
+    async fn get(&self, request: Request<CacheKey>) -> Result<Response<CacheValue>, Status> {
+        *self.gets.lock().unwrap() += 1;
+        self.got.notify_all();
+        let key = full_key(&request, &request.get_ref().key);
+        if self.manners.hang_on == Some(key.as_str()) {
+            std::future::pending::<()>().await;
+        }
+        if self.manners.refuse_gets {
+            return Err(Status::internal("Internal server error (request_id=1)"));
+        }
+        let found = self
+            .entries
+            .lock()
+            .unwrap()
+            .get(&key)
+            .map(|(value, _)| value.clone());
+        Ok(Response::new(CacheValue {
+            found: found.is_some(),
+            value: found.unwrap_or_default(),
+        }))
+    }
+
+    async fn set(&self, request: Request<CacheItem>) -> Result<Response<CacheResponse>, Status> {
+        let key = full_key(&request, &request.get_ref().key);
+        if self.manners.refuse_set_of == Some(key.as_str()) {
+            return Err(Status::resource_exhausted(
+                "Value exceeds maximum allowed cache entry size",
+            ));
+        }
+        if self.manners.reply_error {
+            return Ok(Response::new(CacheResponse {
+                status: CacheStatus::Error.into(),
+            }));
+        }
+        let CacheItem { value, ttl, .. } = request.into_inner();
+        self.entries.lock().unwrap().insert(key, (value, ttl));
+        Ok(Response::new(CacheResponse {
+            status: CacheStatus::Ok.into(),
+        }))
+    }
+
+    async fn delete(&self, request: Request<CacheKey>) -> Result<Response<CacheResponse>, Status> {
+        let key = full_key(&request, &request.get_ref().key);
+        self.entries.lock().unwrap().remove(&key);
+        Ok(Response::new(CacheResponse {
+            status: CacheStatus::Ok.into(),
+        }))
+    }
+
+    async fn stats(&self, _: Request<Empty>) -> Result<Response<CacheStats>, Status> {
+        if self.manners.no_stats {
+            return Err(Status::unimplemented("no Stats here"));
+        }
+        let size = i32::try_from(self.entries.lock().unwrap().len()).unwrap();
+        Ok(Response::new(CacheStats {
+            size,
+            ..CacheStats::default()
+        }))
+    }
+
+    async fn multi_get(
+        &self,
+        _: Request<MultiCacheKeyRequest>,
+    ) -> Result<Response<MultiCacheValueResponse>, Status> {
+        Err(Status::unimplemented("not used by a replay"))
+    }
+
+    async fn set_if_absent(
+        &self,
+        _: Request<CacheItem>,
+    ) -> Result<Response<ConditionalCacheResponse>, Status> {
+        Err(Status::unimplemented("not used by a replay"))
+    }
+
+    async fn compare_and_set(
+        &self,
+        _: Request<CompareAndSetRequest>,
+    ) -> Result<Response<ConditionalCacheResponse>, Status> {
+        Err(Status::unimplemented("not used by a replay"))
+    }
+
+    async fn multi_set(
+        &self,
+        _: Request<MultiCacheItemRequest>,
+    ) -> Result<Response<MultiCacheResponse>, Status> {
+        Err(Status::unimplemented("not used by a replay"))
+    }
+
+    async fn multi_delete(
+        &self,
+        _: Request<MultiCacheKeyRequest>,
+    ) -> Result<Response<MultiCacheResponse>, Status> {
+        Err(Status::unimplemented("not used by a replay"))
+    }
+}
