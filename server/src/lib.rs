@@ -1,1 +1,7 @@
-//! A gRPC cache server.
+//! A gRPC cache server: a moka-backed, sharded, thread-per-core store behind a tonic
+//! service.
+
+pub mod key;
+pub mod store;
+
+mod sync;
