@@ -1,13 +1,11 @@
 """The HTTP port: probes, figures and metrics."""
 
-import http.client
-import json
 import time
 
 import pytest
 
 import cache_pb2 as pb
-from process import DEADLINE_S
+from web import eventually, fetch
 
 PATHS = ["/", "/health", "/ready", "/live", "/stats", "/metrics"]
 JSON_PATHS = [path for path in PATHS if path != "/metrics"]
@@ -34,26 +32,6 @@ GAUGES = [
     "active_requests",
     "uptime_seconds",
 ]
-
-
-class Reply:
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.body = response.read()
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-def fetch(server, path, method="GET", headers=None):
-    connection = http.client.HTTPConnection(server.http, timeout=DEADLINE_S)
-    try:
-        connection.request(method, path, headers=headers or {})
-        return Reply(connection.getresponse())
-    finally:
-        connection.close()
 
 
 def metrics(server):
@@ -170,11 +148,8 @@ def test_expired_entries_leave_the_figures_within_two_seconds(start, connect):
     for n in range(100):
         client.set(f"goes-{n}", b"v" * 100, ttl=1)
     assert client.stats().size == 101
-    deadline = time.monotonic() + 1 + 2
-    while client.stats().size != 1 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    stats = client.stats()
-    assert (stats.size, stats.memory_usage_bytes) == (1, alone)
+    assert eventually(lambda: client.stats().size == 1, within_s=1 + 2)
+    assert client.stats().memory_usage_bytes == alone
 
 
 def test_the_count_of_entries_never_stays_over_its_limit(start, connect):
@@ -182,12 +157,8 @@ def test_the_count_of_entries_never_stays_over_its_limit(start, connect):
     client = connect(server.grpc)
     for n in range(200):
         client.set(f"k{n}")
-    deadline = time.monotonic() + 2
-    while client.stats().size > 10 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    stats = client.stats()
-    assert 0 < stats.size <= 10
-    assert stats.max_items == 10
+    assert eventually(lambda: 0 < client.stats().size <= 10, within_s=2)
+    assert client.stats().max_items == 10
 
 
 def test_without_a_limit_on_items_none_is_reported(start, connect):

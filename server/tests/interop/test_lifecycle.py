@@ -1,6 +1,8 @@
 """Start, health probe, drain and stop, as an orchestrator sees them."""
 
+import contextlib
 import socket
+import threading
 
 import grpc
 import pytest
@@ -8,11 +10,36 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import cache_pb2 as pb
 from process import run
+from web import eventually, fetch
 from wire import TIMEOUT_S
 
 
 def addresses_of(server):
     return {"CACHE_PORT": str(server.grpc_port), "CACHE_HEALTH_PORT": str(server.http_port)}
+
+
+@contextlib.contextmanager
+def unfinished_set(server, client, key):
+    """A Set whose headers the server has and whose message it has not. Yields
+    the call and the function that sends the message."""
+    send = threading.Event()
+
+    def message():
+        send.wait(TIMEOUT_S)
+        yield pb.CacheItem(key=key, value=b"in time")
+
+    method = client.channel.stream_unary(
+        "/cache.CacheService/Set",
+        request_serializer=pb.CacheItem.SerializeToString,
+        response_deserializer=pb.CacheResponse.FromString,
+    )
+    call = method.future(message(), timeout=TIMEOUT_S)
+    try:
+        assert eventually(lambda: fetch(server, "/stats").json["active_requests"] == 1)
+        yield call, send.set
+    finally:
+        send.set()
+        call.cancel()
 
 
 def test_a_terminated_server_stops_with_exit_code_0(start):
@@ -49,6 +76,31 @@ def test_a_health_watch_learns_of_the_drain(start, connect, service):
     assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
     server.terminate()
     assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert server.exit_code() == 0
+
+
+def test_a_call_under_way_is_finished_before_the_server_stops(start, connect):
+    server = start()
+    with unfinished_set(server, connect(server.grpc), "k") as (call, send):
+        server.terminate()
+        assert eventually(lambda: fetch(server, "/ready").status == 503)
+        send()
+        assert call.result(TIMEOUT_S).status == pb.OK
+    assert server.exit_code() == 0
+
+
+def test_a_draining_server_is_alive_but_neither_ready_nor_healthy(start, connect):
+    server = start()
+    with unfinished_set(server, connect(server.grpc), "k"):
+        server.terminate()
+        assert eventually(lambda: fetch(server, "/ready").status == 503)
+        for path in ("/ready", "/health"):
+            reply = fetch(server, path)
+            assert (reply.status, reply.json["status"]) == (503, "error")
+            assert reply.json["message"] == "Service unavailable"
+            assert reply.headers["x-request-id"]
+        assert fetch(server, "/live").json["status"] == "alive"
+        assert run("healthcheck", **addresses_of(server)).returncode == 1
     assert server.exit_code() == 0
 
 

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 import cache_pb2 as pb
-from wire import CAPACITY_EXHAUSTED, KEY_EMPTY, KEY_TOO_LONG, VALUE_TOO_LARGE, refused
+from wire import CAPACITY_EXHAUSTED, KEY_EMPTY, KEY_TOO_LONG, TIMEOUT_S, VALUE_TOO_LARGE, refused
 
 VALUES = {
     "empty": b"",
@@ -172,6 +172,17 @@ def test_no_increment_by_compare_and_set_is_lost(client, key):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(add_ten, range(8)))
     assert client.get(key) == b"80"
+
+
+def test_many_calls_at_once_on_one_connection_are_all_answered(client, key):
+    get = client.channel.unary_unary(
+        "/cache.CacheService/Get",
+        request_serializer=pb.CacheKey.SerializeToString,
+        response_deserializer=pb.CacheValue.FromString,
+    )
+    client.set(key, b"v")
+    calls = [get.future(pb.CacheKey(key=key), timeout=TIMEOUT_S) for _ in range(1000)]
+    assert {call.result().value for call in calls} == {b"v"}
 
 
 # Time. All keys are written first, then one wait of a little over a second
