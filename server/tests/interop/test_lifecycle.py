@@ -104,10 +104,6 @@ def test_a_draining_server_is_alive_but_neither_ready_nor_healthy(start, connect
     assert server.exit_code() == 0
 
 
-def test_a_server_without_ipv6_in_its_address_listens_on_ipv4(server):
-    assert server.grpc.startswith("127.0.0.1:")
-
-
 def test_the_default_address_takes_ipv4(start, connect):
     server = start(CACHE_HOST=None)
     assert connect(f"127.0.0.1:{server.grpc_port}").set("k") == pb.OK
