@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::key::Key;
 
-use self::{capacity::Capacity, route::Route, shard::Shard, tally::Tally};
+use self::{capacity::Capacity, entry::Wanted, route::Route, shard::Shard, tally::Tally};
 
 pub use self::{
     capacity::{ENTRY_OVERHEAD_BYTES, StoreLimits},
@@ -111,6 +111,9 @@ pub struct Stats {
     pub expired_removals: u64,
     /// Writes refused because the value was too large.
     pub rejected_oversize: u64,
+    /// Writes refused because no room could be made. Stays 0: a shard holds the largest
+    /// value, or is the only one and holds nothing else; the field is the contract's.
+    pub rejected_capacity: u64,
     /// Bytes of the entries held: keys, values and overhead.
     pub memory_bytes: u64,
     /// The limit on `memory_bytes`.
@@ -124,12 +127,12 @@ pub struct Stats {
 impl Stats {
     /// Every entry that the policy removed to stay within the limits.
     pub fn evictions(&self) -> u64 {
-        self.lru_evictions + self.admission_rejections
+        self.lru_evictions.saturating_add(self.admission_rejections)
     }
 
     /// Hits of all reads, from 0 to 1; 0 before the first read.
     pub fn hit_rate(&self) -> f64 {
-        let reads = self.hits + self.misses;
+        let reads = self.hits.saturating_add(self.misses);
         if reads == 0 { 0.0 } else { self.hits as f64 / reads as f64 }
     }
 }
@@ -193,9 +196,9 @@ impl Store {
         stats
     }
 
-    fn shard(&self, key: Key<'_>) -> (u64, &Shard) {
+    fn locate<'a>(&self, key: Key<'a>) -> (&Shard, Wanted<'a>) {
         let hash = self.route.hash(key);
-        (hash, &self.shards[self.route.shard(hash)])
+        (&self.shards[self.route.shard(hash)], Wanted { hash, key })
     }
 }
 
@@ -203,8 +206,8 @@ impl Store {
 impl Lane {
     /// Reads a live value, and counts a hit or a miss.
     pub fn get(&self, key: Key<'_>) -> Lookup {
-        let (hash, shard) = self.store().shard(key);
-        let found = shard.get(hash, key);
+        let (shard, wanted) = self.store().locate(key);
+        let found = shard.get(wanted);
         self.count_read(matches!(found, Lookup::Hit(_)));
         found
     }
@@ -215,9 +218,9 @@ impl Lane {
     /// # Errors
     /// [`Refused`] when the value is too large; the old value stands.
     pub fn set(&self, key: Key<'_>, value: &[u8], ttl: Ttl) -> Result<(), Refused> {
-        let (hash, shard) = self.store().shard(key);
         self.admissible(value)?;
-        shard.set(hash, key, value, ttl);
+        let (shard, wanted) = self.store().locate(key);
+        shard.set(wanted, value, ttl);
         Ok(())
     }
 
@@ -226,8 +229,8 @@ impl Lane {
     /// # Errors
     /// [`Refused`] when nothing is there and the value is too large.
     pub fn set_if_absent(&self, key: Key<'_>, value: &[u8], ttl: Ttl) -> Result<Outcome, Refused> {
-        let (hash, shard) = self.store().shard(key);
-        shard.set_if(hash, key, value, ttl, |current| match current {
+        let (shard, wanted) = self.store().locate(key);
+        shard.set_if(wanted, value, ttl, |current| match current {
             Some(_) => Ok(Outcome::Exists),
             None => self.admissible(value).map(|()| Outcome::Stored),
         })
@@ -244,8 +247,8 @@ impl Lane {
         value: &[u8],
         ttl: Ttl,
     ) -> Result<Outcome, Refused> {
-        let (hash, shard) = self.store().shard(key);
-        shard.set_if(hash, key, value, ttl, |current| match current {
+        let (shard, wanted) = self.store().locate(key);
+        shard.set_if(wanted, value, ttl, |current| match current {
             None => Ok(Outcome::NotFound),
             Some(current) if current != expected => Ok(Outcome::Mismatch),
             Some(_) => self.admissible(value).map(|()| Outcome::Stored),
@@ -254,8 +257,8 @@ impl Lane {
 
     /// Removes the entry, if there is one.
     pub fn delete(&self, key: Key<'_>) {
-        let (hash, shard) = self.store().shard(key);
-        shard.delete(hash, key);
+        let (shard, wanted) = self.store().locate(key);
+        shard.delete(wanted);
     }
 
     /// Every value up to the limit can be taken: a shard always holds several of the largest,

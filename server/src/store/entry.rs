@@ -24,25 +24,20 @@ pub(super) struct StoredKey {
 }
 
 impl StoredKey {
-    pub(super) fn new(hash: u64, key: Key<'_>) -> Self {
+    pub(super) fn new(Wanted { hash, key }: Wanted<'_>) -> Self {
         let namespace = key.namespace().as_str();
-        let mut text = CompactString::with_capacity(1 + namespace.len() + key.text().len());
+        let mut text = CompactString::with_capacity(Wanted { hash, key }.stored_len());
         text.push(namespace_mark(namespace));
         text.push_str(namespace);
         text.push_str(key.text());
         Self { hash, text }
     }
 
-    /// Bytes that a key would take.
-    pub(super) fn len_of(key: Key<'_>) -> usize {
-        1 + key.namespace().as_str().len() + key.text().len()
-    }
-
     pub(super) fn hash(&self) -> u64 {
         self.hash
     }
 
-    /// Bytes of namespace and key.
+    /// Bytes of namespace and key, and the one that keeps them apart.
     pub(super) fn len(&self) -> usize {
         self.text.len()
     }
@@ -61,6 +56,13 @@ pub(super) struct Wanted<'a> {
     pub(super) key: Key<'a>,
 }
 
+impl Wanted<'_> {
+    /// Bytes that the stored key has, or would have.
+    pub(super) fn stored_len(&self) -> usize {
+        1 + self.key.namespace().as_str().len() + self.key.text().len()
+    }
+}
+
 impl Hash for Wanted<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);
@@ -72,7 +74,7 @@ impl Equivalent<StoredKey> for Wanted<'_> {
         let namespace = self.key.namespace().as_str();
         let text = stored.text.as_bytes();
         self.hash == stored.hash
-            && text.len() == 1 + namespace.len() + self.key.text().len()
+            && text.len() == self.stored_len()
             && text[0] == namespace_mark(namespace) as u8
             && text[1..].starts_with(namespace.as_bytes())
             && text[1 + namespace.len()..] == *self.key.text().as_bytes()
@@ -185,7 +187,7 @@ mod tests {
     #[test]
     fn a_plain_key_never_equals_a_namespaced_one() {
         let team = Namespace::parse("team").unwrap();
-        let stored = StoredKey::new(7, Key::parse(team, "x").unwrap());
+        let stored = StoredKey::new(Wanted { hash: 7, key: Key::parse(team, "x").unwrap() });
         for plain in ["4:team:x", "teamx", "\u{4}teamx", "x"] {
             let key = Key::parse(Namespace::SHARED, plain).unwrap();
             assert!(!Wanted { hash: 7, key }.equivalent(&stored), "{plain:?}");

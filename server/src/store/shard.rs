@@ -5,8 +5,6 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use moka::{notification::RemovalCause, policy, sync::Cache};
 
-use crate::key::Key;
-
 use super::{
     EvictionPolicy, Lookup, Outcome, Refused, Ttl,
     capacity::{Capacity, entry_bytes},
@@ -62,17 +60,17 @@ impl Shard {
         &self.ledger
     }
 
-    pub(super) fn get(&self, hash: u64, key: Key<'_>) -> Lookup {
-        match self.live(hash, key) {
+    pub(super) fn get(&self, wanted: Wanted<'_>) -> Lookup {
+        match self.live(wanted) {
             Some(value) => Lookup::Hit(value),
             None => Lookup::Miss,
         }
     }
 
-    pub(super) fn set(&self, hash: u64, key: Key<'_>, value: &[u8], ttl: Ttl) {
-        let write = Write::new(self, hash, key, value, ttl);
+    pub(super) fn set(&self, wanted: Wanted<'_>, value: &[u8], ttl: Ttl) {
+        let write = Write::new(self, wanted, value, ttl);
         {
-            let _guard = self.stripes.lock(hash);
+            let _guard = self.stripes.lock(wanted.hash);
             write.insert();
         }
         write.settle();
@@ -82,17 +80,16 @@ impl Shard {
     /// other write of the key comes in between.
     pub(super) fn set_if(
         &self,
-        hash: u64,
-        key: Key<'_>,
+        wanted: Wanted<'_>,
         value: &[u8],
         ttl: Ttl,
         decide: impl FnOnce(Option<&[u8]>) -> Result<Outcome, Refused>,
     ) -> Result<Outcome, Refused> {
-        let guard = self.stripes.lock(hash);
-        let current = self.live(hash, key);
+        let guard = self.stripes.lock(wanted.hash);
+        let current = self.live(wanted);
         let outcome = decide(current.as_deref())?;
         if outcome == Outcome::Stored {
-            let write = Write::new(self, hash, key, value, ttl);
+            let write = Write::new(self, wanted, value, ttl);
             write.insert();
             drop(guard);
             write.settle();
@@ -100,9 +97,9 @@ impl Shard {
         Ok(outcome)
     }
 
-    pub(super) fn delete(&self, hash: u64, key: Key<'_>) {
-        let _guard = self.stripes.lock(hash);
-        self.cache.invalidate(&Wanted { hash, key });
+    pub(super) fn delete(&self, wanted: Wanted<'_>) {
+        let _guard = self.stripes.lock(wanted.hash);
+        self.cache.invalidate(&wanted);
     }
 
     /// Removes entries that are past their deadline, at most as many as `due` has room for.
@@ -127,8 +124,8 @@ impl Shard {
         self.cache.run_pending_tasks();
     }
 
-    fn live(&self, hash: u64, key: Key<'_>) -> Option<Bytes> {
-        let entry = self.cache.get(&Wanted { hash, key })?;
+    fn live(&self, wanted: Wanted<'_>) -> Option<Bytes> {
+        let entry = self.cache.get(&wanted)?;
         let live = entry.deadline == Deadline::NEVER || !entry.deadline.passed(self.clock.now());
         live.then_some(entry.value)
     }
@@ -137,8 +134,7 @@ impl Shard {
 /// One write on its way into a shard.
 struct Write<'a> {
     shard: &'a Shard,
-    hash: u64,
-    key: Key<'a>,
+    wanted: Wanted<'a>,
     value: Bytes,
     ttl: Ttl,
     bytes: u64,
@@ -146,12 +142,11 @@ struct Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    fn new(shard: &'a Shard, hash: u64, key: Key<'a>, value: &[u8], ttl: Ttl) -> Self {
-        let bytes = entry_bytes(StoredKey::len_of(key), value.len());
+    fn new(shard: &'a Shard, wanted: Wanted<'a>, value: &[u8], ttl: Ttl) -> Self {
+        let bytes = entry_bytes(wanted.stored_len(), value.len());
         Self {
             shard,
-            hash,
-            key,
+            wanted,
             value: Bytes::copy_from_slice(value),
             ttl,
             bytes,
@@ -162,12 +157,12 @@ impl<'a> Write<'a> {
     /// Puts the entry into the cache. The caller holds the key's stripe.
     fn insert(&self) {
         let Shard { cache, ledger, expiry, clock, .. } = self.shard;
-        let deadline = expiry.add(Deadline::after(clock.now(), self.ttl), self.hash);
+        let deadline = expiry.add(Deadline::after(clock.now(), self.ttl), self.wanted.hash);
         if !self.heavy() {
             ledger.add(self.bytes, self.weight);
         }
         let entry = Entry { value: self.value.clone(), deadline, write: ledger.next_write() };
-        cache.insert(StoredKey::new(self.hash, self.key), entry);
+        cache.insert(StoredKey::new(self.wanted), entry);
     }
 
     /// Makes room when the shard overshoots. moka does so by the number of pending writes,
