@@ -57,6 +57,16 @@ def test_a_server_with_idle_clients_stops_too(start, connect):
     assert server.exit_code() == 0
 
 
+def test_connections_that_say_nothing_do_not_hold_up_the_stop(start):
+    server = start()
+    ports = (server.grpc_port, server.http_port)
+    with contextlib.ExitStack() as silent:
+        for port in ports:
+            silent.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT_S))
+        server.terminate()
+        assert server.exit_code() == 0
+
+
 def test_a_stopped_server_takes_no_calls(start, connect):
     server = start()
     client = connect(server.grpc)

@@ -35,6 +35,10 @@ REFUSED = {
         {"CACHE_TLS_CERT_PATH": "/nowhere/certificate.pem", "CACHE_TLS_KEY_PATH": __file__, "CACHE_TLS_ENABLED": "1"},
         [],
     ),
+    "a certificate file without a certificate": (
+        {"CACHE_TLS_CERT_PATH": __file__, "CACHE_TLS_KEY_PATH": __file__, "CACHE_TLS_ENABLED": "1"},
+        [],
+    ),
 }
 
 # What is missing has no value to name.
@@ -56,9 +60,10 @@ UNKNOWN = {
     "CACHE_MAX_ITEM": "CACHE_MAX_ITEMS",
     "CACHE_LOGLEVEL": "CACHE_LOG_LEVEL",
     "CACHE_MAX_MEMORY_MIB": "CACHE_MAX_MEMORY_MB",
-    "CACHE_SERVICE_HOST": "CACHE_",
-    "CACHE_PORT_50051_TCP_ADDR": "CACHE_",
 }
+
+# What a cluster injects for a Service called `cache`: no other name was meant.
+INJECTED = ["CACHE_SERVICE_HOST", "CACHE_PORT_50051_TCP_ADDR"]
 
 TRUE = ["1", "true", "yes", "y", "on", "TRUE", "Yes", " on "]
 FALSE = ["0", "false", "no", "n", "off", "FALSE", "No", " off "]
@@ -71,6 +76,15 @@ def complaint(**settings):
     assert outcome.returncode == 2, f"exit code {outcome.returncode}: {lines}"
     assert len(lines) == 1, lines
     return lines[0]
+
+
+def the_warning_about(name, server):
+    """The one warning that names it, from a server that starts all the same."""
+    server.terminate()
+    assert server.exit_code() == 0
+    warnings = [line for line in server.log if name in line and "WARN" in line]
+    assert len(warnings) == 1, server.log_text()
+    return warnings[0]
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -119,16 +133,17 @@ def test_white_space_around_a_setting_is_ignored(start, connect):
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_an_unknown_setting_is_warned_about_with_the_nearest_name(start, name):
-    server = start(**{name: "10.0.0.1"})
-    server.terminate()
-    assert server.exit_code() == 0
-    warnings = [line for line in server.log if name in line and "WARN" in line.upper()]
-    assert len(warnings) == 1, server.log_text()
-    assert UNKNOWN[name] in warnings[0].replace(name, "", 1)
+    warning = the_warning_about(name, start(**{name: "10"}))
+    assert UNKNOWN[name] in warning.replace(name, "", 1)
+
+
+@pytest.mark.parametrize("name", INJECTED)
+def test_a_name_injected_by_a_cluster_is_warned_about_with_the_remedy(start, name):
+    assert "enableServiceLinks" in the_warning_about(name, start(**{name: "10.0.0.1"}))
 
 
 def test_a_server_without_wrong_names_warns_of_nothing(start):
     server = start()
     server.terminate()
     server.exit_code()
-    assert [line for line in server.log if "WARN" in line.upper()] == []
+    assert [line for line in server.log if "WARN" in line] == []
