@@ -48,6 +48,15 @@ def test_a_terminated_server_stops_with_exit_code_0(start):
     assert server.exit_code() == 0
 
 
+def test_a_server_may_be_terminated_as_soon_as_it_listens(start):
+    """A server that says it listens before it waits for signals is killed by
+    one that comes in between; tried often, since the gap is short."""
+    for _ in range(10):
+        server = start()
+        server.terminate()
+        assert server.exit_code() == 0
+
+
 def test_a_server_with_idle_clients_stops_too(start, connect):
     server = start()
     clients = [connect(server.grpc) for _ in range(3)]
