@@ -1,0 +1,134 @@
+# Every task of this project. `make` alone lists them.
+
+CARGO ?= cargo
+PYTHON ?= python3
+# A cache trace to replay, in the format of the ARC paper, and the memory limits to try.
+TRACE ?= ../shared/traces/arc-OLTP.lis.zst
+LIMITS_MB ?= 4 8 16 32
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+TOOLS := $(TARGET)/tools
+VENV := $(TARGET)/interop-venv
+STUBS := $(TARGET)/interop-stubs
+INTEROP := server/tests/interop
+
+# cargo-nextest is used when it is there and not missed when it is not.
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+# A cargo-deny on the PATH is used; otherwise this version is built, once.
+DENY_VERSION := 0.20.2
+DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(TOOLS)/bin/cargo-deny)
+
+# Checks of the running server that take longer than a unit test may. They are
+# built with optimisation and print the figures that they judge.
+CHECK := $(CARGO) test --profile checks -p tiny-cache-server
+
+.DEFAULT_GOAL := help
+# Two targets at once would only wait for one another's build.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+## Use
+
+.PHONY: run
+run: ## Build the server and start it with its defaults
+	$(CARGO) run --release -p tiny-cache-server
+
+.PHONY: clean
+clean: ## Remove everything that was built, tools and environments too
+	$(CARGO) clean
+
+## Check
+
+.PHONY: ci
+ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain ## Run everything that CI runs
+
+.PHONY: test
+test: ## Run every hermetic Rust test, doctests too
+ifneq ($(NEXTEST),)
+	$(CARGO) nextest run --workspace
+else
+	$(CARGO) test --workspace --lib --bins --tests
+endif
+	$(CARGO) test --workspace --doc
+
+.PHONY: fmt
+fmt: ## Format the Rust code
+	$(CARGO) fmt --all
+
+.PHONY: fmt-check
+fmt-check: ## Fail if Rust code is not formatted
+	$(CARGO) fmt --all --check
+
+.PHONY: clippy
+clippy: ## Lint all targets, with and without every feature; a warning is an error
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+
+.PHONY: doc
+doc: ## Build the documentation; a broken link is an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+# The fourth check of cargo-deny, `advisories`, is left out: it clones a git
+# repository, and these checks need a crate registry and nothing else.
+.PHONY: deny
+deny: $(DENY) ## Check licences, sources and bans of the dependencies (no advisories: they need a git clone)
+	$(DENY) --locked --workspace --all-features check --hide-inclusion-graph bans licenses sources
+
+# The feature swaps our locks for the model checker's, which work under its
+# scheduler alone: that is why `test` does not enable every feature.
+.PHONY: test-shuttle
+test-shuttle: ## Try interleavings of the server's own concurrent code with shuttle
+	$(CHECK) --features shuttle --test shuttle
+
+.PHONY: test-interop
+test-interop: $(VENV)/.installed $(STUBS)/.generated ## Drive the real binary with another gRPC implementation (needs Python)
+	$(CARGO) build -p tiny-cache-server
+	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server PYTHONPATH=$(STUBS) PYTHONDONTWRITEBYTECODE=1 \
+		$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(INTEROP)
+
+.PHONY: test-memory
+test-memory: ## Check that memory stays within its limit under load
+	$(CHECK) --test memory -- --nocapture
+
+.PHONY: test-expiry
+test-expiry: ## Check that mass expiry does not hold up requests
+	$(CHECK) --test expiry -- --nocapture
+
+.PHONY: test-drain
+test-drain: ## Check that a stop under load loses no reply
+	$(CHECK) --test drain -- --nocapture
+
+## Measure
+
+.PHONY: bench-transport
+bench-transport: ## Measure the CPU cost of an RPC
+	$(CARGO) bench -p tiny-cache-server --bench transport
+
+.PHONY: bench-store
+bench-store: ## Measure the store without a network
+	$(CARGO) bench -p tiny-cache-server --bench store
+
+.PHONY: replay
+replay: ## Replay the trace TRACE at the memory limits LIMITS_MB and print hit rates
+	$(CARGO) run --release -p tiny-cache-server --example replay -- $(TRACE) $(LIMITS_MB)
+
+# What the targets above need
+
+$(TOOLS)/bin/cargo-deny:
+	$(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(TOOLS)
+
+# Made anew only when the requirements change.
+$(VENV)/.installed: $(INTEROP)/requirements.txt
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(STUBS)/.generated: proto/cache.proto $(VENV)/.installed
+	rm -rf $(STUBS)
+	mkdir -p $(STUBS)
+	$(VENV)/bin/python -m grpc_tools.protoc -I proto --python_out=$(STUBS) --grpc_python_out=$(STUBS) cache.proto
+	touch $@

@@ -1,0 +1,185 @@
+"""What any gRPC tool expects beside the cache itself: health, reflection,
+compression, size limits, and a clear answer to what is not there."""
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+import cache_pb2 as pb
+from wire import TIMEOUT_S, refused
+
+SERVICES = ["", "cache.CacheService"]
+
+# Both versions of reflection have the same messages; only the service's name
+# differs. The Python package ships the older one, so its messages drive both.
+REFLECTION = ["grpc.reflection.v1", "grpc.reflection.v1alpha"]
+
+UNKNOWN_METHODS = [
+    "/cache.CacheService/Increment",
+    "/cache.CacheService/get",
+    "/cache.OtherService/Get",
+    "/CacheService/Get",
+]
+
+
+# Health
+
+
+@pytest.fixture
+def health(client):
+    return health_pb2_grpc.HealthStub(client.channel)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_health_check_says_serving(health, service):
+    reply = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT_S)
+    assert reply.status == health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_health_watch_says_serving_at_once(health, service):
+    watch = health.Watch(health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT_S)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    watch.cancel()
+
+
+@pytest.mark.parametrize("service", ["cache", "cache.Cacheservice", "nobody"])
+def test_the_health_of_an_unknown_service_is_not_found(health, service):
+    with refused(grpc.StatusCode.NOT_FOUND):
+        health.Check(health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT_S)
+
+
+def test_watching_an_unknown_service_never_says_serving(health):
+    """The health protocol lets a server end the watch, or keep it open for a
+    service that may yet come."""
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="nobody"), timeout=TIMEOUT_S)
+    try:
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        watch.cancel()
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.NOT_FOUND
+
+
+# Reflection
+
+
+def reflect(client, package, **question):
+    call = client.channel.stream_stream(
+        f"/{package}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    [answer] = call(iter([reflection_pb2.ServerReflectionRequest(**question)]), timeout=TIMEOUT_S)
+    return answer
+
+
+@pytest.mark.parametrize("package", REFLECTION)
+def test_reflection_lists_the_services(client, package):
+    answer = reflect(client, package, list_services="")
+    names = {service.name for service in answer.list_services_response.service}
+    assert {"cache.CacheService", "grpc.health.v1.Health"} <= names
+
+
+@pytest.mark.parametrize("symbol", ["cache.CacheService", "cache.CacheService.Get", "cache.CacheStats"])
+@pytest.mark.parametrize("package", REFLECTION)
+def test_reflection_finds_the_file_of_a_symbol(client, package, symbol):
+    _expect_cache_proto(reflect(client, package, file_containing_symbol=symbol))
+
+
+@pytest.mark.parametrize("package", REFLECTION)
+def test_reflection_finds_the_file_by_its_name(client, package):
+    _expect_cache_proto(reflect(client, package, file_by_filename="cache.proto"))
+
+
+@pytest.mark.parametrize("package", REFLECTION)
+def test_reflection_says_when_a_symbol_is_unknown(client, package):
+    try:
+        answer = reflect(client, package, file_containing_symbol="cache.Nobody")
+        code = answer.error_response.error_code
+    except grpc.RpcError as error:
+        code = error.code().value[0]
+    assert code == grpc.StatusCode.NOT_FOUND.value[0]
+
+
+def _expect_cache_proto(answer):
+    files = map(
+        descriptor_pb2.FileDescriptorProto.FromString,
+        answer.file_descriptor_response.file_descriptor_proto,
+    )
+    [served] = [file for file in files if file.name == "cache.proto"]
+    ours = descriptor_pb2.FileDescriptorProto()
+    pb.DESCRIPTOR.CopyToProto(ours)
+    assert _shape(served) == _shape(ours)
+
+
+def _shape(file):
+    """What a client depends on: every method, message, field and enum value."""
+    return (
+        file.package,
+        [(s.name, [(m.name, m.input_type, m.output_type) for m in s.method]) for s in file.service],
+        [(m.name, [(f.number, f.name, f.type, f.label, f.type_name) for f in m.field]) for m in file.message_type],
+        [(e.name, [(v.number, v.name) for v in e.value]) for e in file.enum_type],
+    )
+
+
+# Methods that are not there
+
+
+@pytest.mark.parametrize("method", UNKNOWN_METHODS)
+def test_an_unknown_method_is_unimplemented(client, method):
+    call = client.channel.unary_unary(method)
+    with refused(grpc.StatusCode.UNIMPLEMENTED) as refusal:
+        call(b"", timeout=TIMEOUT_S, metadata=[("x-request-id", "lost-1")])
+    # Such a reply may be trailers alone: no headers are sent before them.
+    everything = [*refusal.call.initial_metadata(), *refusal.call.trailing_metadata()]
+    assert ("x-request-id", "lost-1") in [tuple(pair) for pair in everything]
+
+
+@pytest.mark.parametrize("body", [b"\x0a\xff", b"\x0a\x02\xff\xff"], ids=["cut short", "not utf-8"])
+def test_a_message_that_cannot_be_read_is_an_error_and_the_connection_stays(client, key, body):
+    call = client.channel.unary_unary("/cache.CacheService/Get")
+    with pytest.raises(grpc.RpcError) as refusal:
+        call(body, timeout=TIMEOUT_S)
+    assert refusal.value.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT)
+    assert client.get(key) is None
+
+
+# Compression
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate], ids=["gzip", "deflate"])
+def test_a_client_may_compress(server, connect, key, compression):
+    client = connect(server.grpc, compression=compression)
+    value = b"compress me " * 4_000
+    client.set(key, value)
+    assert client.get(key) == value
+
+
+# Message sizes
+
+
+@pytest.mark.parametrize("compression", [None, grpc.Compression.Gzip], ids=["plain", "gzip"])
+def test_a_message_over_the_limit_is_resource_exhausted(server, connect, key, compression):
+    client = connect(server.grpc, compression=compression)
+    with refused(grpc.StatusCode.RESOURCE_EXHAUSTED):
+        client.set(key, b"x" * (32 * 1024 * 1024))
+    client.set(key, b"and the client goes on")
+
+
+def test_a_key_over_the_message_limit_is_resource_exhausted(client):
+    with refused(grpc.StatusCode.RESOURCE_EXHAUSTED):
+        client.get("k" * (32 * 1024 * 1024))
+
+
+def test_message_limits_follow_the_largest_value(start, connect):
+    largest = 9 * 1024 * 1024
+    server = start(CACHE_MAX_VALUE_BYTES=str(largest))
+    client = connect(server.grpc)
+    value = b"x" * largest
+    assert client.set("k" * 256, value) == pb.OK
+    assert client.get("k" * 256) == value
+    [item] = client.MultiGet(pb.MultiCacheKeyRequest(keys=["k" * 256])).items
+    assert item.value == value
+    assert client.compare_and_set("k" * 256, value, b"small") == pb.STORED
