@@ -195,7 +195,7 @@ fn an_address_in_use_ends_the_start_with_one_line() {
 fn an_unknown_name_is_warned_about_with_the_nearest_known_one() {
     run(async {
         let mut server = Process::start(&[
-            ("CACHE_MAX_ITEM", "5"),
+            ("CACHE_MAX_ITMES", "5"),
             ("CACHE_SERVICE_HOST", "10.96.0.1"),
             ("CACHE_SERVICE_PORT", "50051"),
         ]);
@@ -209,7 +209,7 @@ fn an_unknown_name_is_warned_about_with_the_nearest_known_one() {
             .map(ToString::to_string)
             .collect();
         for unknown in [
-            "CACHE_MAX_ITEM\"",
+            "CACHE_MAX_ITMES",
             "CACHE_SERVICE_HOST",
             "CACHE_SERVICE_PORT",
         ] {

@@ -66,6 +66,7 @@ async fn a_given_id_comes_back_with_every_error(on: Deployment) {
         let reply = reply.unwrap();
         assert_ne!(reply.code(), Code::Ok, "{}", call.rpc);
         assert_eq!(reply.initial(ID), Some("mine"), "{} {reply:?}", call.rpc);
+        assert!(reply.trailers_apart, "{} {reply:?}", call.rpc);
     }
 }
 

@@ -106,14 +106,11 @@ impl AsyncRead for StopsReading {
         if self.left == 0 {
             return Poll::Pending;
         }
-        let mut part = out.take(self.left);
+        let mut part = vec![0; self.left.min(out.remaining())];
+        let mut part = ReadBuf::new(&mut part);
         let polled = Pin::new(&mut self.socket).poll_read(cx, &mut part);
-        let read = part.filled().len();
-        self.left -= read;
-        // `part` borrowed initialised space of `out`, which must learn of it.
-        let filled = out.filled().len() + read;
-        out.initialize_unfilled_to(read);
-        out.set_filled(filled);
+        self.left -= part.filled().len();
+        out.put_slice(part.filled());
         polled
     }
 }

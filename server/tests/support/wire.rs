@@ -199,6 +199,7 @@ impl Started {
             .expect("a gRPC reply carries a status");
         Ok(Reply {
             initial: self.initial,
+            trailers_apart: trailers.is_some(),
             status,
             message: message.get(5..).map(Bytes::copy_from_slice),
         })
@@ -209,6 +210,9 @@ impl Started {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) initial: HeaderMap,
+    /// Whether the status came in trailers of its own. Where it did not, gRPC
+    /// clients read all of the headers as trailing metadata.
+    pub(crate) trailers_apart: bool,
     pub(crate) status: Status,
     /// Without its prefix; absent where the reply is an error.
     pub(crate) message: Option<Bytes>,
