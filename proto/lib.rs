@@ -5,10 +5,7 @@
 //! gives [`cache::cache_service_client`]; the messages are always there.
 
 /// Messages, enums and the service of package `cache`.
-#[expect(
-    missing_docs,
-    reason = "generated; the documentation stands in proto/cache.proto"
-)]
+#[expect(missing_docs, reason = "generated; the documentation stands in proto/cache.proto")]
 pub mod cache {
     tonic::include_proto!("cache");
 }

@@ -1,1 +1,57 @@
-//! A gRPC cache server.
+//! A gRPC cache server: a moka-backed, sharded, thread-per-core store with TinyLFU
+//! admission and a TTL for each entry, behind a tonic service.
+//!
+//! [`Server::start`] takes [`Settings`] and serves on threads of its own:
+//!
+//! ```
+//! use tiny_cache_server::{Server, Settings};
+//!
+//! let settings = Settings::from_vars([("CACHE_PORT", "0"), ("CACHE_HEALTH_PORT", "0")])?;
+//! let server = Server::start(settings)?;
+//! println!("gRPC on {}", server.grpc_addr());
+//! server.shutdown();
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Threads
+//!
+//! One acceptor; one worker for each core, with a runtime of its own, which owns its
+//! connections for life; one background thread for HTTP and upkeep. A request is served
+//! from its first byte to its last on one thread, and takes no lock that another request
+//! holds for longer than a write to the same stripe of a shard.
+
+// The way of a connection:
+mod acceptor; // takes connections off the listener
+mod handout; // chooses the worker with the fewest
+mod listener; // binds the addresses
+pub mod transport;
+mod worker; // owns its connections for life // TLS, HTTP/2, gathered writes, handlers in place
+
+// The way of a request on it:
+mod command; // one file for each RPC: parse, apply, reply
+pub mod key; // a key that exists is valid
+mod rejection;
+mod rpc; // request id, route, panic guard, statuses
+mod service; // the tonic trait, which delegates
+pub mod store; // route, shard, stripe, entry // every refusal, and its status
+
+// Beside the requests:
+mod health; // grpc.health.v1
+mod http; // health, figures and metrics over HTTP
+mod lifecycle; // starting, serving, draining
+mod monitor; // the figures of the running server
+mod server; // puts the parts together and ends them
+pub mod settings; // the environment
+mod sync; // the locks and atomics, or the model checker's
+
+// For the program:
+pub mod cli;
+pub mod healthcheck;
+pub mod logging;
+
+pub use self::{
+    listener::BindError,
+    server::{Drained, Server, StartError},
+    settings::{Settings, SettingsError},
+    transport::TlsError,
+};

@@ -33,14 +33,7 @@ async fn a_batch_answers_in_the_order_asked_with_duplicates(on: Deployment) {
     let got = cache.multi_get(keys(asked)).await.unwrap().into_inner();
     assert_eq!(
         got.items,
-        [
-            hit("a", "a"),
-            miss("x"),
-            hit("d", "d"),
-            hit("a", "a"),
-            miss("x"),
-            hit("c", "c"),
-        ]
+        [hit("a", "a"), miss("x"), hit("d", "d"), hit("a", "a"), miss("x"), hit("c", "c"),]
     );
 
     let deleted = cache.multi_delete(keys(["x", "a", "a", "c"])).await;
@@ -78,42 +71,21 @@ async fn an_items_error_is_its_own(on: Deployment) {
     let set = cache.multi_set(batch).await.unwrap().into_inner().items;
     assert_eq!(
         set,
-        [
-            done("a"),
-            failed("", EMPTY),
-            failed(&long, TOO_LONG),
-            failed("b", TOO_LARGE),
-            done("c"),
-        ]
+        [done("a"), failed("", EMPTY), failed(&long, TOO_LONG), failed("b", TOO_LARGE), done("c"),]
     );
 
     let asked = ["a", "", long.as_str(), "b", "c"];
     let got = cache.multi_get(keys(asked)).await.unwrap().into_inner();
-    let wrong = |key: &str, error: &str| CacheLookup {
-        error: error.to_owned(),
-        ..miss(key)
-    };
+    let wrong = |key: &str, error: &str| CacheLookup { error: error.to_owned(), ..miss(key) };
     assert_eq!(
         got.items,
-        [
-            hit("a", "1"),
-            wrong("", EMPTY),
-            wrong(&long, TOO_LONG),
-            miss("b"),
-            hit("c", "5"),
-        ]
+        [hit("a", "1"), wrong("", EMPTY), wrong(&long, TOO_LONG), miss("b"), hit("c", "5"),]
     );
 
     let deleted = cache.multi_delete(keys(asked)).await.unwrap();
     assert_eq!(
         deleted.into_inner().items,
-        [
-            done("a"),
-            failed("", EMPTY),
-            failed(&long, TOO_LONG),
-            done("b"),
-            done("c"),
-        ]
+        [done("a"), failed("", EMPTY), failed(&long, TOO_LONG), done("b"), done("c"),]
     );
 }
 
@@ -182,8 +154,5 @@ fn hit(key: &str, value: &str) -> CacheLookup {
 }
 
 fn miss(key: &str) -> CacheLookup {
-    CacheLookup {
-        key: key.to_owned(),
-        ..CacheLookup::default()
-    }
+    CacheLookup { key: key.to_owned(), ..CacheLookup::default() }
 }

@@ -16,24 +16,15 @@ use crate::support::{
 
 /// Every variable, with values that are taken.
 const ACCEPTED: &[(&str, &[&str])] = &[
-    (
-        "CACHE_HOST",
-        &["127.0.0.1", "0.0.0.0", "[::]", "::1", " 127.0.0.1 ", ""],
-    ),
+    ("CACHE_HOST", &["127.0.0.1", "0.0.0.0", "[::]", "::1", " 127.0.0.1 ", ""]),
     ("CACHE_PORT", &["0", "1", "50051", "65535", " 80 ", ""]),
-    (
-        "CACHE_HEALTH_HOST",
-        &["127.0.0.1", "0.0.0.0", "[::1]", "::", ""],
-    ),
+    ("CACHE_HEALTH_HOST", &["127.0.0.1", "0.0.0.0", "[::1]", "::", ""]),
     ("CACHE_HEALTH_PORT", &["0", "8080", "65535", ""]),
     ("CACHE_MAX_ITEMS", &["0", "1", "1000000", ""]),
     ("CACHE_MAX_MEMORY_MB", &["1", "100", "65536", ""]),
     ("CACHE_MAX_VALUE_BYTES", &["1", "1048576", "104857600", ""]),
     ("CACHE_CLEANUP_INTERVAL", &["1", "10", "3600", ""]),
-    (
-        "CACHE_LOG_LEVEL",
-        &["DEBUG", "info", "Warning", "ERROR", "critical", "trace", ""],
-    ),
+    ("CACHE_LOG_LEVEL", &["DEBUG", "info", "Warning", "ERROR", "critical", "trace", ""]),
     ("CACHE_LOG_FORMAT", &["text", "json", ""]),
     ("CACHE_BACKEND", &["memory", ""]),
     ("CACHE_TLS_ENABLED", &FALSE),
@@ -59,18 +50,10 @@ const TRUE: [&str; 9] = ["1", "true", "True", "yes", "YES", "y", "Y", "on", "ON"
 /// Values that are refused, with a text that the refusal must hold beside the
 /// variable and the value: what is allowed.
 const REFUSED: &[(&str, &[&str], &str)] = &[
-    (
-        "CACHE_HOST",
-        &["not a host", "127.0.0.1:50051", "300.1.1.1"],
-        "",
-    ),
+    ("CACHE_HOST", &["not a host", "127.0.0.1:50051", "300.1.1.1"], ""),
     ("CACHE_PORT", &["65536", "-1", "http", "5.5"], "65535"),
     // What Kubernetes injects for a Service called `cache`.
-    (
-        "CACHE_PORT",
-        &["tcp://10.96.0.1:50051"],
-        "enableServiceLinks: false",
-    ),
+    ("CACHE_PORT", &["tcp://10.96.0.1:50051"], "enableServiceLinks: false"),
     ("CACHE_HEALTH_HOST", &["not a host"], ""),
     ("CACHE_HEALTH_PORT", &["65536", "-1", "http"], "65535"),
     ("CACHE_MAX_ITEMS", &["-1", "many", "1.5"], ""),
@@ -165,16 +148,11 @@ fn values_that_do_not_fit_together_are_refused() {
         &with("CACHE_TLS_KEY_PATH", &certificate),
         &["CACHE_TLS_KEY_PATH", &certificate],
     );
-    assert_refused(
-        &with("CACHE_TLS_REQUIRE_CLIENT_AUTH", "true"),
-        &["CACHE_TLS_CLIENT_CA_PATH"],
-    );
+    assert_refused(&with("CACHE_TLS_REQUIRE_CLIENT_AUTH", "true"), &["CACHE_TLS_CLIENT_CA_PATH"]);
 
     // The largest value is at most the memory limit.
-    let output = process::output([
-        ("CACHE_MAX_MEMORY_MB", "1"),
-        ("CACHE_MAX_VALUE_BYTES", "1048577"),
-    ]);
+    let output =
+        process::output([("CACHE_MAX_MEMORY_MB", "1"), ("CACHE_MAX_VALUE_BYTES", "1048577")]);
     assert_refused(&output, &["CACHE_MAX_VALUE_BYTES", "1048577"]);
 }
 
@@ -208,20 +186,13 @@ fn an_unknown_name_is_warned_about_with_the_nearest_known_one() {
             .filter(|line| line["level"] == "WARN")
             .map(ToString::to_string)
             .collect();
-        for unknown in [
-            "CACHE_MAX_ITMES",
-            "CACHE_SERVICE_HOST",
-            "CACHE_SERVICE_PORT",
-        ] {
+        for unknown in ["CACHE_MAX_ITMES", "CACHE_SERVICE_HOST", "CACHE_SERVICE_PORT"] {
             assert!(
                 warnings.iter().any(|line| line.contains(unknown)),
                 "{unknown} is not in {warnings:?}"
             );
         }
-        assert!(
-            warnings.iter().any(|line| line.contains("CACHE_MAX_ITEMS")),
-            "{warnings:?}"
-        );
+        assert!(warnings.iter().any(|line| line.contains("CACHE_MAX_ITEMS")), "{warnings:?}");
     });
 }
 
@@ -233,9 +204,7 @@ fn the_default_address_takes_both_families() {
         vars.push(("CACHE_LOG_FORMAT".to_owned(), "json".to_owned()));
         let server = Process::start_exactly(vars);
         let port = server.grpc_addr().port();
-        tokio::net::TcpStream::connect(("127.0.0.1", port))
-            .await
-            .unwrap();
+        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         if server.grpc_addr().is_ipv6() {
             tokio::net::TcpStream::connect(("::1", port)).await.unwrap();
         }

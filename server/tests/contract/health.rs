@@ -48,7 +48,5 @@ async fn an_unknown_service_is_not_found(on: Deployment) {
 }
 
 fn request(service: &str) -> HealthCheckRequest {
-    HealthCheckRequest {
-        service: service.to_owned(),
-    }
+    HealthCheckRequest { service: service.to_owned() }
 }

@@ -33,14 +33,10 @@ async fn a_key_is_taken_as_it_stands(on: Deployment) {
     let site = on.start();
     let mut cache = site.connect().await;
     // Neither trimmed, nor folded, nor normalised, nor cut at a zero byte.
-    let names = [
-        "a", "A", " a", "a ", " ", "\t", "a\0", "a\0b", "é", "e\u{301}", "{a}", "a/b", "*",
-    ];
+    let names =
+        ["a", "A", " a", "a ", " ", "\t", "a\0", "a\0b", "é", "e\u{301}", "{a}", "a/b", "*"];
     for name in names {
-        cache
-            .set(item(name, format!("value of {name:?}")))
-            .await
-            .unwrap();
+        cache.set(item(name, format!("value of {name:?}"))).await.unwrap();
     }
     for name in names {
         let found = cache.get(key(name)).await.unwrap().into_inner();

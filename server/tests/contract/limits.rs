@@ -42,12 +42,9 @@ crate::rows![
 
 async fn the_largest_message_follows_from_the_largest_value(on: Deployment) {
     // max(4 MiB, 2 * value + 1 MiB)
-    for (largest_value, limit) in [
-        ("1000", 4 * MIB),
-        ("1572864", 4 * MIB),
-        ("1572865", 4 * MIB + 2),
-        ("4194304", 9 * MIB),
-    ] {
+    for (largest_value, limit) in
+        [("1000", 4 * MIB), ("1572864", 4 * MIB), ("1572865", 4 * MIB + 2), ("4194304", 9 * MIB)]
+    {
         let site = on.start_with(&[("CACHE_MAX_VALUE_BYTES", largest_value)]);
         let mut wire = site.wire().await;
         let mut get = async |message: Vec<u8>| {
@@ -147,23 +144,15 @@ async fn a_connection_too_many_is_closed_at_once_and_counted(on: Deployment) {
         let reply = wire.call(&call.path(), &[], &call.message).await;
         assert_eq!(reply.unwrap().code(), Code::Ok);
     }
-    assert_eq!(
-        sample(&site.http("/metrics").await.body, REFUSED),
-        Some(0.0)
-    );
+    assert_eq!(sample(&site.http("/metrics").await.body, REFUSED), Some(0.0));
 
     // Plain in every deployment: it is closed before anything is said.
-    let mut third = tokio::net::TcpStream::connect(site.grpc_addr())
-        .await
-        .unwrap();
+    let mut third = tokio::net::TcpStream::connect(site.grpc_addr()).await.unwrap();
     let mut said = Vec::new();
     let closed = timeout(PATIENCE, third.read_to_end(&mut said)).await;
     let _ = closed.expect("the connection too many is closed");
     assert_eq!(said, b"");
-    assert_eq!(
-        sample(&site.http("/metrics").await.body, REFUSED),
-        Some(1.0)
-    );
+    assert_eq!(sample(&site.http("/metrics").await.body, REFUSED), Some(1.0));
 
     // The others go on, and a place that is left can be taken.
     let reply = first.call(&call.path(), &[], &call.message).await;
@@ -184,10 +173,7 @@ async fn is_served(site: &Site) -> bool {
 }
 
 async fn the_limit_on_streams_is_advertised(on: Deployment) {
-    for (vars, limit) in [
-        ([].as_slice(), 256),
-        (&[("CACHE_MAX_CONCURRENT_STREAMS", "7")], 7),
-    ] {
+    for (vars, limit) in [([].as_slice(), 256), (&[("CACHE_MAX_CONCURRENT_STREAMS", "7")], 7)] {
         let site = on.start_with(vars);
         let mut stream = site.stream().await;
         stream.write_all(PREFACE).await.unwrap();
@@ -211,11 +197,7 @@ async fn a_handshake_that_never_comes_is_given_up(on: Deployment) {
     // Nothing at all, and a greeting that stops in the middle; and with TLS
     // also a session on which HTTP/2 never begins.
     let plain = || tokio::net::TcpStream::connect(site.grpc_addr());
-    let half: &[u8] = if on == Deployment::Tls {
-        b"\x16\x03\x01\x02\x00"
-    } else {
-        &PREFACE[..10]
-    };
+    let half: &[u8] = if on == Deployment::Tls { b"\x16\x03\x01\x02\x00" } else { &PREFACE[..10] };
     let openings: [(Box<dyn crate::support::wire::Stream>, &[u8]); 3] = [
         (Box::new(plain().await.unwrap()), b""),
         (Box::new(plain().await.unwrap()), half),
@@ -277,9 +259,7 @@ async fn a_compressed_message_is_as_large_as_what_it_unpacks_to(on: Deployment) 
     for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Deflate] {
         let mut cache = site.connect().await.send_compressed(encoding);
         // 64 MiB that travel as some 64 KiB.
-        let packed = CacheKey {
-            key: "k".repeat(64 * MIB),
-        };
+        let packed = CacheKey { key: "k".repeat(64 * MIB) };
         let error = cache.get(packed).await.unwrap_err();
         assert_eq!(error.code(), Code::ResourceExhausted, "{error:?}");
     }
@@ -292,10 +272,7 @@ async fn a_message_that_is_no_message_costs_one_request(on: Deployment) {
     // A field cut short, a wrong wire type, text that is not UTF-8.
     for bad in [&b"\x0a\xff"[..], b"\x0f", b"\x0a\x02\xff\xfe"] {
         let reply = wire.call(&good.path(), &[], bad).await.unwrap();
-        assert!(
-            matches!(reply.code(), Code::Internal | Code::InvalidArgument),
-            "{reply:?}"
-        );
+        assert!(matches!(reply.code(), Code::Internal | Code::InvalidArgument), "{reply:?}");
         let reply = wire.call(&good.path(), &[], &good.message).await.unwrap();
         assert_eq!(reply.code(), Code::Ok);
     }

@@ -2,10 +2,7 @@
 //! function named after what it promises; `rows!` makes three tests of it, one
 //! for each deployment: 1 worker with 1 shard, several of each, and over TLS.
 //! Rows that the deployment cannot change are plain tests.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping it"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
 
 #[path = "../support/mod.rs"]
 mod support;

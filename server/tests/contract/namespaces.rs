@@ -54,16 +54,10 @@ async fn every_rpc_stays_within_its_namespace(on: Deployment) {
     let many = cache.multi_get(within("team", keys(["k"]))).await.unwrap();
     assert_eq!(many.into_inner().items[0].value, "two");
     let many = cache.multi_set(within("team", items([item("k", "three")])));
-    assert_eq!(
-        many.await.unwrap().into_inner().items[0].status(),
-        CacheStatus::Ok
-    );
+    assert_eq!(many.await.unwrap().into_inner().items[0].status(), CacheStatus::Ok);
     let found = cache.get(within("team", key("k"))).await.unwrap();
     assert_eq!(found.into_inner().value, "three");
-    cache
-        .multi_delete(within("team", keys(["k"])))
-        .await
-        .unwrap();
+    cache.multi_delete(within("team", keys(["k"]))).await.unwrap();
     let found = cache.get(within("team", key("k"))).await.unwrap();
     assert!(!found.into_inner().found);
     cache.set(within("team", item("k", "four"))).await.unwrap();
@@ -110,9 +104,7 @@ async fn well_formed_namespaces_are_accepted(on: Deployment) {
     let site = on.start();
     let mut cache = site.connect().await;
     let longest = "n".repeat(64);
-    for namespace in [
-        "a", "Z", "7", "a.", "a_", "a-", "0.1_2-3", "v1..--__", &longest,
-    ] {
+    for namespace in ["a", "Z", "7", "a.", "a_", "a-", "0.1_2-3", "v1..--__", &longest] {
         let set = within(namespace, item("k", "v"));
         cache.set(set).await.unwrap_or_else(|error| {
             panic!("{namespace:?} was refused: {error}");
@@ -215,10 +207,7 @@ async fn a_plain_key_never_reaches_into_a_namespace(on: Deployment) {
     let mut cache = site.connect().await;
     // As the original spells the entry `x` of namespace `team` inside.
     let spelt = "4:team:x";
-    cache
-        .set(within("team", item("x", "inside")))
-        .await
-        .unwrap();
+    cache.set(within("team", item("x", "inside"))).await.unwrap();
     let found = cache.get(key(spelt)).await.unwrap().into_inner();
     assert!(!found.found);
 

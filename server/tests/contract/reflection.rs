@@ -10,10 +10,7 @@ use tonic_reflection::pb::v1::{
 
 use crate::support::Deployment;
 
-crate::rows![
-    reflection_lists_the_services,
-    reflection_describes_the_contract,
-];
+crate::rows![reflection_lists_the_services, reflection_describes_the_contract,];
 
 async fn reflection_lists_the_services(on: Deployment) {
     let asked = [MessageRequest::ListServices(String::new())];
@@ -66,15 +63,10 @@ async fn ask<const N: usize>(on: Deployment, asked: [MessageRequest; N]) -> Vec<
         host: String::new(),
         message_request: Some(question),
     });
-    let answers = reflection
-        .server_reflection_info(tokio_stream::iter(requests))
-        .await
-        .unwrap()
-        .into_inner();
-    let answers: Vec<_> = answers
-        .map(|answer| answer.unwrap().message_response.unwrap())
-        .collect()
-        .await;
+    let answers =
+        reflection.server_reflection_info(tokio_stream::iter(requests)).await.unwrap().into_inner();
+    let answers: Vec<_> =
+        answers.map(|answer| answer.unwrap().message_response.unwrap()).collect().await;
     assert_eq!(answers.len(), N);
     answers
 }

@@ -35,31 +35,16 @@ async fn a_given_id_comes_back_from_every_rpc(on: Deployment) {
 }
 
 async fn a_given_id_comes_back_with_every_error(on: Deployment) {
-    let site = on.start_with(&[
-        ("CACHE_MAX_BATCH_ITEMS", "1"),
-        ("CACHE_MAX_VALUE_BYTES", "1"),
-    ]);
+    let site = on.start_with(&[("CACHE_MAX_BATCH_ITEMS", "1"), ("CACHE_MAX_VALUE_BYTES", "1")]);
     let mut wire = site.wire().await;
     // Refused for the key, for the value, for the batch's length, for the
     // message's length, for what it says, and because there is no such method.
     let mut calls = single_calls("");
-    calls.push(Call {
-        rpc: "Set",
-        message: single_calls(&"k".repeat(257))[1].message.clone(),
-    });
+    calls.push(Call { rpc: "Set", message: single_calls(&"k".repeat(257))[1].message.clone() });
     calls.extend(batch_calls(&["a".to_owned(), "b".to_owned()]));
-    calls.push(Call {
-        rpc: "Get",
-        message: vec![0; 5 << 20],
-    });
-    calls.push(Call {
-        rpc: "Get",
-        message: vec![0xff; 3],
-    });
-    calls.push(Call {
-        rpc: "NoSuchMethod",
-        message: Vec::new(),
-    });
+    calls.push(Call { rpc: "Get", message: vec![0; 5 << 20] });
+    calls.push(Call { rpc: "Get", message: vec![0xff; 3] });
+    calls.push(Call { rpc: "NoSuchMethod", message: Vec::new() });
     for call in calls {
         let path = call.path();
         let reply = wire.call(&path, &[(ID, b"mine")], &call.message).await;
@@ -90,11 +75,7 @@ async fn an_id_is_made_when_none_is_given(on: Deployment) {
 async fn services_beside_the_cache_send_ids_too(on: Deployment) {
     let site = on.start();
     let mut wire = site.wire().await;
-    for path in [
-        "/grpc.health.v1.Health/Check",
-        "/no.such.Service/Method",
-        "/",
-    ] {
+    for path in ["/grpc.health.v1.Health/Check", "/no.such.Service/Method", "/"] {
         let reply = wire.call(path, &[(ID, b"mine")], &[]).await.unwrap();
         assert_eq!(reply.initial(ID), Some("mine"), "{path}");
         let reply = wire.call(path, &[], &[]).await.unwrap();
@@ -106,9 +87,7 @@ async fn every_http_response_carries_an_id(on: Deployment) {
     let site = on.start();
     let mut http = Http::connect(site.http_addr()).await.unwrap();
     let mut made = HashSet::new();
-    for path in [
-        "/health", "/ready", "/live", "/stats", "/metrics", "/", "/absent",
-    ] {
+    for path in ["/health", "/ready", "/live", "/stats", "/metrics", "/", "/absent"] {
         let response = http.send("GET", path, &[(ID, "mine")]).await.unwrap();
         assert_eq!(response.header(ID), Some("mine"), "{path}");
         let response = http.get(path).await.unwrap();

@@ -120,10 +120,7 @@ async fn every_value_that_is_too_large_is_counted(on: Deployment) {
 
 async fn a_limit_on_the_count_evicts(on: Deployment) {
     for policy in ["lru", "tinylfu"] {
-        let site = on.start_with(&[
-            ("CACHE_MAX_ITEMS", "1000"),
-            ("CACHE_EVICTION_POLICY", policy),
-        ]);
+        let site = on.start_with(&[("CACHE_MAX_ITEMS", "1000"), ("CACHE_EVICTION_POLICY", policy)]);
         let mut cache = site.connect().await;
         for batch in 0..10 {
             let batch = (0..1000).map(|n| item(format!("{batch} {n}"), "v"));

@@ -16,10 +16,7 @@ fn a_plain_client_is_not_served_over_tls() {
     run(async {
         let site = Deployment::Tls.start();
         let mut plain = wire::stream(site.grpc_addr(), false).await;
-        plain
-            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
-            .await
-            .unwrap();
+        plain.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
         // The server says at most a TLS alert, and hangs up.
         let mut said = Vec::new();
         let _ = plain.read_to_end(&mut said).await;
@@ -39,9 +36,7 @@ fn a_client_checks_the_servers_name_and_authority() {
             .ca_certificate(Certificate::from_pem(stranger))
             .domain_name(SERVER_NAME);
         connect(&site, trusting_another).await.unwrap_err();
-        connect(&site, tls(None).domain_name("example.org"))
-            .await
-            .unwrap_err();
+        connect(&site, tls(None).domain_name("example.org")).await.unwrap_err();
         connect(&site, tls(None)).await.unwrap();
     });
 }

@@ -85,10 +85,7 @@ async fn a_write_replaces_the_ttl(on: Deployment) {
         cache.set(set).await.unwrap();
         let batch = items([lasting(name("batch"), "new", after)]);
         cache.multi_set(batch).await.unwrap();
-        let swap = CompareAndSetRequest {
-            ttl: after,
-            ..swap(name("swap"), "old", "new")
-        };
+        let swap = CompareAndSetRequest { ttl: after, ..swap(name("swap"), "old", "new") };
         let swapped = cache.compare_and_set(swap).await.unwrap();
         assert_eq!(swapped.into_inner().status(), Stored);
         cache.delete(key(name("delete"))).await.unwrap();

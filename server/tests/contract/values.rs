@@ -137,10 +137,7 @@ async fn a_refused_set_leaves_the_old_value(on: Deployment) {
 }
 
 async fn a_value_as_large_as_the_memory_is_accepted(on: Deployment) {
-    let site = on.start_with(&[
-        ("CACHE_MAX_MEMORY_MB", "1"),
-        ("CACHE_MAX_VALUE_BYTES", "1048576"),
-    ]);
+    let site = on.start_with(&[("CACHE_MAX_MEMORY_MB", "1"), ("CACHE_MAX_VALUE_BYTES", "1048576")]);
     let mut cache = site.connect().await;
     for round in 0..3 {
         cache.set(item("k", vec![round; 1 << 20])).await.unwrap();

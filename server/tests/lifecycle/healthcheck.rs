@@ -26,10 +26,7 @@ fn healthcheck_asks_the_loopback_when_the_server_listens_everywhere() {
     run(async {
         let server = Process::start(&[("CACHE_HEALTH_HOST", "0.0.0.0")]);
         let port = server.http_addr().port().to_string();
-        let vars = [
-            ("CACHE_HEALTH_HOST", "0.0.0.0"),
-            ("CACHE_HEALTH_PORT", &port),
-        ];
+        let vars = [("CACHE_HEALTH_HOST", "0.0.0.0"), ("CACHE_HEALTH_PORT", &port)];
         let checked = command(vars).arg("healthcheck").output().unwrap();
         assert_eq!(checked.status.code(), Some(0), "{checked:?}");
     });

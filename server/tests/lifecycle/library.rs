@@ -48,9 +48,7 @@ fn shutdown_returns_within_the_grace_whatever_the_peers_do() {
         let _held = Held::requests(site.grpc_addr(), 8).await;
         let _stalled = Stalled::connection(site.grpc_addr()).await;
         let started = Instant::now();
-        tokio::task::spawn_blocking(move || site.server.shutdown())
-            .await
-            .unwrap();
+        tokio::task::spawn_blocking(move || site.server.shutdown()).await.unwrap();
         let took = started.elapsed();
         assert!(took <= Duration::from_millis(1500), "{took:?}");
     });
@@ -67,9 +65,7 @@ fn dropping_a_server_stops_it_at_once() {
         let mut cache = site.connect().await;
         cache.get(key("large")).await.unwrap();
         let started = Instant::now();
-        tokio::task::spawn_blocking(move || drop(site))
-            .await
-            .unwrap();
+        tokio::task::spawn_blocking(move || drop(site)).await.unwrap();
         assert!(started.elapsed() < PATIENCE);
         TcpStream::connect(addr).await.unwrap_err();
         cache.get(key("large")).await.unwrap_err();

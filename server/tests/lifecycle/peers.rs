@@ -50,10 +50,7 @@ impl Held {
         }
         // The answer to the PING says that the server has read the requests.
         wire.ping().await.unwrap();
-        Self {
-            _wire: wire,
-            pending,
-        }
+        Self { _wire: wire, pending }
     }
 
     /// Takes the replies, all of which must come whole.
@@ -84,10 +81,7 @@ impl Stalled {
         for _ in 0..32 {
             pending.push(wire.begin(GET, &[], &get).await.unwrap());
         }
-        Self {
-            _wire: wire,
-            _pending: pending,
-        }
+        Self { _wire: wire, _pending: pending }
     }
 }
 

@@ -121,10 +121,7 @@ async fn fill(cache: &mut Cache, end: Instant) -> Vec<Batch> {
         let sent = Instant::now();
         cache.multi_set(entries).await.unwrap();
         let ttl = Duration::from_secs(ttl);
-        batches.push(Batch {
-            there: sent + ttl,
-            gone: Instant::now() + ttl,
-        });
+        batches.push(Batch { there: sent + ttl, gone: Instant::now() + ttl });
     }
     batches
 }

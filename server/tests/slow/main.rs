@@ -4,10 +4,7 @@
 //! ```text
 //! cargo test --release -p tiny-cache-server --test slow -- --ignored --nocapture --test-threads 1
 //! ```
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping it"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -76,9 +76,7 @@ impl Certificates {
 fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, name);
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
@@ -88,8 +86,5 @@ fn signed(authority: &CertifiedIssuer<'static, KeyPair>, name: &str) -> Identity
         .unwrap()
         .signed_by(&key, authority)
         .unwrap();
-    Identity {
-        certificate: certificate.pem(),
-        key: key.serialize_pem(),
-    }
+    Identity { certificate: certificate.pem(), key: key.serialize_pem() }
 }

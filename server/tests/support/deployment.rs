@@ -52,10 +52,7 @@ impl Deployment {
         }
         all.extend(owned(vars));
         let settings = Settings::from_vars(all).unwrap();
-        Site {
-            server: Server::start(settings).unwrap(),
-            tls: self == Self::Tls,
-        }
+        Site { server: Server::start(settings).unwrap(), tls: self == Self::Tls }
     }
 }
 
@@ -70,9 +67,7 @@ pub(crate) fn loopback() -> Vec<(String, String)> {
 }
 
 fn owned(vars: &[(&str, &str)]) -> Vec<(String, String)> {
-    vars.iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// A running server. Dropping it stops the server.
@@ -142,7 +137,5 @@ impl Site {
 
 /// A client that takes and sends messages of any size.
 pub(crate) fn unlimited(channel: Channel) -> Cache {
-    Cache::new(channel)
-        .max_decoding_message_size(usize::MAX)
-        .max_encoding_message_size(usize::MAX)
+    Cache::new(channel).max_decoding_message_size(usize::MAX).max_encoding_message_size(usize::MAX)
 }

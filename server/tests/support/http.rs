@@ -31,9 +31,7 @@ impl Http {
     pub(crate) async fn connect(addr: SocketAddr) -> io::Result<Self> {
         let socket = TcpStream::connect(addr).await?;
         socket.set_nodelay(true)?;
-        Ok(Self {
-            stream: BufStream::new(socket),
-        })
+        Ok(Self { stream: BufStream::new(socket) })
     }
 
     /// `GET path`.
@@ -77,14 +75,10 @@ impl Http {
             let (name, value) = line.split_once(':').unwrap();
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut response = Response {
-            status,
-            headers,
-            body: String::new(),
-        };
-        let length = response.header("content-length").map_or(0, |length| {
-            length.parse().expect("content-length is a number")
-        });
+        let mut response = Response { status, headers, body: String::new() };
+        let length = response
+            .header("content-length")
+            .map_or(0, |length| length.parse().expect("content-length is a number"));
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).await?;
         response.body = String::from_utf8(body).unwrap();
@@ -102,10 +96,7 @@ impl Http {
 
 impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON.

@@ -13,9 +13,7 @@ pub(crate) fn key(key: impl Into<String>) -> CacheKey {
 }
 
 pub(crate) fn keys<K: Into<String>>(keys: impl IntoIterator<Item = K>) -> MultiCacheKeyRequest {
-    MultiCacheKeyRequest {
-        keys: keys.into_iter().map(Into::into).collect(),
-    }
+    MultiCacheKeyRequest { keys: keys.into_iter().map(Into::into).collect() }
 }
 
 /// An item that never expires.
@@ -25,17 +23,11 @@ pub(crate) fn item(key: impl Into<String>, value: impl Into<Bytes>) -> CacheItem
 
 /// An item with a ttl in seconds.
 pub(crate) fn lasting(key: impl Into<String>, value: impl Into<Bytes>, ttl: i32) -> CacheItem {
-    CacheItem {
-        key: key.into(),
-        value: value.into(),
-        ttl,
-    }
+    CacheItem { key: key.into(), value: value.into(), ttl }
 }
 
 pub(crate) fn items(items: impl IntoIterator<Item = CacheItem>) -> MultiCacheItemRequest {
-    MultiCacheItemRequest {
-        items: items.into_iter().collect(),
-    }
+    MultiCacheItemRequest { items: items.into_iter().collect() }
 }
 
 /// Replaces `expected` by `value`, which never expires.
@@ -55,9 +47,7 @@ pub(crate) fn swap(
 /// The same message, asked in a namespace.
 pub(crate) fn within<M>(namespace: &str, message: M) -> Request<M> {
     let mut request = Request::new(message);
-    request
-        .metadata_mut()
-        .insert("x-cache-namespace", namespace.parse().unwrap());
+    request.metadata_mut().insert("x-cache-namespace", namespace.parse().unwrap());
     request
 }
 
@@ -69,10 +59,7 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(rpc: &'static str, message: &impl Message) -> Self {
-        Self {
-            rpc,
-            message: message.encode_to_vec(),
-        }
+        Self { rpc, message: message.encode_to_vec() }
     }
 
     /// The request path.

@@ -34,11 +34,7 @@ pub(crate) fn command<V: AsRef<OsStr>>(vars: impl IntoIterator<Item = (V, V)>) -
 
 /// Runs the binary to its end, which must come by itself.
 pub(crate) fn output<V: AsRef<OsStr>>(vars: impl IntoIterator<Item = (V, V)>) -> Output {
-    let mut child = command(vars)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command(vars).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let give_up = Instant::now() + START;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > give_up {
@@ -65,21 +61,14 @@ impl Process {
     pub(crate) fn start(vars: &[(&str, &str)]) -> Self {
         let mut all = loopback();
         all.push(("CACHE_LOG_FORMAT".to_owned(), "json".to_owned()));
-        all.extend(
-            vars.iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-        );
+        all.extend(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Self::start_exactly(all)
     }
 
     /// Starts the binary with these variables and no others. They must ask for
     /// JSON logs, from which the addresses are taken.
     pub(crate) fn start_exactly(vars: Vec<(String, String)>) -> Self {
-        let mut child = command(vars)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(vars).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (sender, log) = mpsc::channel();
         thread::spawn(move || {
@@ -107,13 +96,7 @@ impl Process {
         };
         let addr = |name: &str| fields[name].as_str().unwrap().parse().unwrap();
         let (grpc, http) = (addr("grpc"), addr("http"));
-        Self {
-            child,
-            log,
-            seen,
-            grpc,
-            http,
-        }
+        Self { child, log, seen, grpc, http }
     }
 
     pub(crate) fn grpc_addr(&self) -> SocketAddr {
@@ -131,11 +114,7 @@ impl Process {
 
     /// A channel with one connection of its own.
     pub(crate) async fn channel(&self) -> Channel {
-        Endpoint::from_shared(format!("http://{}", self.grpc))
-            .unwrap()
-            .connect()
-            .await
-            .unwrap()
+        Endpoint::from_shared(format!("http://{}", self.grpc)).unwrap().connect().await.unwrap()
     }
 
     /// A connection one level below gRPC.

@@ -34,9 +34,7 @@ pub(crate) async fn stream(addr: SocketAddr, tls: bool) -> Box<dyn Stream> {
     }
     let mut roots = RootCertStore::empty();
     let authority = Certificates::of_this_process().authority.as_bytes();
-    roots
-        .add(CertificateDer::from_pem_slice(authority).unwrap())
-        .unwrap();
+    roots.add(CertificateDer::from_pem_slice(authority).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -45,10 +43,7 @@ pub(crate) async fn stream(addr: SocketAddr, tls: bool) -> Box<dyn Stream> {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let name = SERVER_NAME.try_into().unwrap();
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(name, socket)
-        .await
-        .unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
     Box::new(stream)
 }
 
@@ -76,11 +71,7 @@ impl Wire {
             .await
             .unwrap();
         let pings = connection.ping_pong().unwrap();
-        Self {
-            send,
-            pings,
-            driver: tokio::spawn(connection),
-        }
+        Self { send, pings, driver: tokio::spawn(connection) }
     }
 
     /// Sends one request and reads the whole reply.
@@ -108,8 +99,7 @@ impl Wire {
         metadata: &[(&str, &[u8])],
         message: &[u8],
     ) -> Result<Pending, h2::Error> {
-        self.begin_framed(path, metadata, framed(false, message))
-            .await
+        self.begin_framed(path, metadata, framed(false, message)).await
     }
 
     /// As [`Wire::begin`], with a body that carries its gRPC prefix already.
@@ -164,10 +154,7 @@ impl Pending {
     /// Waits for the initial metadata alone.
     pub(crate) async fn headers(self) -> Result<Started, h2::Error> {
         let (head, body) = self.response.await?.into_parts();
-        Ok(Started {
-            initial: head.headers,
-            body,
-        })
+        Ok(Started { initial: head.headers, body })
     }
 
     /// Reads the whole reply.

@@ -100,12 +100,7 @@ mod tests {
     };
 
     fn event(invoked: u64, returned: u64, action: Action, outcome: Outcome) -> Event {
-        Event {
-            invoked,
-            returned,
-            action,
-            outcome,
-        }
+        Event { invoked, returned, action, outcome }
     }
 
     #[test]

@@ -103,10 +103,8 @@ async fn exactly_one_wins(
     for round in 0..ROUNDS {
         let name = format!("race {round}");
         prepare(&mut judge, &name).await;
-        let racing = caches
-            .iter_mut()
-            .enumerate()
-            .map(|(client, cache)| race(cache, &name, client));
+        let racing =
+            caches.iter_mut().enumerate().map(|(client, cache)| race(cache, &name, client));
         let statuses = futures::future::join_all(racing).await;
         let winners: Vec<usize> = (0..CLIENTS)
             .filter(|client| statuses[*client] == ConditionalCacheStatus::Stored)
@@ -163,12 +161,7 @@ async fn contend(caches: &[Cache], seed: u64) -> BTreeMap<String, Vec<Event>> {
                 if let Outcome::Found(Some(value)) = outcome {
                     last = value;
                 }
-                let event = Event {
-                    invoked,
-                    returned,
-                    action,
-                    outcome,
-                };
+                let event = Event { invoked, returned, action, outcome };
                 seen.push((name, event));
             }
             seen

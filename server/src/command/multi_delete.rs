@@ -1,0 +1,28 @@
+//! MultiDelete: removes many values.
+
+use tiny_cache_proto::cache::{MultiCacheKeyRequest, MultiCacheResponse};
+
+use super::{Bounds, batch};
+use crate::{
+    key::{Key, Namespace},
+    rejection::Rejection,
+    store::Lane,
+};
+
+pub(crate) fn multi_delete(
+    store: &Lane,
+    bounds: Bounds,
+    namespace: Namespace<'_>,
+    message: MultiCacheKeyRequest,
+) -> Result<MultiCacheResponse, Rejection> {
+    batch::check(bounds, message.keys.len())?;
+    let remove = |text: &str| -> Result<(), Rejection> {
+        store.delete(Key::parse(namespace, text)?);
+        Ok(())
+    };
+    let results = message.keys.into_iter().map(|key| {
+        let done = remove(&key);
+        batch::result(key, done)
+    });
+    Ok(MultiCacheResponse { items: results.collect() })
+}

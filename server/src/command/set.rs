@@ -1,0 +1,21 @@
+//! Set: writes one value.
+
+use tiny_cache_proto::cache::{CacheItem, CacheResponse, CacheStatus};
+
+use super::Bounds;
+use crate::{
+    key::{Key, Namespace},
+    rejection::Rejection,
+    store::{Lane, Ttl},
+};
+
+pub(crate) fn set(
+    store: &Lane,
+    _: Bounds,
+    namespace: Namespace<'_>,
+    message: CacheItem,
+) -> Result<CacheResponse, Rejection> {
+    let key = Key::parse(namespace, &message.key)?;
+    store.set(key, &message.value, Ttl::from_seconds(message.ttl))?;
+    Ok(CacheResponse { status: CacheStatus::Ok.into() })
+}

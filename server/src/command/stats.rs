@@ -1,0 +1,71 @@
+//! Stats: the figures of the whole server.
+
+use tiny_cache_proto::cache::{CacheStats, Empty};
+
+use super::Bounds;
+use crate::{
+    key::Namespace,
+    rejection::Rejection,
+    store::{Lane, Stats},
+};
+
+pub(crate) fn stats(
+    store: &Lane,
+    _: Bounds,
+    _: Namespace<'_>,
+    Empty {}: Empty,
+) -> Result<CacheStats, Rejection> {
+    Ok(reply(&store.store().stats()))
+}
+
+fn reply(stats: &Stats) -> CacheStats {
+    CacheStats {
+        size: saturate(stats.entries),
+        hits: saturate(stats.hits),
+        misses: saturate(stats.misses),
+        evictions: saturate(stats.evictions()),
+        hit_rate: stats.hit_rate(),
+        memory_usage_bytes: saturate(stats.memory_bytes),
+        max_memory_bytes: saturate(stats.max_memory_bytes),
+        max_items: saturate(stats.max_items),
+        max_value_bytes: saturate(stats.max_value_bytes),
+        lru_evictions: saturate(stats.lru_evictions),
+        expired_removals: saturate(stats.expired_removals),
+        rejected_oversize: saturate(stats.rejected_oversize),
+        rejected_capacity: saturate(stats.rejected_capacity),
+    }
+}
+
+/// The wire's integers are smaller than the counters: a full one stays at its greatest.
+fn saturate<T: TryFrom<u64> + Bounded>(n: u64) -> T {
+    T::try_from(n).unwrap_or(T::MAX)
+}
+
+trait Bounded {
+    const MAX: Self;
+}
+
+impl Bounded for i32 {
+    const MAX: Self = i32::MAX;
+}
+
+impl Bounded for i64 {
+    const MAX: Self = i64::MAX;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_stops_at_the_greatest_number_of_the_wire() {
+        let greatest = i32::MAX as u64;
+        for (count, wire) in
+            [(greatest - 1, i32::MAX - 1), (greatest, i32::MAX), (greatest + 1, i32::MAX)]
+        {
+            assert_eq!(reply(&Stats { hits: count, ..Stats::default() }).hits, wire);
+        }
+        let stats = Stats { memory_bytes: u64::MAX, ..Stats::default() };
+        assert_eq!(reply(&stats).memory_usage_bytes, i64::MAX);
+    }
+}

@@ -1,0 +1,112 @@
+//! The HTTP port: health, figures and metrics. Off the request path, on the background
+//! runtime.
+
+mod metrics;
+mod pages;
+
+use std::{convert::Infallible, net::TcpListener, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+
+use crate::{
+    monitor::Monitor,
+    rpc::{RequestIds, X_REQUEST_ID},
+};
+
+use self::metrics::Metrics;
+
+/// Open HTTP connections; one more waits in the kernel. Probes and scrapes are few.
+const MAX_CONNECTIONS: usize = 256;
+
+/// A connection that has sent no whole request head for this long is closed.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long to leave the listener alone when the process is out of descriptors.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// What answers HTTP requests.
+pub(crate) struct Http {
+    monitor: Arc<Monitor>,
+    metrics: Metrics,
+    request_ids: RequestIds,
+}
+
+impl Http {
+    pub(crate) fn new(monitor: Arc<Monitor>) -> Self {
+        let metrics = Metrics::of(monitor.clone());
+        Self { monitor, metrics, request_ids: RequestIds::of(usize::MAX) }
+    }
+
+    /// Serves until it is dropped.
+    pub(crate) async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let http = Arc::new(self);
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let place = places.clone().acquire_owned().await.expect("it is never closed");
+            let socket = match listener.accept().await {
+                Ok((socket, _peer)) => socket,
+                Err(error) => {
+                    warn!(%error, "cannot accept HTTP connections");
+                    tokio::time::sleep(BACK_OFF).await;
+                    continue;
+                }
+            };
+            let http = http.clone();
+            tokio::spawn(async move {
+                let service = service_fn(|request: Request<Incoming>| {
+                    std::future::ready(Ok::<_, Infallible>(http.answer(&request)))
+                });
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_TIMEOUT)
+                    .serve_connection(TokioIo::new(socket), service);
+                if let Err(problem) = connection.await {
+                    debug!(%problem, "HTTP connection ended early");
+                }
+                drop(place);
+            });
+        }
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let monitor = &*self.monitor;
+        let readable = matches!(*request.method(), Method::GET | Method::HEAD);
+        let mut response = match request.uri().path() {
+            _ if !readable => not_found(),
+            "/health" | "/ready" => match pages::health(monitor) {
+                Ok(healthy) => json(StatusCode::OK, &healthy),
+                Err(unavailable) => json(StatusCode::SERVICE_UNAVAILABLE, &unavailable),
+            },
+            "/live" => json(StatusCode::OK, &pages::live(monitor)),
+            "/stats" => json(StatusCode::OK, &pages::stats(monitor)),
+            "/metrics" => self.metrics.respond(request.headers()),
+            "/" => json(StatusCode::OK, &pages::index(monitor)),
+            _ => not_found(),
+        };
+        response.headers_mut().insert(X_REQUEST_ID, self.request_ids.take(request.headers()));
+        response
+    }
+}
+
+fn not_found() -> Response<Full<Bytes>> {
+    json(StatusCode::NOT_FOUND, &pages::NOT_FOUND)
+}
+
+fn json(status: StatusCode, page: &impl serde::Serialize) -> Response<Full<Bytes>> {
+    let body = serde_json::to_vec(page).expect("a page has only texts and numbers");
+    text(status, "application/json", body)
+}
+
+fn text(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

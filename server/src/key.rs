@@ -1,0 +1,178 @@
+//! Turns the texts of a request into a valid key. A [`Key`] that exists is valid,
+//! and nothing later checks it again. It borrows from the request; it never copies.
+
+use thiserror::Error;
+
+/// Longest key, in characters (Unicode scalar values).
+const MAX_KEY_CHARS: usize = 256;
+
+/// Longest namespace, in characters; only ASCII ones are allowed, so in bytes too.
+const MAX_NAMESPACE_CHARS: usize = 64;
+
+/// A keyspace of its own: the keys of two namespaces never meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Namespace<'a>(&'a str);
+
+impl<'a> Namespace<'a> {
+    /// The keyspace of requests that name none.
+    pub const SHARED: Namespace<'static> = Namespace("");
+
+    /// Reads a namespace from the text of the `x-cache-namespace` metadata.
+    ///
+    /// White space around it does not count, and a blank text is the shared keyspace.
+    ///
+    /// # Errors
+    /// [`InvalidNamespace`] unless the text is 1 to 64 characters, first an ASCII letter
+    /// or digit, then letters, digits, `.`, `_` or `-`.
+    pub fn parse(text: &'a str) -> Result<Self, InvalidNamespace> {
+        let name = text.trim();
+        let Some(&first) = name.as_bytes().first() else {
+            return Ok(Namespace::SHARED);
+        };
+        let valid = name.len() <= MAX_NAMESPACE_CHARS
+            && first.is_ascii_alphanumeric()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if valid { Ok(Namespace(name)) } else { Err(InvalidNamespace) }
+    }
+
+    /// The name; empty for the shared keyspace.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+/// A namespace that breaks the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "Invalid x-cache-namespace: 1 to {MAX_NAMESPACE_CHARS} characters, first a letter or digit, \
+     then letters, digits, '.', '_' or '-'"
+)]
+pub struct InvalidNamespace;
+
+/// A valid key in its namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    namespace: Namespace<'a>,
+    text: &'a str,
+}
+
+impl<'a> Key<'a> {
+    /// Checks a key's text.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] when the key is empty or longer than 256 characters, or when the
+    /// characters of `LEN:NAMESPACE:KEY` exceed 256, as they did for the first clients.
+    pub fn parse(namespace: Namespace<'a>, text: &'a str) -> Result<Self, InvalidKey> {
+        if text.is_empty() {
+            return Err(InvalidKey::Empty);
+        }
+        let key_chars = chars_up_to_limit(text);
+        if key_chars > MAX_KEY_CHARS {
+            return Err(InvalidKey::TooLong);
+        }
+        if namespace != Namespace::SHARED {
+            let name = namespace.0.len();
+            let digits = if name < 10 { 1 } else { 2 };
+            if digits + 1 + name + 1 + key_chars > MAX_KEY_CHARS {
+                return Err(InvalidKey::NamespacedTooLong);
+            }
+        }
+        Ok(Self { namespace, text })
+    }
+
+    /// The namespace that holds the key.
+    pub fn namespace(self) -> Namespace<'a> {
+        self.namespace
+    }
+
+    /// The key without its namespace.
+    pub fn text(self) -> &'a str {
+        self.text
+    }
+}
+
+/// A key that breaks the rules. The texts are part of the wire contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum InvalidKey {
+    /// The key has no characters.
+    #[error("Key cannot be empty")]
+    Empty,
+    /// The key has more than 256 characters.
+    #[error("Key is too long (max {MAX_KEY_CHARS})")]
+    TooLong,
+    /// Key, namespace and the separators of the first format exceed 256 characters.
+    #[error("Namespaced key is too long (max {MAX_KEY_CHARS})")]
+    NamespacedTooLong,
+}
+
+/// Counts characters, but no further than is needed to see that there are too many: a
+/// client may send megabytes.
+fn chars_up_to_limit(text: &str) -> usize {
+    if text.len() > MAX_KEY_CHARS * char::MAX_LEN_UTF8 {
+        return MAX_KEY_CHARS + 1;
+    }
+    if text.is_ascii() { text.len() } else { text.chars().count() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_key_is_counted_in_characters_not_bytes() {
+        let longest = "🦀".repeat(256);
+        assert!(Key::parse(Namespace::SHARED, &longest).is_ok());
+        let longer = "é".repeat(257);
+        assert_eq!(Key::parse(Namespace::SHARED, &longer), Err(InvalidKey::TooLong));
+        let far_longer = "x".repeat(1 << 20);
+        assert_eq!(Key::parse(Namespace::SHARED, &far_longer), Err(InvalidKey::TooLong));
+    }
+
+    #[test]
+    fn an_empty_key_is_refused() {
+        assert_eq!(Key::parse(Namespace::SHARED, ""), Err(InvalidKey::Empty));
+    }
+
+    #[test]
+    fn a_namespaced_key_counts_its_prefix() {
+        let team = Namespace::parse("team").unwrap();
+        // "4:team:" takes 7 of the 256 characters.
+        assert!(Key::parse(team, &"k".repeat(249)).is_ok());
+        assert_eq!(Key::parse(team, &"k".repeat(250)), Err(InvalidKey::NamespacedTooLong));
+        let long = "n".repeat(64);
+        let long = Namespace::parse(&long).unwrap();
+        // "64:" + 64 + ":" takes 68.
+        assert!(Key::parse(long, &"k".repeat(188)).is_ok());
+        assert_eq!(Key::parse(long, &"k".repeat(189)), Err(InvalidKey::NamespacedTooLong));
+    }
+
+    #[test]
+    fn a_blank_namespace_is_the_shared_one() {
+        assert_eq!(Namespace::parse(""), Ok(Namespace::SHARED));
+        assert_eq!(Namespace::parse(" \t "), Ok(Namespace::SHARED));
+        assert_eq!(Namespace::parse(" team ").unwrap().as_str(), "team");
+    }
+
+    #[test]
+    fn a_namespace_keeps_to_its_alphabet() {
+        for good in ["a", "9", "a.b_c-d", "A0", &"n".repeat(64)] {
+            assert!(Namespace::parse(good).is_ok(), "{good}");
+        }
+        for bad in [".a", "-a", "_a", "a b", "a/b", "a:b", "ä", &"n".repeat(65)] {
+            assert_eq!(Namespace::parse(bad), Err(InvalidNamespace), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_valid_exactly_when_its_characters_fit(text in any::<String>(), n in 0usize..3) {
+            let text = text.repeat(n * 20);
+            let chars = text.chars().count();
+            prop_assert_eq!(
+                Key::parse(Namespace::SHARED, &text).is_ok(),
+                (1..=256).contains(&chars)
+            );
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The server's program: settings, log, server, and the signals that end it.
+
+use std::{io, process::ExitCode, thread};
+
+use tiny_cache_server::{
+    Drained, Server, Settings,
+    cli::{Cli, Command},
+    healthcheck, logging,
+};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+use tracing::{info, warn};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A wrong setting, or an address that is taken: the start was refused.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::read();
+    let settings = match Settings::from_env() {
+        Ok(settings) => settings,
+        Err(error) => return fail(REFUSED, &error),
+    };
+    match cli.command {
+        Some(Command::Healthcheck) => match healthcheck::run(&settings) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(1, &format_args!("{error:#}")),
+        },
+        None => {
+            logging::init(&settings);
+            serve(settings)
+        }
+    }
+}
+
+fn serve(settings: Settings) -> ExitCode {
+    let server = match Server::start(settings) {
+        Ok(server) => server,
+        Err(error) => return fail(REFUSED, &error),
+    };
+    match until_ended(server) {
+        Ok(code) => code,
+        Err(error) => fail(1, &format_args!("cannot wait for signals: {error}")),
+    }
+}
+
+/// Waits for SIGTERM or SIGINT, drains, and returns; a second signal cuts the drain short.
+fn until_ended(server: Server) -> io::Result<ExitCode> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let first = signals.next().await;
+        info!(signal = first.name, "told to end");
+
+        let (done, drained) = oneshot::channel();
+        thread::spawn(move || done.send(server.shutdown()));
+        tokio::select! {
+            drained = drained => {
+                match drained {
+                    Ok(Drained::Complete) => info!("drained"),
+                    _ => warn!("the grace is over; the remaining connections were cut off"),
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            second = signals.next() => {
+                warn!(signal = second.name, "told again; ending at once");
+                Ok(ExitCode::from(128 + second.number))
+            }
+        }
+    })
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+struct Told {
+    name: &'static str,
+    number: u8,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told { name: "SIGTERM", number: 15 },
+            _ = self.interrupt.recv() => Told { name: "SIGINT", number: 2 },
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one line that says why nothing was started")]
+fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("tiny-cache-server: {error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,175 @@
+//! Every RPC on its way from HTTP to a tonic service and back.
+//!
+//! `request id → in-flight count → route → service → panic guard → status → reply`
+
+mod reply;
+mod request_id;
+
+use std::{
+    cell::RefCell,
+    convert::Infallible,
+    future::{Ready, ready},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use crossbeam::utils::CachePadded;
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use hyper::body::Incoming;
+use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
+use tonic::{Status, body::Body};
+use tonic_health::pb::health_server::HealthServer;
+use tower::{Service as _, util::BoxCloneSyncService};
+use tracing::error;
+
+use crate::{
+    health::Health,
+    service::CacheRpcs,
+    sync::{AtomicU64, Ordering},
+};
+
+pub(crate) use self::{
+    reply::ReplyBody,
+    request_id::{RequestIds, X_REQUEST_ID},
+};
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// Server reflection, whose own type cannot be named.
+pub(crate) type Reflection = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
+
+/// The services of the gRPC port, as one connection sees them.
+#[derive(Clone)]
+pub(crate) struct Rpc {
+    cache: RefCell<CacheServiceServer<CacheRpcs>>,
+    health: RefCell<HealthServer<Health>>,
+    reflection: RefCell<Reflection>,
+    reflection_v1alpha: RefCell<Reflection>,
+    request_ids: RequestIds,
+    in_flight: InFlight,
+}
+
+/// Requests that a worker has taken and not yet answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InFlight(Arc<CachePadded<AtomicU64>>);
+
+impl InFlight {
+    /// The number of this moment.
+    pub(crate) fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) -> InFlightGuard {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        InFlightGuard(self.clone())
+    }
+}
+
+/// Held from a request's headers until its reply's headers, or until it is given up.
+struct InFlightGuard(InFlight);
+
+impl Drop for InFlightGuard {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Rpc {
+    /// The services of one worker.
+    pub(crate) fn new(
+        cache: CacheServiceServer<CacheRpcs>,
+        health: HealthServer<Health>,
+        [reflection, reflection_v1alpha]: [Reflection; 2],
+        worker: usize,
+        in_flight: InFlight,
+    ) -> Self {
+        Self {
+            cache: RefCell::new(cache),
+            health: RefCell::new(health),
+            reflection: RefCell::new(reflection),
+            reflection_v1alpha: RefCell::new(reflection_v1alpha),
+            request_ids: RequestIds::of(worker),
+            in_flight,
+        }
+    }
+
+    fn route(&self, request: Request<Incoming>) -> Routed {
+        // The path is `/package.Service/Method`.
+        let service = request.uri().path().split('/').nth(1).unwrap_or_default();
+        Routed::Service(match service {
+            tiny_cache_proto::SERVICE_NAME => self.cache.borrow_mut().call(request),
+            "grpc.health.v1.Health" => self.health.borrow_mut().call(request),
+            "grpc.reflection.v1.ServerReflection" => self.reflection.borrow_mut().call(request),
+            "grpc.reflection.v1alpha.ServerReflection" => {
+                self.reflection_v1alpha.borrow_mut().call(request)
+            }
+            _ => {
+                let status = Status::unimplemented("no such service on this server");
+                return Routed::Here(ready(status.into_http()));
+            }
+        })
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Rpc {
+    type Response = Response<ReplyBody>;
+    type Error = Infallible;
+    type Future = Call;
+
+    fn call(&self, request: Request<Incoming>) -> Call {
+        let request_id = self.request_ids.take(request.headers());
+        let in_flight = self.in_flight.enter();
+        let routed = if is_grpc(&request) {
+            self.route(request)
+        } else {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            Routed::Here(ready(response))
+        };
+        Call { routed, request_id, _in_flight: in_flight }
+    }
+}
+
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    request
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// A request in flight.
+pub(crate) struct Call {
+    routed: Routed,
+    request_id: HeaderValue,
+    _in_flight: InFlightGuard,
+}
+
+enum Routed {
+    Service(Answer),
+    Here(Ready<Response<Body>>),
+}
+
+impl Future for Call {
+    type Output = Result<Response<ReplyBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let response = match &mut this.routed {
+            Routed::Here(response) => ready!(Pin::new(response).poll(cx)),
+            // A panic costs the request that met it. What a handler may have left half
+            // done is its own: the store's locks are free again, and guard no data.
+            Routed::Service(answer) => {
+                match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
+                    Ok(polled) => ready!(polled).unwrap_or_else(|never| match never {}),
+                    Err(_panic) => {
+                        error!(request_id = ?this.request_id, "a request's handler panicked");
+                        Status::internal("").into_http()
+                    }
+                }
+            }
+        };
+        Poll::Ready(Ok(reply::finish(response, &this.request_id)))
+    }
+}

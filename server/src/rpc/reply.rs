@@ -1,0 +1,140 @@
+//! Gives every reply its last form: the request id, the contract's statuses, and errors as
+//! headers followed by trailers.
+//!
+//! tonic answers an error with one block of headers, which clients read as trailing
+//! metadata. The contract wants the request id in the **initial** metadata of errors too,
+//! so the status moves to trailers of its own.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
+use http_body::{Frame, SizeHint};
+use tonic::{Code, Status, body::Body};
+use tracing::debug;
+
+use super::request_id::X_REQUEST_ID;
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// A reply's body: what tonic made, or the trailers of an error.
+#[derive(Debug)]
+pub(crate) enum ReplyBody {
+    Message(Body),
+    Error(Option<HeaderMap>),
+}
+
+/// Finishes a reply.
+pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Response<ReplyBody> {
+    let (mut parts, body) = response.into_parts();
+    let body = match take_error(&mut parts.headers, request_id) {
+        Some(trailers) => ReplyBody::Error(Some(trailers)),
+        None => ReplyBody::Message(body),
+    };
+    parts.headers.insert(X_REQUEST_ID, request_id.clone());
+    Response::from_parts(parts, body)
+}
+
+/// Takes an error's status out of the headers and makes trailers of it.
+fn take_error(headers: &mut HeaderMap, request_id: &HeaderValue) -> Option<HeaderMap> {
+    let code = headers.remove(GRPC_STATUS)?;
+    let message = headers.remove(GRPC_MESSAGE);
+    let details = headers.remove(GRPC_DETAILS);
+    if Code::from_bytes(code.as_bytes()) == Code::Internal {
+        debug!(?request_id, ?message, "internal error");
+        return Some(internal(request_id));
+    }
+    let mut trailers = HeaderMap::with_capacity(3);
+    trailers.insert(
+        GRPC_STATUS,
+        match Code::from_bytes(code.as_bytes()) {
+            // tonic's answer to a message over the limit.
+            Code::OutOfRange => HeaderValue::from(Code::ResourceExhausted as i32),
+            _ => code,
+        },
+    );
+    trailers.extend(message.map(|message| (GRPC_MESSAGE, message)));
+    trailers.extend(details.map(|details| (GRPC_DETAILS, details)));
+    Some(trailers)
+}
+
+/// What an unexpected failure may say: nothing but where to look in the logs.
+fn internal(request_id: &HeaderValue) -> HeaderMap {
+    let id = String::from_utf8_lossy(request_id.as_bytes());
+    let status = Status::internal(format!("Internal server error (request_id={id})"));
+    let (parts, ()) = status.into_http::<()>().into_parts();
+    let mut trailers = parts.headers;
+    trailers.remove(CONTENT_TYPE);
+    trailers
+}
+
+impl http_body::Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match &mut *self {
+            ReplyBody::Message(body) => Pin::new(body).poll_frame(cx),
+            ReplyBody::Error(trailers) => {
+                Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            ReplyBody::Message(body) => body.is_end_stream(),
+            ReplyBody::Error(trailers) => trailers.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ReplyBody::Message(body) => body.size_hint(),
+            ReplyBody::Error(_) => SizeHint::with_exact(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished(status: Status) -> (HeaderMap, HeaderMap) {
+        let id = HeaderValue::from_static("id-7");
+        let (parts, body) = finish(status.into_http(), &id).into_parts();
+        let ReplyBody::Error(Some(trailers)) = body else { panic!("{body:?}") };
+        (parts.headers, trailers)
+    }
+
+    #[test]
+    fn an_error_has_its_request_id_in_the_headers_and_its_status_in_the_trailers() {
+        let (headers, trailers) = finished(Status::invalid_argument("Key cannot be empty"));
+        assert_eq!(headers[X_REQUEST_ID], "id-7");
+        assert!(!headers.contains_key(GRPC_STATUS));
+        assert_eq!(trailers[GRPC_STATUS], "3");
+        assert_eq!(trailers[GRPC_MESSAGE], "Key%20cannot%20be%20empty");
+    }
+
+    #[test]
+    fn an_internal_error_says_nothing_but_its_request_id() {
+        let (_, trailers) = finished(Status::internal("index 7 out of bounds"));
+        assert_eq!(trailers[GRPC_STATUS], "13");
+        let message = trailers[GRPC_MESSAGE].to_str().unwrap().replace("%20", " ");
+        assert_eq!(message, "Internal server error (request_id=id-7)");
+    }
+
+    #[test]
+    fn a_message_over_the_limit_is_resource_exhausted() {
+        let (_, trailers) = finished(Status::out_of_range("Error, decoded message too large"));
+        assert_eq!(trailers[GRPC_STATUS], "8");
+    }
+}

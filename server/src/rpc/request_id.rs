@@ -1,0 +1,73 @@
+//! The id that follows a request through logs and replies: the caller's, or one of ours.
+
+use std::sync::Arc;
+
+use ahash::RandomState;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::sync::{AtomicU64, Ordering};
+
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Hexadecimal digits of 64 bits.
+const DIGITS: usize = 16;
+
+/// Makes ids that no other worker and no other process makes: 64 random bits of the worker's
+/// own, and a count.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestIds {
+    random: [u8; DIGITS],
+    count: Arc<AtomicU64>,
+}
+
+impl RequestIds {
+    pub(crate) fn of(worker: usize) -> Self {
+        let mut random = [0; DIGITS];
+        // A fresh RandomState is seeded by the operating system.
+        write_hex(RandomState::new().hash_one(worker), &mut random);
+        Self { random, count: Arc::default() }
+    }
+
+    /// The id that came with the request, or a new one.
+    pub(crate) fn take(&self, headers: &HeaderMap) -> HeaderValue {
+        match headers.get(X_REQUEST_ID) {
+            Some(given) if !given.as_bytes().trim_ascii().is_empty() => given.clone(),
+            _ => self.make(),
+        }
+    }
+
+    fn make(&self) -> HeaderValue {
+        let mut text = [b'-'; DIGITS + 1 + DIGITS];
+        text[..DIGITS].copy_from_slice(&self.random);
+        write_hex(self.count.fetch_add(1, Ordering::Relaxed), &mut text[DIGITS + 1..]);
+        HeaderValue::from_bytes(&text).expect("hexadecimal digits are valid in a header")
+    }
+}
+
+fn write_hex(number: u64, into: &mut [u8]) {
+    hex::encode_to_slice(number.to_be_bytes(), into).expect("16 digits hold 64 bits");
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_are_unique_across_workers() {
+        let workers = [RequestIds::of(0), RequestIds::of(1), RequestIds::of(0)];
+        let made: HashSet<_> =
+            (0..3000).map(|i| workers[i % 3].make().as_bytes().to_vec()).collect();
+        assert_eq!(made.len(), 3000);
+    }
+
+    #[test]
+    fn a_given_id_is_taken_over_and_a_blank_one_is_not() {
+        let ids = RequestIds::of(0);
+        let mut headers = HeaderMap::new();
+        headers.insert(X_REQUEST_ID, HeaderValue::from_static("mine"));
+        assert_eq!(ids.take(&headers), "mine");
+        headers.insert(X_REQUEST_ID, HeaderValue::from_static("  "));
+        assert_eq!(ids.take(&headers).len(), 33);
+    }
+}

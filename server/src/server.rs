@@ -1,0 +1,318 @@
+//! The composition root: builds the parts in the order in which they need one another,
+//! binds before it serves, and ends them in the opposite order.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    num::NonZeroUsize,
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use thiserror::Error;
+use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
+use tokio::{
+    runtime::{Builder, LocalOptions, LocalRuntime},
+    sync::{mpsc::unbounded_channel, watch},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
+use tonic_health::pb::health_server::HealthServer;
+use tower::util::BoxCloneSyncService;
+use tracing::{info, warn};
+
+use crate::{
+    acceptor::accept,
+    command::Bounds,
+    handout::Handout,
+    health::Health,
+    http::Http,
+    lifecycle::Phase,
+    listener::{self, BindError},
+    monitor::Monitor,
+    rpc::{InFlight, Reflection, Rpc},
+    service::CacheRpcs,
+    settings::Settings,
+    store::{Store, Upkeep},
+    transport::{Limits, TlsError, tls},
+    worker::Worker,
+};
+
+/// How long the threads have to end after they were stopped. Together with the grace this
+/// stays below the promise of half a second more.
+const STOP_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Why a server did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The TLS files cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The operating system refused a thread, a reactor or a look at a socket.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Every request was answered and every connection closed in time.
+    Complete,
+    /// The grace was over before some peers had finished.
+    CutOff,
+}
+
+/// A running server with threads of its own. Dropping it stops it at once.
+#[derive(Debug)]
+pub struct Server {
+    grpc_addr: SocketAddr,
+    http_addr: SocketAddr,
+    phase: watch::Sender<Phase>,
+    accepting: CancellationToken,
+    drain: CancellationToken,
+    stop: CancellationToken,
+    /// Disconnected as soon as the last worker has ended.
+    workers_ended: mpsc::Receiver<()>,
+    threads: Vec<JoinHandle<()>>,
+    grace: Duration,
+}
+
+impl Server {
+    /// Binds both ports and serves at once.
+    ///
+    /// # Errors
+    /// [`StartError`] when an address, a certificate or a thread cannot be had; nothing is
+    /// left running then.
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let grpc = listener::grpc(&settings.host, settings.port)?;
+        let http = listener::http(&settings.health_host, settings.health_port)?;
+        let (grpc_addr, http_addr) = (grpc.local_addr()?, http.local_addr()?);
+
+        let workers = settings.workers.get();
+        let store = Store::new(
+            settings.limits,
+            settings.eviction_policy,
+            settings.shards,
+            settings.workers,
+        );
+        let handout = Handout::new(workers, settings.max_connections);
+        let in_flight: Vec<_> = (0..workers).map(|_| InFlight::default()).collect();
+        let (phase, phases) = watch::channel(Phase::Starting);
+        let monitor = Monitor::new(
+            store.clone(),
+            handout.clone(),
+            in_flight.clone(),
+            phases.clone(),
+            grpc_addr.port(),
+        );
+
+        let (worker_ends, workers_ended) = mpsc::channel();
+        let mut server = Self {
+            grpc_addr,
+            http_addr,
+            phase,
+            accepting: CancellationToken::new(),
+            drain: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            workers_ended,
+            threads: Vec::new(),
+            grace: settings.shutdown_grace,
+        };
+
+        let mut senders = Vec::with_capacity(workers);
+        for (index, in_flight) in in_flight.into_iter().enumerate() {
+            let (sender, sockets) = unbounded_channel();
+            senders.push(sender);
+            let worker = Worker {
+                sockets,
+                rpc: rpc(&settings, &store, phases.clone(), index, in_flight),
+                tls: tls.clone(),
+                limits: Limits {
+                    max_concurrent_streams: settings.max_concurrent_streams,
+                    handshake_timeout: settings.handshake_timeout,
+                },
+                drain: server.drain.clone(),
+            };
+            let end = worker_ends.clone();
+            server.spawn(&format!("worker-{index}"), move || async move {
+                worker.run().await;
+                drop(end);
+            })?;
+        }
+        drop(worker_ends);
+
+        let upkeep = Upkeep::new(store.clone(), settings.cleanup_interval);
+        let pages = Http::new(Arc::new(monitor));
+        server.spawn("background", move || background(upkeep, pages, http))?;
+
+        let accepting = server.accepting.clone();
+        server.spawn("acceptor", move || async move {
+            if let Err(problem) = accept(grpc, handout, senders, accepting).await {
+                warn!(%problem, "the acceptor ended");
+            }
+        })?;
+
+        server.phase.send_replace(Phase::Serving);
+        log_start(&server, &settings, &store);
+        Ok(server)
+    }
+
+    /// The address of the gRPC port.
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.grpc_addr
+    }
+
+    /// The address of the HTTP port.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http_addr
+    }
+
+    /// Drains and ends the server: readiness and health turn first, then the listener
+    /// closes and connections are told to go away, requests in flight are answered, and
+    /// whatever is left when the grace is over is cut off. Blocks for no longer than the
+    /// grace and half a second.
+    pub fn shutdown(mut self) -> Drained {
+        let deadline = Instant::now() + self.grace;
+        self.phase.send_replace(Phase::Draining);
+        self.accepting.cancel();
+        self.drain.cancel();
+        info!(grace = ?self.grace, "draining");
+        let left = deadline.saturating_duration_since(Instant::now());
+        let drained = match self.workers_ended.recv_timeout(left) {
+            Err(mpsc::RecvTimeoutError::Timeout) => Drained::CutOff,
+            Err(mpsc::RecvTimeoutError::Disconnected) | Ok(()) => Drained::Complete,
+        };
+        self.end();
+        drained
+    }
+
+    /// Starts a thread with a runtime of its own that runs until `main` ends or the server
+    /// is stopped.
+    fn spawn<F>(&mut self, name: &str, main: impl FnOnce() -> F + Send + 'static) -> io::Result<()>
+    where
+        F: Future<Output = ()>,
+    {
+        let stop = self.stop.clone();
+        // A runtime stays on its thread, so the thread makes it and says how that went.
+        let (made, runtime_made) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let runtime = match runtime() {
+                Ok(runtime) => runtime,
+                Err(problem) => {
+                    let _ = made.send(Err(problem));
+                    return;
+                }
+            };
+            let _ = made.send(Ok(()));
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = main() => {}
+                }
+            });
+        })?;
+        self.threads.push(thread);
+        runtime_made.recv().unwrap_or_else(|ended| Err(io::Error::other(ended)))
+    }
+
+    /// Stops every thread and waits a moment for them; one that is stuck is left to the end
+    /// of the process.
+    fn end(&mut self) {
+        self.stop.cancel();
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        for thread in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
+                // A panic was reported by the panic hook already.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+}
+
+/// The services as one worker serves them.
+fn rpc(
+    settings: &Settings,
+    store: &Arc<Store>,
+    phases: watch::Receiver<Phase>,
+    worker: usize,
+    in_flight: InFlight,
+) -> Rpc {
+    let max_message_bytes = settings.max_message_bytes();
+    let bounds =
+        Bounds { max_batch_items: settings.max_batch_items, max_reply_bytes: max_message_bytes };
+    // The first clients may compress; replies are never compressed, which they may refuse.
+    let cache = CacheServiceServer::new(CacheRpcs::new(store.lane(worker), bounds))
+        .max_decoding_message_size(max_message_bytes)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Deflate);
+    let health = HealthServer::new(Health::new(phases));
+    Rpc::new(cache, health, reflection(), worker, in_flight)
+}
+
+/// Server reflection, in the version of the contract and in the one that most tools ask.
+fn reflection() -> [Reflection; 2] {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(tiny_cache_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    const COMPILED: &str = "the descriptors were compiled into this program";
+    [
+        BoxCloneSyncService::new(builder().build_v1().expect(COMPILED)),
+        BoxCloneSyncService::new(builder().build_v1alpha().expect(COMPILED)),
+    ]
+}
+
+/// What runs beside the requests.
+async fn background(upkeep: Upkeep, pages: Http, listener: TcpListener) {
+    let serving = async {
+        if let Err(problem) = pages.serve(listener).await {
+            warn!(%problem, "the HTTP port is closed");
+        }
+    };
+    tokio::join!(upkeep.run(), serving);
+}
+
+fn log_start(server: &Server, settings: &Settings, store: &Store) {
+    for warning in &settings.warnings {
+        warn!("{warning}");
+    }
+    let shards = NonZeroUsize::new(store.shard_count());
+    if shards < settings.shards.get().checked_next_power_of_two().and_then(NonZeroUsize::new) {
+        info!(
+            shards = store.shard_count(),
+            asked = settings.shards,
+            "fewer shards, so that each holds several of the largest values"
+        );
+    }
+    info!(
+        grpc = %server.grpc_addr,
+        http = %server.http_addr,
+        workers = settings.workers,
+        shards = store.shard_count(),
+        max_memory_bytes = settings.limits.max_bytes,
+        max_value_bytes = settings.limits.max_value_bytes,
+        tls = settings.tls.is_some(),
+        version = env!("CARGO_PKG_VERSION"),
+        "listening"
+    );
+}

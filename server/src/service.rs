@@ -1,0 +1,102 @@
+//! The tonic service. It only delegates: each RPC is a file in [`command`].
+
+use tiny_cache_proto::cache::{
+    CacheItem, CacheKey, CacheResponse, CacheStats, CacheValue, CompareAndSetRequest,
+    ConditionalCacheResponse, Empty, MultiCacheItemRequest, MultiCacheKeyRequest,
+    MultiCacheResponse, MultiCacheValueResponse, cache_service_server::CacheService,
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    command::{self, Bounds},
+    key::Namespace,
+    rejection::Rejection,
+    store::Lane,
+};
+
+/// The metadata that names the keyspace.
+const X_CACHE_NAMESPACE: &str = "x-cache-namespace";
+
+/// The nine RPCs, over one worker's lane of the store.
+#[derive(Debug)]
+pub(crate) struct CacheRpcs {
+    store: Lane,
+    bounds: Bounds,
+}
+
+impl CacheRpcs {
+    pub(crate) fn new(store: Lane, bounds: Bounds) -> Self {
+        Self { store, bounds }
+    }
+
+    /// Reads the caller's namespace and runs a command in it.
+    fn run<M, R>(
+        &self,
+        request: Request<M>,
+        command: impl FnOnce(&Lane, Bounds, Namespace<'_>, M) -> Result<R, Rejection>,
+    ) -> Result<Response<R>, Status> {
+        let (metadata, _extensions, message) = request.into_parts();
+        let namespace = match metadata.get(X_CACHE_NAMESPACE) {
+            None => Namespace::SHARED,
+            // Bytes that are no text are no namespace either; "?" is none.
+            Some(text) => {
+                Namespace::parse(text.to_str().unwrap_or("?")).map_err(Rejection::from)?
+            }
+        };
+        Ok(Response::new(command(&self.store, self.bounds, namespace, message)?))
+    }
+}
+
+#[tonic::async_trait]
+impl CacheService for CacheRpcs {
+    async fn get(&self, request: Request<CacheKey>) -> Result<Response<CacheValue>, Status> {
+        self.run(request, command::get)
+    }
+
+    async fn multi_get(
+        &self,
+        request: Request<MultiCacheKeyRequest>,
+    ) -> Result<Response<MultiCacheValueResponse>, Status> {
+        self.run(request, command::multi_get)
+    }
+
+    async fn set(&self, request: Request<CacheItem>) -> Result<Response<CacheResponse>, Status> {
+        self.run(request, command::set)
+    }
+
+    async fn set_if_absent(
+        &self,
+        request: Request<CacheItem>,
+    ) -> Result<Response<ConditionalCacheResponse>, Status> {
+        self.run(request, command::set_if_absent)
+    }
+
+    async fn compare_and_set(
+        &self,
+        request: Request<CompareAndSetRequest>,
+    ) -> Result<Response<ConditionalCacheResponse>, Status> {
+        self.run(request, command::compare_and_set)
+    }
+
+    async fn multi_set(
+        &self,
+        request: Request<MultiCacheItemRequest>,
+    ) -> Result<Response<MultiCacheResponse>, Status> {
+        self.run(request, command::multi_set)
+    }
+
+    async fn delete(&self, request: Request<CacheKey>) -> Result<Response<CacheResponse>, Status> {
+        self.run(request, command::delete)
+    }
+
+    async fn multi_delete(
+        &self,
+        request: Request<MultiCacheKeyRequest>,
+    ) -> Result<Response<MultiCacheResponse>, Status> {
+        self.run(request, command::multi_delete)
+    }
+
+    async fn stats(&self, request: Request<Empty>) -> Result<Response<CacheStats>, Status> {
+        self.run(request, command::stats)
+    }
+}

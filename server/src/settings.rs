@@ -1,0 +1,248 @@
+//! Turns the environment into valid settings. Nothing later checks a setting again.
+//!
+//! The names, their defaults and their help stand once, in [`variables`].
+
+mod parse;
+mod variables;
+
+use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use thiserror::Error;
+use tracing::level_filters::LevelFilter;
+
+use crate::store::{EvictionPolicy, StoreLimits};
+
+use self::{
+    parse::{Given, boolean, bytes, choice, file, number, positive, seconds},
+    variables::Raw,
+};
+
+pub use self::variables::{VARIABLES, Variable};
+
+const MIB: u64 = 1 << 20;
+
+/// Largest value when none is set: larger ones are rare in a cache, and each costs its size
+/// twice while it is received.
+const DEFAULT_MAX_VALUE_BYTES: u64 = 4 * MIB;
+
+/// The length of a gRPC message has 32 bits; half of that leaves room for a second value in
+/// CompareAndSet.
+const LARGEST_VALUE_BYTES: u64 = (1 << 30) - MIB;
+
+/// Shards for each worker, so that two workers seldom meet in moka's maintenance.
+const SHARDS_PER_WORKER: usize = 4;
+
+/// Everything that can be set. See [`VARIABLES`] for names, defaults and meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is named after its variable; VARIABLES has the text")]
+pub struct Settings {
+    pub host: String,
+    pub port: u16,
+    pub health_host: String,
+    pub health_port: u16,
+    pub limits: StoreLimits,
+    pub cleanup_interval: Duration,
+    pub eviction_policy: EvictionPolicy,
+    pub log_level: LevelFilter,
+    pub log_format: LogFormat,
+    pub tls: Option<TlsFiles>,
+    pub workers: NonZeroUsize,
+    pub shards: NonZeroUsize,
+    pub max_batch_items: usize,
+    pub max_connections: usize,
+    pub max_concurrent_streams: u32,
+    pub handshake_timeout: Duration,
+    pub shutdown_grace: Duration,
+    /// What the operator should hear about but what does not stop the start.
+    pub warnings: Vec<String>,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The PEM files of the gRPC port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Certificates that a client's must be signed by; `None`: clients need none.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// A setting that stops the start.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{variable}: {value:?} is not allowed: {allowed}")]
+pub struct SettingsError {
+    variable: &'static str,
+    value: String,
+    allowed: String,
+}
+
+impl SettingsError {
+    pub(crate) fn new(
+        variable: &'static str,
+        value: impl Into<String>,
+        allowed: impl Into<String>,
+    ) -> Self {
+        Self { variable, value: value.into(), allowed: allowed.into() }
+    }
+}
+
+impl Settings {
+    /// Reads the settings from the process's environment.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first value that is not allowed.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::from_vars(std::env::vars_os())
+    }
+
+    /// Reads the settings from pairs of name and value; what is not among them has its
+    /// default, and names that do not begin with `CACHE_` are passed over.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first value that is not allowed.
+    pub fn from_vars<N, V>(vars: impl IntoIterator<Item = (N, V)>) -> Result<Self, SettingsError>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let (raw, warnings) = Raw::collect(vars)?;
+        let limits = store_limits(&raw)?;
+        let workers = match raw.given("CACHE_WORKERS", &raw.cache_workers) {
+            Given { value: "auto", .. } => available_cores(),
+            given => number(given, 1, 1024)?,
+        };
+        let shards = match raw.given("CACHE_SHARDS", &raw.cache_shards) {
+            Given { value: "auto", .. } => workers * SHARDS_PER_WORKER,
+            given => number(given, 1, 256)?,
+        };
+        Ok(Self {
+            host: raw.cache_host.clone(),
+            port: parse::port(raw.given("CACHE_PORT", &raw.cache_port))?,
+            health_host: raw.cache_health_host.clone(),
+            health_port: parse::port(raw.given("CACHE_HEALTH_PORT", &raw.cache_health_port))?,
+            limits,
+            cleanup_interval: seconds(
+                raw.given("CACHE_CLEANUP_INTERVAL", &raw.cache_cleanup_interval),
+                Duration::from_millis(10),
+            )?,
+            eviction_policy: choice(
+                raw.given("CACHE_EVICTION_POLICY", &raw.cache_eviction_policy),
+                &[("tinylfu", EvictionPolicy::TinyLfu), ("lru", EvictionPolicy::Lru)],
+            )?,
+            log_level: log_level(&raw)?,
+            log_format: choice(
+                raw.given("CACHE_LOG_FORMAT", &raw.cache_log_format),
+                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+            )?,
+            tls: tls_files(&raw)?,
+            workers: positive(workers),
+            shards: positive(shards),
+            max_batch_items: number(
+                raw.given("CACHE_MAX_BATCH_ITEMS", &raw.cache_max_batch_items),
+                1,
+                1_000_000,
+            )?,
+            max_connections: number(
+                raw.given("CACHE_MAX_CONNECTIONS", &raw.cache_max_connections),
+                1,
+                1_000_000,
+            )?,
+            max_concurrent_streams: number(
+                raw.given("CACHE_MAX_CONCURRENT_STREAMS", &raw.cache_max_concurrent_streams),
+                1,
+                1_000_000,
+            )?,
+            handshake_timeout: seconds(
+                raw.given("CACHE_HANDSHAKE_TIMEOUT_SECONDS", &raw.cache_handshake_timeout_seconds),
+                Duration::from_millis(10),
+            )?,
+            shutdown_grace: seconds(
+                raw.given("CACHE_SHUTDOWN_GRACE_SECONDS", &raw.cache_shutdown_grace_seconds),
+                Duration::ZERO,
+            )?,
+            warnings,
+        })
+        .and_then(|settings: Self| {
+            choice(raw.given("CACHE_BACKEND", &raw.cache_backend), &[("memory", ())])?;
+            Ok(settings)
+        })
+    }
+
+    /// The largest gRPC message either way: two of the largest values (CompareAndSet has
+    /// two) and a mebibyte for keys and framing, and at least gRPC's own default.
+    pub fn max_message_bytes(&self) -> usize {
+        (2 * self.limits.max_value_bytes + MIB as usize).max(4 * MIB as usize)
+    }
+}
+
+fn store_limits(raw: &Raw) -> Result<StoreLimits, SettingsError> {
+    let mib: u64 = number(raw.given("CACHE_MAX_MEMORY_MB", &raw.cache_max_memory_mb), 1, 16 * MIB)?;
+    let max_bytes = mib * MIB;
+    let max_value_bytes = match raw.given("CACHE_MAX_VALUE_BYTES", &raw.cache_max_value_bytes) {
+        Given { value: "auto", .. } => max_bytes.min(DEFAULT_MAX_VALUE_BYTES),
+        given => bytes(given, 1, max_bytes.min(LARGEST_VALUE_BYTES), max_bytes)?,
+    };
+    let max_items: usize =
+        number(raw.given("CACHE_MAX_ITEMS", &raw.cache_max_items), 0, u32::MAX as usize)?;
+    Ok(StoreLimits {
+        max_bytes,
+        max_items: NonZeroUsize::new(max_items),
+        max_value_bytes: usize::try_from(max_value_bytes).unwrap_or(usize::MAX),
+    })
+}
+
+fn log_level(raw: &Raw) -> Result<LevelFilter, SettingsError> {
+    choice(
+        raw.given("CACHE_LOG_LEVEL", &raw.cache_log_level),
+        &[
+            ("TRACE", LevelFilter::TRACE),
+            ("DEBUG", LevelFilter::DEBUG),
+            ("INFO", LevelFilter::INFO),
+            ("WARNING", LevelFilter::WARN),
+            ("ERROR", LevelFilter::ERROR),
+            // tracing has no level above error; what is logged as an error is critical.
+            ("CRITICAL", LevelFilter::ERROR),
+        ],
+    )
+}
+
+fn tls_files(raw: &Raw) -> Result<Option<TlsFiles>, SettingsError> {
+    let enabled = boolean(raw.given("CACHE_TLS_ENABLED", &raw.cache_tls_enabled))?;
+    let client_auth =
+        boolean(raw.given("CACHE_TLS_REQUIRE_CLIENT_AUTH", &raw.cache_tls_require_client_auth))?;
+    if !enabled {
+        if client_auth {
+            return Err(SettingsError::new(
+                "CACHE_TLS_REQUIRE_CLIENT_AUTH",
+                raw.cache_tls_require_client_auth.as_str(),
+                "it needs CACHE_TLS_ENABLED=true",
+            ));
+        }
+        return Ok(None);
+    }
+    let certificate = file(raw.given("CACHE_TLS_CERT_PATH", &raw.cache_tls_cert_path))?;
+    let key = file(raw.given("CACHE_TLS_KEY_PATH", &raw.cache_tls_key_path))?;
+    let client_ca = client_auth
+        .then(|| file(raw.given("CACHE_TLS_CLIENT_CA_PATH", &raw.cache_tls_client_ca_path)))
+        .transpose()?;
+    Ok(Some(TlsFiles { certificate, key, client_ca }))
+}
+
+/// Cores that this process may use: its CPU affinity and the cgroup's quota count, v1 and v2
+/// alike, and a quota of 1.5 cores gives one.
+fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Every variable: its default, what it takes, and what it says of a wrong value.
+
+use std::os::unix::ffi::OsStringExt;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn one(name: &str, value: &str) -> Result<Settings, SettingsError> {
+    Settings::from_vars([(name, value)])
+}
+
+fn defaults() -> Settings {
+    Settings::from_vars([("HOME", "/")]).unwrap()
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let settings = defaults();
+    assert_eq!((settings.host.as_str(), settings.port), ("[::]", 50051));
+    assert_eq!((settings.health_host.as_str(), settings.health_port), ("0.0.0.0", 8080));
+    assert_eq!(settings.limits.max_bytes, 100 * MIB);
+    assert_eq!(settings.limits.max_items, None);
+    assert_eq!(settings.limits.max_value_bytes, 4 << 20);
+    assert_eq!(settings.cleanup_interval, Duration::from_secs(10));
+    assert_eq!(settings.shutdown_grace, Duration::from_secs(5));
+    assert_eq!(settings.log_level, LevelFilter::INFO);
+    assert_eq!(settings.log_format, LogFormat::Text);
+    assert_eq!(settings.eviction_policy, EvictionPolicy::TinyLfu);
+    assert_eq!(settings.tls, None);
+    assert_eq!((settings.max_batch_items, settings.max_connections), (10_000, 10_000));
+    assert_eq!(settings.warnings, Vec::<String>::new());
+    assert_eq!(settings.workers.get(), available_cores());
+}
+
+#[test]
+fn the_largest_value_follows_a_small_memory_limit() {
+    let settings = one("CACHE_MAX_MEMORY_MB", "1").unwrap();
+    assert_eq!(settings.limits.max_value_bytes, 1 << 20);
+    assert_eq!(settings.max_message_bytes(), 4 << 20);
+    assert_eq!(defaults().max_message_bytes(), 9 << 20);
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_its_name_the_value_and_what_is_allowed() {
+    for (name, value, allowed) in [
+        ("CACHE_PORT", "65536", "a port from 0 to 65535"),
+        ("CACHE_PORT", "-1", "a port from 0 to 65535"),
+        ("CACHE_HEALTH_PORT", "http", "a port from 0 to 65535"),
+        ("CACHE_MAX_ITEMS", "-1", "a whole number from 0"),
+        ("CACHE_MAX_ITEMS", "many", "a whole number from 0"),
+        ("CACHE_MAX_MEMORY_MB", "0", "a whole number from 1"),
+        ("CACHE_MAX_MEMORY_MB", "1.5", "a whole number from 1"),
+        ("CACHE_MAX_VALUE_BYTES", "0", "bytes from 1 to 104857600, the memory limit"),
+        ("CACHE_MAX_VALUE_BYTES", "104857601", "bytes from 1 to 104857600, the memory limit"),
+        ("CACHE_CLEANUP_INTERVAL", "0", "seconds from 0.01"),
+        ("CACHE_CLEANUP_INTERVAL", "nan", "seconds from 0.01"),
+        ("CACHE_SHUTDOWN_GRACE_SECONDS", "-1", "seconds from 0 "),
+        ("CACHE_HANDSHAKE_TIMEOUT_SECONDS", "inf", "seconds from 0.01"),
+        ("CACHE_LOG_LEVEL", "LOUD", "TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+        ("CACHE_LOG_FORMAT", "xml", "text, json"),
+        ("CACHE_BACKEND", "redis", "memory"),
+        ("CACHE_EVICTION_POLICY", "fifo", "tinylfu, lru"),
+        ("CACHE_WORKERS", "0", "a whole number from 1"),
+        ("CACHE_SHARDS", "257", "a whole number from 1 to 256"),
+        ("CACHE_MAX_BATCH_ITEMS", "0", "a whole number from 1"),
+        ("CACHE_MAX_CONNECTIONS", "0", "a whole number from 1"),
+        ("CACHE_MAX_CONCURRENT_STREAMS", "0", "a whole number from 1"),
+        ("CACHE_TLS_ENABLED", "maybe", "true/false"),
+        ("CACHE_TLS_REQUIRE_CLIENT_AUTH", "true", "needs CACHE_TLS_ENABLED"),
+    ] {
+        let error = one(name, value).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}: {value:?} is not allowed: ")), "{error}");
+        assert!(error.contains(allowed), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn tls_needs_its_files() {
+    let error = one("CACHE_TLS_ENABLED", "yes").unwrap_err().to_string();
+    assert!(error.starts_with("CACHE_TLS_CERT_PATH: \"\" is not allowed"), "{error}");
+    let settings = Settings::from_vars([
+        ("CACHE_TLS_ENABLED", "On"),
+        ("CACHE_TLS_CERT_PATH", "cert.pem"),
+        ("CACHE_TLS_KEY_PATH", "key.pem"),
+    ])
+    .unwrap();
+    let tls = settings.tls.unwrap();
+    assert_eq!((tls.certificate.to_str(), tls.client_ca), (Some("cert.pem"), None));
+}
+
+#[test]
+fn a_blank_value_counts_as_unset_and_white_space_around_one_does_not_count() {
+    assert_eq!(one("CACHE_PORT", "  ").unwrap(), defaults());
+    assert_eq!(one("CACHE_PORT", " 7 ").unwrap().port, 7);
+}
+
+#[test]
+fn words_are_read_in_any_case() {
+    assert_eq!(one("CACHE_LOG_LEVEL", "warning").unwrap().log_level, LevelFilter::WARN);
+    assert_eq!(one("CACHE_LOG_FORMAT", "JSON").unwrap().log_format, LogFormat::Json);
+    assert_eq!(one("CACHE_EVICTION_POLICY", "LRU").unwrap().eviction_policy, EvictionPolicy::Lru);
+}
+
+#[test]
+fn an_unknown_name_is_warned_about_with_the_nearest_known_one() {
+    let settings = one("CACHE_MAX_MEMORY", "5").unwrap();
+    assert_eq!(settings.limits, defaults().limits);
+    let [warning] = settings.warnings.as_slice() else { panic!("{:?}", settings.warnings) };
+    assert!(warning.contains("CACHE_MAX_MEMORY is not a setting"), "{warning}");
+    assert!(warning.contains("did you mean CACHE_MAX_MEMORY_MB?"), "{warning}");
+}
+
+#[test]
+fn what_kubernetes_injects_for_a_service_called_cache_is_explained() {
+    let settings = Settings::from_vars([
+        ("CACHE_SERVICE_HOST", "10.96.0.7"),
+        ("CACHE_PORT_50051_TCP_ADDR", "10.96.0.7"),
+    ])
+    .unwrap();
+    assert!(settings.warnings.iter().all(|w| w.contains("enableServiceLinks: false")));
+    let error = one("CACHE_PORT", "tcp://10.96.0.7:50051").unwrap_err().to_string();
+    assert!(error.contains("tcp://10.96.0.7:50051"), "{error}");
+    assert!(error.contains("enableServiceLinks: false"), "{error}");
+}
+
+#[test]
+fn a_value_that_is_not_utf8_is_refused_and_not_a_panic() {
+    let value = OsString::from_vec(vec![0xff, 0xfe]);
+    let error = Settings::from_vars([(OsString::from("CACHE_HOST"), value)]).unwrap_err();
+    assert!(error.to_string().starts_with("CACHE_HOST: "), "{error}");
+    let name = OsString::from_vec(b"CACHE_\xff".to_vec());
+    assert!(Settings::from_vars([(name, OsString::from("x"))]).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn no_value_of_any_variable_panics(index in 0..VARIABLES.len(), value in ".*") {
+        let name = VARIABLES[index].name;
+        if let Err(error) = one(name, &value) {
+            prop_assert_eq!(error.to_string().lines().count(), 1);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The variables: name, default and help of each, written once.
+
+use std::ffi::OsString;
+
+use serde::Deserialize;
+
+use super::{SettingsError, parse::Given};
+
+/// One setting of the environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// The name, with its prefix.
+    pub name: &'static str,
+    /// The value when it is not set; empty: unset.
+    pub default: &'static str,
+    /// What it does, with its unit.
+    pub help: &'static str,
+}
+
+macro_rules! variables {
+    ($($field:ident $name:literal = $default:literal $help:literal)*) => {
+        /// Every variable that is understood, in the order of `--help`.
+        pub const VARIABLES: &[Variable] =
+            &[$(Variable { name: $name, default: $default, help: $help },)*];
+
+        /// The texts of all variables, given or default.
+        #[derive(Debug, Deserialize)]
+        #[serde(default)]
+        pub(super) struct Raw { $(pub(super) $field: String,)* }
+
+        impl Default for Raw {
+            fn default() -> Self {
+                Self { $($field: $default.to_owned(),)* }
+            }
+        }
+    };
+}
+
+variables! {
+    cache_host "CACHE_HOST" = "[::]"
+        "gRPC bind address; [::] takes IPv4 as well"
+    cache_port "CACHE_PORT" = "50051"
+        "gRPC port; 0 takes a free one"
+    cache_health_host "CACHE_HEALTH_HOST" = "0.0.0.0"
+        "HTTP bind address (health, stats, metrics)"
+    cache_health_port "CACHE_HEALTH_PORT" = "8080"
+        "HTTP port; 0 takes a free one"
+    cache_max_memory_mb "CACHE_MAX_MEMORY_MB" = "100"
+        "MiB for entries, their overhead counted"
+    cache_max_items "CACHE_MAX_ITEMS" = "0"
+        "most entries; 0: no limit on the count"
+    cache_max_value_bytes "CACHE_MAX_VALUE_BYTES" = "auto"
+        "bytes of the largest value, up to the memory limit; auto: that, but at most 4194304"
+    cache_eviction_policy "CACHE_EVICTION_POLICY" = "tinylfu"
+        "what a full cache does: tinylfu turns keys away that are asked for less often than those held; lru lets the least recently used go"
+    cache_cleanup_interval "CACHE_CLEANUP_INTERVAL" = "10"
+        "seconds between sweeps of expired entries; they run at least twice a second, so only values below 0.5 matter"
+    cache_workers "CACHE_WORKERS" = "auto"
+        "threads that serve gRPC; auto: the cores that this process or its container may use"
+    cache_shards "CACHE_SHARDS" = "auto"
+        "most shards of the store, rounded up to a power of two; fewer when one could not hold several of the largest values; auto: 4 for each worker"
+    cache_max_batch_items "CACHE_MAX_BATCH_ITEMS" = "10000"
+        "most items in one MultiGet, MultiSet or MultiDelete"
+    cache_max_connections "CACHE_MAX_CONNECTIONS" = "10000"
+        "most open gRPC connections; one more is closed at once"
+    cache_max_concurrent_streams "CACHE_MAX_CONCURRENT_STREAMS" = "256"
+        "most requests at a time on one connection"
+    cache_handshake_timeout_seconds "CACHE_HANDSHAKE_TIMEOUT_SECONDS" = "10"
+        "seconds that a new connection has for TLS and the HTTP/2 preface"
+    cache_shutdown_grace_seconds "CACHE_SHUTDOWN_GRACE_SECONDS" = "5"
+        "seconds that SIGTERM or SIGINT leave to requests in flight"
+    cache_log_level "CACHE_LOG_LEVEL" = "INFO"
+        "TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL"
+    cache_log_format "CACHE_LOG_FORMAT" = "text"
+        "text or json"
+    cache_backend "CACHE_BACKEND" = "memory"
+        "memory"
+    cache_tls_enabled "CACHE_TLS_ENABLED" = "false"
+        "TLS on the gRPC port"
+    cache_tls_cert_path "CACHE_TLS_CERT_PATH" = ""
+        "PEM file of the certificate chain; required with TLS"
+    cache_tls_key_path "CACHE_TLS_KEY_PATH" = ""
+        "PEM file of the private key; required with TLS"
+    cache_tls_require_client_auth "CACHE_TLS_REQUIRE_CLIENT_AUTH" = "false"
+        "refuse clients without a certificate that CACHE_TLS_CLIENT_CA_PATH signed"
+    cache_tls_client_ca_path "CACHE_TLS_CLIENT_CA_PATH" = ""
+        "PEM file of the authorities that sign clients' certificates"
+}
+
+impl Raw {
+    /// Takes the `CACHE_` variables out of `vars`: trimmed, blank ones as if unset. Returns
+    /// them with a warning for each name that is not known.
+    pub(super) fn collect<N, V>(
+        vars: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<(Self, Vec<String>), SettingsError>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let mut known = Vec::new();
+        let mut warnings = Vec::new();
+        for (name, value) in vars {
+            let (name, value) = (name.into(), value.into());
+            let Some(name) = name.to_str().filter(|name| name.starts_with("CACHE_")) else {
+                continue;
+            };
+            let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
+                warnings.push(unknown(name));
+                continue;
+            };
+            let value = value.into_string().map_err(|value| {
+                SettingsError::new(variable.name, value.to_string_lossy(), "UTF-8 text")
+            })?;
+            let value = value.trim();
+            if !value.is_empty() {
+                known.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        let raw = envy::from_iter(known).expect("a flat structure of texts takes any text");
+        Ok((raw, warnings))
+    }
+
+    pub(super) fn given<'a>(&self, variable: &'static str, value: &'a str) -> Given<'a> {
+        Given { variable, value }
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let nearest = VARIABLES
+        .iter()
+        .map(|variable| variable.name)
+        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+    let injected =
+        ["_SERVICE_HOST", "_SERVICE_PORT", "_TCP", "_UDP"].iter().any(|part| name.contains(part));
+    let hint = if injected {
+        "Kubernetes sets it for a Service called \"cache\"; enableServiceLinks: false in the pod \
+         stops that"
+            .to_owned()
+    } else {
+        format!("did you mean {}?", nearest.unwrap_or_default())
+    };
+    format!("{name} is not a setting and is ignored: {hint}")
+}

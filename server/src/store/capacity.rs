@@ -1,0 +1,164 @@
+//! Divides the limits among the shards, and says what an entry weighs against them.
+
+use std::num::NonZeroUsize;
+
+use super::route::MAX_SHARDS;
+
+/// Memory that an entry takes beyond the bytes of its key and value: moka's table slot,
+/// entry record, queue node and key record, the reference counts, and the allocator's
+/// rounding. Measured as growth of resident memory, see `make bench-overhead`; an entry
+/// with a TTL takes some 30 bytes more in the expiry index, which is averaged in.
+pub const ENTRY_OVERHEAD_BYTES: usize = 400;
+
+/// A shard holds at least this many of the largest values, or is the only one.
+const LARGEST_VALUES_PER_SHARD: u64 = 3;
+
+/// With a limit on the count, a shard is given at least this many entries, or is the only
+/// one. Keys fall into shards at random: a share of n entries is off by about the square
+/// root of n, which is 1.6 % here.
+const ITEMS_PER_SHARD: usize = 4096;
+
+/// What the whole store may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Bytes of all entries, overhead included.
+    pub max_bytes: u64,
+    /// Number of entries; `None`: no limit.
+    pub max_items: Option<NonZeroUsize>,
+    /// Bytes of one value.
+    pub max_value_bytes: usize,
+}
+
+/// What one shard may hold. moka bounds one dimension, the weight; with a limit on the
+/// count, an entry weighs at least its share of the whole, so that both limits hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Capacity {
+    /// The sum of weights that the shard may hold.
+    pub(super) weight: u64,
+    /// The least that an entry weighs.
+    floor: u64,
+}
+
+impl Capacity {
+    /// Divides the limits among about `wanted` shards.
+    pub(super) fn plan(limits: StoreLimits, wanted: NonZeroUsize) -> Vec<Self> {
+        let shards = shard_count(limits, wanted.get());
+        (0..shards).map(|i| Self::share(limits, shards, i)).collect()
+    }
+
+    fn share(limits: StoreLimits, shards: usize, index: usize) -> Self {
+        let bytes = split(limits.max_bytes, shards, index);
+        let Some(items) = limits.max_items else {
+            return Self { weight: bytes, floor: 1 };
+        };
+        let items = split(items.get() as u64, shards, index);
+        let floor = bytes.div_ceil(items);
+        if floor <= ENTRY_OVERHEAD_BYTES as u64 {
+            // Memory runs out first; a floor would never be felt.
+            return Self { weight: bytes, floor: 1 };
+        }
+        // Exactly `items` entries of the least weight fit. Rounding up adds less than a
+        // byte for each entry to the limit.
+        Self { weight: floor * items, floor }
+    }
+
+    /// What an entry of `bytes` weighs. Never more than the whole shard, so that the largest
+    /// value fits even where the limit on values is the limit on memory.
+    pub(super) fn weigh(&self, bytes: u64) -> u64 {
+        bytes.max(self.floor).min(self.weight)
+    }
+
+    /// By how much pending writes may overshoot before they have to be settled.
+    pub(super) fn slack(&self) -> u64 {
+        self.weight / 64
+    }
+}
+
+/// Bytes that an entry is counted as.
+pub(super) fn entry_bytes(key_bytes: usize, value_bytes: usize) -> u64 {
+    (key_bytes + value_bytes + ENTRY_OVERHEAD_BYTES) as u64
+}
+
+fn shard_count(limits: StoreLimits, wanted: usize) -> usize {
+    let largest = entry_bytes(0, limits.max_value_bytes);
+    let by_bytes = limits.max_bytes / (LARGEST_VALUES_PER_SHARD * largest);
+    let by_items = limits.max_items.map_or(usize::MAX, |items| items.get() / ITEMS_PER_SHARD);
+    let most = usize::try_from(by_bytes).unwrap_or(usize::MAX).min(by_items).clamp(1, MAX_SHARDS);
+    wanted.next_power_of_two().min(previous_power_of_two(most))
+}
+
+fn previous_power_of_two(n: usize) -> usize {
+    1 << n.ilog2()
+}
+
+/// The share of part `index` when `whole` is split as evenly as it goes.
+fn split(whole: u64, parts: usize, index: usize) -> u64 {
+    let (parts, index) = (parts as u64, index as u64);
+    whole / parts + u64::from(index < whole % parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn limits(max_bytes: u64, max_items: usize, max_value_bytes: usize) -> StoreLimits {
+        StoreLimits { max_bytes, max_items: NonZeroUsize::new(max_items), max_value_bytes }
+    }
+
+    fn plan(limits: StoreLimits, wanted: usize) -> Vec<Capacity> {
+        Capacity::plan(limits, NonZeroUsize::new(wanted).unwrap())
+    }
+
+    #[test]
+    fn the_defaults_on_two_cores_give_eight_shards() {
+        assert_eq!(plan(limits(100 * MIB, 0, 4 << 20), 8).len(), 8);
+    }
+
+    #[test]
+    fn a_shard_holds_several_of_the_largest_values_or_is_the_only_one() {
+        assert_eq!(plan(limits(64 * MIB, 0, 4 << 20), 64).len(), 4);
+        assert_eq!(plan(limits(100 * MIB, 0, 100 << 20), 64).len(), 1);
+    }
+
+    #[test]
+    fn few_items_share_one_shard() {
+        assert_eq!(plan(limits(100 * MIB, 1000, 1 << 20), 8).len(), 1);
+        assert_eq!(plan(limits(100 * MIB, 40_000, 1 << 20), 8).len(), 8);
+    }
+
+    #[test]
+    fn the_largest_value_fits_where_it_is_the_whole_memory() {
+        let whole = plan(limits(MIB, 0, 1 << 20), 1)[0];
+        assert_eq!(whole.weigh(entry_bytes(1024, 1 << 20)), whole.weight);
+    }
+
+    proptest! {
+        #[test]
+        fn the_shares_add_up_to_the_limits(
+            mib in 1u64..10_000,
+            items in 0usize..1_000_000,
+            value in 1usize..(16 << 20),
+            wanted in 1usize..600,
+        ) {
+            let limits = limits(mib * MIB, items, value.min((mib * MIB) as usize));
+            let plan = plan(limits, wanted);
+            prop_assert!(plan.len().is_power_of_two());
+            let weight: u64 = plan.iter().map(|c| c.weight).sum();
+            prop_assert!(weight >= limits.max_bytes);
+            prop_assert!(weight <= limits.max_bytes + items as u64);
+            if let Some(items) = limits.max_items {
+                // As many of the lightest entries as fit: never more than allowed, and all
+                // that are allowed unless memory runs out first.
+                let lightest = entry_bytes(1, 0);
+                let fit: u64 = plan.iter().map(|c| c.weight / c.weigh(lightest)).sum();
+                prop_assert!(fit <= items.get() as u64 || fit <= limits.max_bytes / lightest + 1);
+                if plan[0].floor > 1 {
+                    prop_assert_eq!(fit, items.get() as u64);
+                }
+            }
+        }
+    }
+}

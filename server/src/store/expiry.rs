@@ -1,0 +1,62 @@
+//! Knows which entry of a shard ends when, in the order of their deadlines.
+//!
+//! moka can expire entries itself, but does it inside whatever call finds its timer wheel
+//! due: of 50,000 entries in one shard that ended in the same second, one `get` removed
+//! them all and took 22 to 29 ms. Here the deadlines stand beside the cache, exact reads
+//! decide by the deadline in the entry, and only the upkeep removes, in small steps.
+//!
+//! The index holds (deadline, hash) exactly while the shard holds an entry with a TTL: it is
+//! added before the entry is written, and removed by the cache's removal listener. It
+//! takes 16 bytes for an entry and what a B-tree leaves free, 24 to 30 in all.
+
+use std::collections::BTreeSet;
+
+use crate::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::entry::{Deadline, Moment};
+
+/// The deadlines of one shard. Its lock is a leaf: nothing else is taken under it.
+#[derive(Debug, Default)]
+pub(super) struct ExpiryIndex(Mutex<BTreeSet<(Deadline, u64)>>);
+
+impl ExpiryIndex {
+    /// Adds a deadline, a nanosecond later when the very same is there: the write that
+    /// replaces an entry adds its own deadline before the old one is taken off.
+    pub(super) fn add(&self, mut deadline: Deadline, hash: u64) -> Deadline {
+        if deadline == Deadline::NEVER {
+            return deadline;
+        }
+        let mut index = self.lock();
+        while !index.insert((deadline, hash)) {
+            deadline = deadline.next();
+        }
+        deadline
+    }
+
+    /// Takes a deadline off, if it is there.
+    pub(super) fn remove(&self, deadline: Deadline, hash: u64) {
+        if deadline != Deadline::NEVER {
+            self.lock().remove(&(deadline, hash));
+        }
+    }
+
+    pub(super) fn contains(&self, deadline: Deadline, hash: u64) -> bool {
+        self.lock().contains(&(deadline, hash))
+    }
+
+    /// Puts the earliest deadlines that have passed into `due`, as many as it has room for.
+    pub(super) fn due(&self, now: Moment, due: &mut Vec<(Deadline, u64)>) {
+        let room = due.capacity() - due.len();
+        let index = self.lock();
+        due.extend(index.iter().take_while(|(deadline, _)| deadline.passed(now)).take(room));
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<(Deadline, u64)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,205 @@
+//! One shard: a moka cache with a write lock, a ledger and an expiry index around it.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use moka::{notification::RemovalCause, policy, sync::Cache};
+
+use super::{
+    EvictionPolicy, Lookup, Outcome, Refused, Ttl,
+    capacity::{Capacity, entry_bytes},
+    entry::{Clock, Deadline, Entry, HashOnly, StoredKey, Wanted},
+    expiry::ExpiryIndex,
+    ledger::{Departure, Ledger},
+    route::Prehashed,
+    stripes::Stripes,
+};
+
+#[derive(Debug)]
+pub(super) struct Shard {
+    cache: Cache<StoredKey, Entry, Prehashed>,
+    stripes: Stripes,
+    ledger: Arc<Ledger>,
+    expiry: Arc<ExpiryIndex>,
+    capacity: Capacity,
+    clock: Clock,
+}
+
+impl Shard {
+    pub(super) fn new(capacity: Capacity, policy: EvictionPolicy, clock: Clock) -> Self {
+        let ledger = Ledger::shared();
+        let expiry = Arc::new(ExpiryIndex::default());
+        let cache = Cache::builder()
+            .max_capacity(capacity.weight)
+            .weigher(move |key: &StoredKey, entry: &Entry| {
+                moka_weight(capacity.weigh(entry_bytes(key.len(), entry.value.len())))
+            })
+            .eviction_policy(match policy {
+                EvictionPolicy::TinyLfu => policy::EvictionPolicy::tiny_lfu(),
+                EvictionPolicy::Lru => policy::EvictionPolicy::lru(),
+            })
+            .eviction_listener({
+                let (ledger, expiry, clock) = (ledger.clone(), expiry.clone(), clock.clone());
+                let admits_all = policy == EvictionPolicy::Lru;
+                // Runs inside moka's maintenance and under its lock for the key, so it only
+                // counts, and takes no lock but the index's.
+                move |key: Arc<StoredKey>, entry: Entry, cause: RemovalCause| {
+                    expiry.remove(entry.deadline, key.hash());
+                    let expired =
+                        entry.deadline != Deadline::NEVER && entry.deadline.passed(clock.now());
+                    let bytes = entry_bytes(key.len(), entry.value.len());
+                    let departure = Departure::new(cause, expired, entry.write);
+                    ledger.remove(bytes, capacity.weigh(bytes), departure, admits_all);
+                }
+            })
+            .build_with_hasher(Prehashed);
+        Self { cache, stripes: Stripes::new(), ledger, expiry, capacity, clock }
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(super) fn get(&self, wanted: Wanted<'_>) -> Lookup {
+        match self.live(wanted) {
+            Some(value) => Lookup::Hit(value),
+            None => Lookup::Miss,
+        }
+    }
+
+    pub(super) fn set(&self, wanted: Wanted<'_>, value: &[u8], ttl: Ttl) {
+        let write = Write::new(self, wanted, value, ttl);
+        {
+            let _guard = self.stripes.lock(wanted.hash);
+            write.insert();
+        }
+        write.settle();
+    }
+
+    /// Reads the live value, lets `decide`, and writes when it says [`Outcome::Stored`]; no
+    /// other write of the key comes in between.
+    pub(super) fn set_if(
+        &self,
+        wanted: Wanted<'_>,
+        value: &[u8],
+        ttl: Ttl,
+        decide: impl FnOnce(Option<&[u8]>) -> Result<Outcome, Refused>,
+    ) -> Result<Outcome, Refused> {
+        let guard = self.stripes.lock(wanted.hash);
+        let current = self.live(wanted);
+        let outcome = decide(current.as_deref())?;
+        if outcome == Outcome::Stored {
+            let write = Write::new(self, wanted, value, ttl);
+            write.insert();
+            drop(guard);
+            write.settle();
+        }
+        Ok(outcome)
+    }
+
+    pub(super) fn delete(&self, wanted: Wanted<'_>) {
+        let _guard = self.stripes.lock(wanted.hash);
+        self.cache.invalidate(&wanted);
+    }
+
+    /// Removes entries that are past their deadline, at most as many as `due` has room for.
+    /// Returns how many it looked at, and how long the first was overdue.
+    pub(super) fn expire(&self, due: &mut Vec<(Deadline, u64)>) -> (usize, Duration) {
+        due.clear();
+        let now = self.clock.now();
+        self.expiry.due(now, due);
+        for &(deadline, hash) in &*due {
+            let _guard = self.stripes.lock(hash);
+            // Still listed under the lock: so the entry with this hash has this deadline,
+            // and was not replaced meanwhile.
+            if self.expiry.contains(deadline, hash) {
+                self.cache.invalidate(&HashOnly(hash));
+            }
+        }
+        (due.len(), due.first().map_or(Duration::ZERO, |(deadline, _)| deadline.lag(now)))
+    }
+
+    /// Applies what moka has pending: reads to the order of use, writes to the weight.
+    pub(super) fn settle(&self) {
+        self.cache.run_pending_tasks();
+    }
+
+    fn live(&self, wanted: Wanted<'_>) -> Option<Bytes> {
+        let entry = self.cache.get(&wanted)?;
+        let live = entry.deadline == Deadline::NEVER || !entry.deadline.passed(self.clock.now());
+        live.then_some(entry.value)
+    }
+}
+
+/// One write on its way into a shard.
+struct Write<'a> {
+    shard: &'a Shard,
+    wanted: Wanted<'a>,
+    value: Bytes,
+    ttl: Ttl,
+    bytes: u64,
+    weight: u64,
+}
+
+impl<'a> Write<'a> {
+    fn new(shard: &'a Shard, wanted: Wanted<'a>, value: &[u8], ttl: Ttl) -> Self {
+        let bytes = entry_bytes(wanted.stored_len(), value.len());
+        Self {
+            shard,
+            wanted,
+            value: Bytes::copy_from_slice(value),
+            ttl,
+            bytes,
+            weight: shard.capacity.weigh(bytes),
+        }
+    }
+
+    /// Puts the entry into the cache. The caller holds the key's stripe.
+    fn insert(&self) {
+        let Shard { cache, ledger, expiry, clock, .. } = self.shard;
+        let deadline = expiry.add(Deadline::after(clock.now(), self.ttl), self.wanted.hash);
+        if !self.heavy() {
+            ledger.add(self.bytes, self.weight);
+        }
+        let entry = Entry { value: self.value.clone(), deadline, write: ledger.next_write() };
+        cache.insert(StoredKey::new(self.wanted), entry);
+    }
+
+    /// Makes room when the shard overshoots. moka does so by the number of pending writes,
+    /// up to 384 of them; here it goes by their bytes. An entry that is heavier than all
+    /// the slack counts from when room was made for it.
+    fn settle(&self) {
+        let Shard { ledger, capacity, .. } = self.shard;
+        if self.heavy() {
+            self.shard.settle();
+            ledger.add(self.bytes, self.weight);
+        } else if ledger.weight() > capacity.weight + capacity.slack() {
+            self.shard.settle();
+        }
+    }
+
+    fn heavy(&self) -> bool {
+        self.weight > self.shard.capacity.slack()
+    }
+}
+
+/// moka's weights are 32 bits wide; the settings keep a value below that.
+fn moka_weight(weight: u64) -> u32 {
+    u32::try_from(weight).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+impl Shard {
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn indexed(&self) -> usize {
+        self.expiry.len()
+    }
+
+    /// What moka itself says that it holds.
+    pub(super) fn moka_count_and_weight(&self) -> (u64, u64) {
+        (self.cache.entry_count(), self.cache.weighted_size())
+    }
+}

@@ -1,0 +1,12 @@
+//! From a socket to HTTP requests: TLS, the HTTP/2 connection, and the way that its writes
+//! and its handlers are run. Knows nothing of caches; any tower-like service will do.
+
+mod connection;
+mod gather;
+mod in_place;
+pub(crate) mod tls;
+
+pub use self::{
+    connection::{ConnectionError, Limits, serve},
+    tls::TlsError,
+};

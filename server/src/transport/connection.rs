@@ -1,0 +1,180 @@
+//! One HTTP/2 connection, from its first byte to its last.
+//!
+//! hyper speaks the protocol; this loop adds what it does not: a deadline for the
+//! handshake, a drain, and one write for all that a turn produced.
+
+use std::{
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{body::Incoming, server::conn::http2, service::Service};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use thiserror::Error;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Sleep,
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use super::{
+    gather::{Flusher, gather},
+    in_place::InPlace,
+};
+
+/// Bytes of HTTP/2's fixed preface, which a client sends first.
+const PREFACE_BYTES: u64 = 24;
+
+/// What a peer may send on one stream before we have read it. A value of up to this size
+/// arrives without waiting for a window update.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+
+/// What a peer may send on all streams together before we have read it, and so what a
+/// connection can pin in receive buffers.
+const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+
+/// Bytes of a reply that h2 takes before it waits for the peer to read.
+const SEND_BUFFER_BYTES: usize = 256 << 10;
+
+/// Metadata that a request may carry, in bytes as HPACK counts them.
+const HEADER_LIST_BYTES: u32 = 16 << 10;
+
+/// After this long without a word from the peer it is pinged, and after
+/// [`PING_TIMEOUT`] without an answer it is gone.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What may be set about a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Requests at a time.
+    pub max_concurrent_streams: u32,
+    /// From accept until the preface has come.
+    pub handshake_timeout: Duration,
+}
+
+/// Why a connection ended otherwise than by agreement.
+#[derive(Debug, Error)]
+pub enum ConnectionError {
+    /// The preface did not come in time.
+    #[error("no HTTP/2 preface within the handshake timeout")]
+    Handshake,
+    /// The peer broke the protocol, or the socket failed.
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    /// The socket failed while a turn's writes were flushed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Serves one connection until the peer closes it, or until `drain` is cancelled and the
+/// requests in flight are answered.
+///
+/// Must run on a [`tokio::runtime::LocalRuntime`], where waiting requests become tasks.
+///
+/// # Errors
+/// [`ConnectionError`] when it ends before both sides have agreed to.
+pub async fn serve<IO, S, B>(
+    io: IO,
+    service: S,
+    limits: Limits,
+    drain: &CancellationToken,
+) -> Result<(), ConnectionError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + 'static,
+    S::Future: 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (io, flusher) = gather(io);
+    let connection = http2::Builder::new(InPlace)
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_header_list_size(HEADER_LIST_BYTES)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .serve_connection(TokioIo::new(io), service);
+
+    let mut turns = Turns {
+        connection: pin!(connection),
+        flusher,
+        draining: pin!(drain.cancelled()),
+        drained: false,
+        handshake: Some(pin!(tokio::time::sleep(limits.handshake_timeout))),
+    };
+    std::future::poll_fn(|cx| turns.poll(cx)).await
+}
+
+/// A connection between two turns.
+struct Turns<'a, 'b, IO, C> {
+    connection: Pin<&'a mut C>,
+    flusher: Flusher<IO>,
+    draining: Pin<&'a mut WaitForCancellationFuture<'b>>,
+    drained: bool,
+    /// Until the preface has come.
+    handshake: Option<Pin<&'a mut Sleep>>,
+}
+
+/// What the loop needs of hyper's connection, whose full type has four parameters.
+trait Http2: Future<Output = hyper::Result<()>> {
+    fn graceful_shutdown(self: Pin<&mut Self>);
+}
+
+impl<I, S, B> Http2 for http2::Connection<I, S, InPlace>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Future: 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        http2::Connection::graceful_shutdown(self);
+    }
+}
+
+impl<IO, C> Turns<'_, '_, IO, C>
+where
+    IO: AsyncWrite + Unpin,
+    C: Http2,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        if !self.drained && self.draining.as_mut().poll(cx).is_ready() {
+            self.drained = true;
+            self.connection.as_mut().graceful_shutdown();
+        }
+
+        let turn = self.connection.as_mut().poll(cx);
+        let flushed = self.flusher.poll_flush(cx);
+        if let Poll::Ready(end) = turn {
+            // hyper has shut the socket down, and flushed before, unless it failed.
+            return Poll::Ready(end.map_err(ConnectionError::from));
+        }
+        if let Poll::Ready(Err(error)) = flushed {
+            return Poll::Ready(Err(error.into()));
+        }
+
+        if let Some(deadline) = &mut self.handshake {
+            if self.flusher.received() >= PREFACE_BYTES {
+                self.handshake = None;
+            } else if self.drained {
+                // Nothing was asked, so nothing is owed.
+                return Poll::Ready(Ok(()));
+            } else if deadline.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(ConnectionError::Handshake));
+            }
+        }
+        Poll::Pending
+    }
+}

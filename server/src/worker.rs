@@ -1,0 +1,73 @@
+//! What one thread of its own does: it owns its connections for life.
+
+use std::{net::TcpStream, rc::Rc};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::debug;
+
+use crate::{
+    acceptor::Handed,
+    rpc::Rpc,
+    transport::{self, ConnectionError, Limits},
+};
+
+/// What a worker needs to serve connections.
+pub(crate) struct Worker {
+    pub(crate) sockets: UnboundedReceiver<Handed>,
+    pub(crate) rpc: Rpc,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) limits: Limits,
+    /// No new connections; those that are open finish their requests.
+    pub(crate) drain: CancellationToken,
+}
+
+impl Worker {
+    /// Serves the sockets that come until the acceptor is gone and every connection closed.
+    pub(crate) async fn run(mut self) {
+        let connections = TaskTracker::new();
+        let shared = Rc::new(Shared {
+            rpc: self.rpc,
+            tls: self.tls,
+            limits: self.limits,
+            drain: self.drain,
+        });
+        // Ends when the acceptor has dropped its side.
+        while let Some((socket, place)) = self.sockets.recv().await {
+            let shared = shared.clone();
+            connections.spawn_local(async move {
+                if let Err(problem) = shared.connection(socket).await {
+                    debug!(%problem, "connection ended early");
+                }
+                drop(place);
+            });
+        }
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+struct Shared {
+    rpc: Rpc,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
+    drain: CancellationToken,
+}
+
+impl Shared {
+    async fn connection(&self, socket: TcpStream) -> Result<(), ConnectionError> {
+        let socket = tokio::net::TcpStream::from_std(socket)?;
+        let Some(tls) = &self.tls else {
+            return transport::serve(socket, self.rpc.clone(), self.limits, &self.drain).await;
+        };
+        let secured = tokio::select! {
+            // Nothing was asked, so nothing is owed.
+            () = self.drain.cancelled() => return Ok(()),
+            secured = tokio::time::timeout(self.limits.handshake_timeout, tls.accept(socket)) => {
+                secured.map_err(|_elapsed| ConnectionError::Handshake)??
+            }
+        };
+        transport::serve(secured, self.rpc.clone(), self.limits, &self.drain).await
+    }
+}
