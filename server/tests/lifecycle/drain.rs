@@ -23,10 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn every_request_accepted_before_the_signal_is_answered_and_the_process_ends_in_time() {
-    const GRACE: Duration = Duration::from_secs(3);
+    const GRACE: Duration = Duration::from_secs(5);
     run(async {
         let mut server =
-            Process::start(&[("CACHE_SHUTDOWN_GRACE_SECONDS", "3"), ("CACHE_WORKERS", "2")]);
+            Process::start(&[("CACHE_SHUTDOWN_GRACE_SECONDS", "5"), ("CACHE_WORKERS", "2")]);
         let addr = server.grpc_addr();
         peers::store_large_value(addr).await;
         let _idle = peers::idle(addr, 50).await;

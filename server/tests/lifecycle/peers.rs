@@ -22,6 +22,10 @@ use crate::support::{
 /// buffers for a peer that reads nothing once it is asked for many times.
 const LARGE: usize = 1 << 20;
 
+/// What a held stream takes unasked: so little that the reply stays in the
+/// server, and enough that the rest comes in a few round trips.
+const HELD: u32 = 64 << 10;
+
 const GET: &str = "/cache.CacheService/Get";
 
 /// Stores the value that the peers below ask for.
@@ -42,7 +46,7 @@ pub(crate) struct Held {
 impl Held {
     pub(crate) async fn requests(addr: SocketAddr, count: usize) -> Self {
         let stream = wire::stream(addr, false).await;
-        let mut wire = Wire::open_with_window(stream, 1024).await;
+        let mut wire = Wire::open_with_window(stream, HELD).await;
         let get = key("large").encode_to_vec();
         let mut pending = Vec::new();
         for _ in 0..count {
