@@ -1,0 +1,49 @@
+//! The wire contract over real sockets, row by row. Each row is an async
+//! function named after what it promises; `rows!` makes three tests of it, one
+//! for each deployment: 1 worker with 1 shard, several of each, and over TLS.
+//! Rows that the deployment cannot change are plain tests.
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+/// Makes a test of each row for each deployment.
+macro_rules! rows {
+    ($($row:ident),+ $(,)?) => {
+        crate::rows_on!(one_worker_one_shard, OneWorkerOneShard, $($row),+);
+        crate::rows_on!(several_workers_and_shards, SeveralWorkersAndShards, $($row),+);
+        crate::rows_on!(over_tls, Tls, $($row),+);
+    };
+}
+
+/// Makes a test of each row for one deployment.
+macro_rules! rows_on {
+    ($name:ident, $deployment:ident, $($row:ident),+) => {
+        mod $name {
+            $(
+                #[test]
+                fn $row() {
+                    crate::support::run(super::$row(crate::support::Deployment::$deployment));
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use {rows, rows_on};
+
+mod batches;
+mod conditional;
+mod environment;
+mod health;
+mod http;
+mod keys;
+mod limits;
+mod linearizability;
+mod namespaces;
+mod reflection;
+mod request_ids;
+mod stats;
+mod tls;
+mod ttl;
+mod values;

@@ -1,0 +1,98 @@
+//! Row `request id`: taken over or made, and sent back in the initial metadata
+//! of every reply.
+
+use std::collections::HashSet;
+
+use tonic::Code;
+
+use crate::support::{
+    Deployment,
+    http::Http,
+    messages::{Call, batch_calls, every_call, single_calls},
+};
+
+const ID: &str = "x-request-id";
+
+crate::rows![
+    a_given_id_comes_back_from_every_rpc,
+    a_given_id_comes_back_with_every_error,
+    an_id_is_made_when_none_is_given,
+    services_beside_the_cache_send_ids_too,
+    every_http_response_carries_an_id,
+];
+
+async fn a_given_id_comes_back_from_every_rpc(on: Deployment) {
+    let site = on.start();
+    let mut wire = site.wire().await;
+    for call in every_call() {
+        let id = format!("id of {}", call.rpc);
+        let metadata = [(ID, id.as_bytes())];
+        let reply = wire.call(&call.path(), &metadata, &call.message).await;
+        let reply = reply.unwrap();
+        assert_eq!(reply.code(), Code::Ok, "{}", call.rpc);
+        assert_eq!(reply.initial(ID), Some(id.as_str()), "{}", call.rpc);
+    }
+}
+
+async fn a_given_id_comes_back_with_every_error(on: Deployment) {
+    let site = on.start_with(&[("CACHE_MAX_BATCH_ITEMS", "1"), ("CACHE_MAX_VALUE_BYTES", "1")]);
+    let mut wire = site.wire().await;
+    // Refused for the key, for the value, for the batch's length, for the
+    // message's length, for what it says, and because there is no such method.
+    let mut calls = single_calls("");
+    calls.push(Call { rpc: "Set", message: single_calls(&"k".repeat(257))[1].message.clone() });
+    calls.extend(batch_calls(&["a".to_owned(), "b".to_owned()]));
+    calls.push(Call { rpc: "Get", message: vec![0; 5 << 20] });
+    calls.push(Call { rpc: "Get", message: vec![0xff; 3] });
+    calls.push(Call { rpc: "NoSuchMethod", message: Vec::new() });
+    for call in calls {
+        let path = call.path();
+        let reply = wire.call(&path, &[(ID, b"mine")], &call.message).await;
+        let reply = reply.unwrap();
+        assert_ne!(reply.code(), Code::Ok, "{}", call.rpc);
+        assert_eq!(reply.initial(ID), Some("mine"), "{} {reply:?}", call.rpc);
+        assert!(reply.trailers_apart, "{} {reply:?}", call.rpc);
+    }
+}
+
+async fn an_id_is_made_when_none_is_given(on: Deployment) {
+    let site = on.start();
+    let mut made = HashSet::new();
+    for _ in 0..4 {
+        let mut wire = site.wire().await;
+        for call in every_call().into_iter().chain(single_calls("")) {
+            for metadata in [[(ID, b"".as_slice())].as_slice(), &[]] {
+                let reply = wire.call(&call.path(), metadata, &call.message).await;
+                let reply = reply.unwrap();
+                let id = reply.initial(ID).unwrap_or_default().to_owned();
+                assert!(!id.is_empty(), "{}", call.rpc);
+                assert!(made.insert(id.clone()), "{id} was made twice");
+            }
+        }
+    }
+}
+
+async fn services_beside_the_cache_send_ids_too(on: Deployment) {
+    let site = on.start();
+    let mut wire = site.wire().await;
+    for path in ["/grpc.health.v1.Health/Check", "/no.such.Service/Method", "/"] {
+        let reply = wire.call(path, &[(ID, b"mine")], &[]).await.unwrap();
+        assert_eq!(reply.initial(ID), Some("mine"), "{path}");
+        let reply = wire.call(path, &[], &[]).await.unwrap();
+        assert!(reply.initial(ID).is_some(), "{path}");
+    }
+}
+
+async fn every_http_response_carries_an_id(on: Deployment) {
+    let site = on.start();
+    let mut http = Http::connect(site.http_addr()).await.unwrap();
+    let mut made = HashSet::new();
+    for path in ["/health", "/ready", "/live", "/stats", "/metrics", "/", "/absent"] {
+        let response = http.send("GET", path, &[(ID, "mine")]).await.unwrap();
+        assert_eq!(response.header(ID), Some("mine"), "{path}");
+        let response = http.get(path).await.unwrap();
+        let id = response.header(ID).unwrap_or_default().to_owned();
+        assert!(!id.is_empty(), "{path}");
+        assert!(made.insert(id), "{path}");
+    }
+}

@@ -1,0 +1,230 @@
+//! A client one level below gRPC: sees initial metadata and trailers apart,
+//! knows when bytes went out, and may misbehave. Knows HTTP/2 frames and the
+//! five-byte gRPC prefix, and nothing of the cache.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use h2::{
+    RecvStream,
+    client::{ResponseFuture, SendRequest},
+};
+use http::{HeaderMap, Request};
+use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinHandle,
+};
+use tokio_rustls::TlsConnector;
+use tonic::{Code, Status};
+
+use super::certificates::{Certificates, SERVER_NAME};
+
+/// A plain or an encrypted stream.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Connects, over TLS when asked, and sends nothing yet on top.
+pub(crate) async fn stream(addr: SocketAddr, tls: bool) -> Box<dyn Stream> {
+    let socket = TcpStream::connect(addr).await.unwrap();
+    socket.set_nodelay(true).unwrap();
+    if !tls {
+        return Box::new(socket);
+    }
+    let mut roots = RootCertStore::empty();
+    let authority = Certificates::of_this_process().authority.as_bytes();
+    roots.add(CertificateDer::from_pem_slice(authority).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let name = SERVER_NAME.try_into().unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+    Box::new(stream)
+}
+
+/// One HTTP/2 connection. Dropping it closes the socket.
+pub(crate) struct Wire {
+    send: SendRequest<Bytes>,
+    pings: h2::PingPong,
+    driver: JoinHandle<Result<(), h2::Error>>,
+}
+
+impl Wire {
+    /// Opens a connection with windows large enough for every test's replies.
+    pub(crate) async fn open(stream: impl Stream + 'static) -> Self {
+        Self::open_with_window(stream, 64 << 20).await
+    }
+
+    /// Opens a connection whose streams take at most `window` bytes of a reply
+    /// before the client asks for more.
+    pub(crate) async fn open_with_window(stream: impl Stream + 'static, window: u32) -> Self {
+        let (send, mut connection) = h2::client::Builder::new()
+            .initial_window_size(window)
+            .initial_connection_window_size(64 << 20)
+            .enable_push(false)
+            .handshake(stream)
+            .await
+            .unwrap();
+        let pings = connection.ping_pong().unwrap();
+        Self { send, pings, driver: tokio::spawn(connection) }
+    }
+
+    /// Sends one request and reads the whole reply.
+    ///
+    /// # Errors
+    ///
+    /// Fails as the HTTP/2 stream does; a gRPC error is a [`Reply`].
+    pub(crate) async fn call(
+        &mut self,
+        path: &str,
+        metadata: &[(&str, &[u8])],
+        message: &[u8],
+    ) -> Result<Reply, h2::Error> {
+        self.begin(path, metadata, message).await?.reply().await
+    }
+
+    /// Sends one request, and does not wait for anything of the reply.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the connection takes no new stream.
+    pub(crate) async fn begin(
+        &mut self,
+        path: &str,
+        metadata: &[(&str, &[u8])],
+        message: &[u8],
+    ) -> Result<Pending, h2::Error> {
+        self.begin_framed(path, metadata, framed(false, message)).await
+    }
+
+    /// As [`Wire::begin`], with a body that carries its gRPC prefix already.
+    pub(crate) async fn begin_framed(
+        &mut self,
+        path: &str,
+        metadata: &[(&str, &[u8])],
+        body: Bytes,
+    ) -> Result<Pending, h2::Error> {
+        let mut request = Request::post(format!("http://{SERVER_NAME}{path}"))
+            .version(http::Version::HTTP_2)
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        for (name, value) in metadata {
+            request = request.header(*name, *value);
+        }
+        let mut send = self.send.clone().ready().await?;
+        let (response, mut stream) = send.send_request(request.body(()).unwrap(), false)?;
+        stream.send_data(body, true)?;
+        Ok(Pending { response })
+    }
+
+    /// Returns when the peer has read and answered everything that was sent
+    /// before: PING frames keep their place among the others.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the connection is gone.
+    pub(crate) async fn ping(&mut self) -> Result<(), h2::Error> {
+        self.pings.ping(h2::Ping::opaque()).await.map(drop)
+    }
+
+    /// Waits for the connection to end, and says how it did.
+    pub(crate) async fn closed(mut self) -> Result<(), h2::Error> {
+        let driver = std::mem::replace(&mut self.driver, tokio::spawn(async { Ok(()) }));
+        driver.await.unwrap()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// A request that went out.
+pub(crate) struct Pending {
+    response: ResponseFuture,
+}
+
+impl Pending {
+    /// Waits for the initial metadata alone.
+    pub(crate) async fn headers(self) -> Result<Started, h2::Error> {
+        let (head, body) = self.response.await?.into_parts();
+        Ok(Started { initial: head.headers, body })
+    }
+
+    /// Reads the whole reply.
+    pub(crate) async fn reply(self) -> Result<Reply, h2::Error> {
+        self.headers().await?.rest().await
+    }
+}
+
+/// A reply whose initial metadata has come.
+pub(crate) struct Started {
+    pub(crate) initial: HeaderMap,
+    body: RecvStream,
+}
+
+impl Started {
+    /// Reads the rest of the reply.
+    pub(crate) async fn rest(mut self) -> Result<Reply, h2::Error> {
+        let mut message = BytesMut::new();
+        while let Some(chunk) = self.body.data().await {
+            let chunk = chunk?;
+            self.body.flow_control().release_capacity(chunk.len())?;
+            message.extend_from_slice(&chunk);
+        }
+        let trailers = self.body.trailers().await?;
+        let status = trailers
+            .as_ref()
+            .and_then(Status::from_header_map)
+            .or_else(|| Status::from_header_map(&self.initial))
+            .expect("a gRPC reply carries a status");
+        Ok(Reply {
+            initial: self.initial,
+            trailers_apart: trailers.is_some(),
+            status,
+            message: message.get(5..).map(Bytes::copy_from_slice),
+        })
+    }
+}
+
+/// A whole gRPC reply.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) initial: HeaderMap,
+    /// Whether the status came in trailers of its own. Where it did not, gRPC
+    /// clients read all of the headers as trailing metadata.
+    pub(crate) trailers_apart: bool,
+    pub(crate) status: Status,
+    /// Without its prefix; absent where the reply is an error.
+    pub(crate) message: Option<Bytes>,
+}
+
+impl Reply {
+    pub(crate) fn code(&self) -> Code {
+        self.status.code()
+    }
+
+    /// The reply's message, decoded.
+    pub(crate) fn decoded<M: prost::Message + Default>(&self) -> M {
+        M::decode(self.message.clone().expect("the reply has a message")).unwrap()
+    }
+
+    pub(crate) fn initial(&self, name: &str) -> Option<&str> {
+        self.initial.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// A message behind gRPC's prefix.
+pub(crate) fn framed(compressed: bool, message: &[u8]) -> Bytes {
+    let mut body = BytesMut::with_capacity(message.len() + 5);
+    body.put_u8(compressed.into());
+    body.put_u32(message.len().try_into().unwrap());
+    body.extend_from_slice(message);
+    body.freeze()
+}
