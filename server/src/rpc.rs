@@ -2,6 +2,7 @@
 //!
 //! `request id → in-flight count → route → service → panic guard → status → reply`
 
+mod intake;
 mod reply;
 mod request_id;
 
@@ -31,6 +32,7 @@ use crate::{
 };
 
 pub(crate) use self::{
+    intake::IntakeBudget,
     reply::ReplyBody,
     request_id::{RequestIds, X_REQUEST_ID},
 };
@@ -48,7 +50,15 @@ pub(crate) struct Rpc {
     reflection: RefCell<Reflection>,
     reflection_v1alpha: RefCell<Reflection>,
     request_ids: RequestIds,
+    intake: IntakeBudget,
     in_flight: InFlight,
+}
+
+/// What a worker's requests are counted in.
+#[derive(Clone, Debug)]
+pub(crate) struct Load {
+    pub(crate) intake: IntakeBudget,
+    pub(crate) in_flight: InFlight,
 }
 
 /// Requests that a worker has taken and not yet answered.
@@ -83,7 +93,7 @@ impl Rpc {
         health: HealthServer<Health>,
         [reflection, reflection_v1alpha]: [Reflection; 2],
         worker: usize,
-        in_flight: InFlight,
+        load: Load,
     ) -> Self {
         Self {
             cache: RefCell::new(cache),
@@ -91,7 +101,8 @@ impl Rpc {
             reflection: RefCell::new(reflection),
             reflection_v1alpha: RefCell::new(reflection_v1alpha),
             request_ids: RequestIds::of(worker),
-            in_flight,
+            intake: load.intake,
+            in_flight: load.in_flight,
         }
     }
 
@@ -99,7 +110,10 @@ impl Rpc {
         // The path is `/package.Service/Method`.
         let service = request.uri().path().split('/').nth(1).unwrap_or_default();
         Routed::Service(match service {
-            tiny_cache_proto::SERVICE_NAME => self.cache.borrow_mut().call(request),
+            tiny_cache_proto::SERVICE_NAME => {
+                let request = request.map(|body| self.intake.admit(body));
+                self.cache.borrow_mut().call(request)
+            }
             "grpc.health.v1.Health" => self.health.borrow_mut().call(request),
             "grpc.reflection.v1.ServerReflection" => self.reflection.borrow_mut().call(request),
             "grpc.reflection.v1alpha.ServerReflection" => {

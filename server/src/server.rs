@@ -31,10 +31,10 @@ use crate::{
     lifecycle::Phase,
     listener::{self, BindError},
     monitor::Monitor,
-    rpc::{InFlight, Reflection, Rpc},
+    rpc::{InFlight, IntakeBudget, Load, Reflection, Rpc},
     service::CacheRpcs,
     settings::Settings,
-    store::{Store, Upkeep},
+    store::{Lane, Store, Upkeep},
     transport::{Limits, TlsError, tls},
     worker::Worker,
 };
@@ -124,13 +124,20 @@ impl Server {
             grace: settings.shutdown_grace,
         };
 
+        let intake = IntakeBudget::new(intake_bytes(&settings));
         let mut senders = Vec::with_capacity(workers);
         for (index, in_flight) in in_flight.into_iter().enumerate() {
             let (sender, sockets) = unbounded_channel();
             senders.push(sender);
             let worker = Worker {
                 sockets,
-                rpc: rpc(&settings, &store, phases.clone(), index, in_flight),
+                rpc: rpc(
+                    &settings,
+                    store.lane(index),
+                    phases.clone(),
+                    index,
+                    Load { intake: intake.clone(), in_flight },
+                ),
                 tls: tls.clone(),
                 limits: Limits {
                     max_concurrent_streams: settings.max_concurrent_streams,
@@ -248,24 +255,31 @@ fn runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
 }
 
+/// Memory for large messages that are still arriving: a sixteenth of the cache's, and at
+/// least one of the largest.
+fn intake_bytes(settings: &Settings) -> usize {
+    let share = usize::try_from(settings.limits.max_bytes / 16).unwrap_or(usize::MAX);
+    share.max(settings.max_message_bytes())
+}
+
 /// The services as one worker serves them.
 fn rpc(
     settings: &Settings,
-    store: &Arc<Store>,
+    store: Lane,
     phases: watch::Receiver<Phase>,
     worker: usize,
-    in_flight: InFlight,
+    load: Load,
 ) -> Rpc {
     let max_message_bytes = settings.max_message_bytes();
     let bounds =
         Bounds { max_batch_items: settings.max_batch_items, max_reply_bytes: max_message_bytes };
     // The first clients may compress; replies are never compressed, which they may refuse.
-    let cache = CacheServiceServer::new(CacheRpcs::new(store.lane(worker), bounds))
+    let cache = CacheServiceServer::new(CacheRpcs::new(store, bounds))
         .max_decoding_message_size(max_message_bytes)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Deflate);
     let health = HealthServer::new(Health::new(phases));
-    Rpc::new(cache, health, reflection(), worker, in_flight)
+    Rpc::new(cache, health, reflection(), worker, load)
 }
 
 /// Server reflection, in the version of the contract and in the one that most tools ask.

@@ -29,13 +29,12 @@ use super::{
 /// Bytes of HTTP/2's fixed preface, which a client sends first.
 const PREFACE_BYTES: u64 = 24;
 
-/// What a peer may send on one stream before we have read it. A value of up to this size
-/// arrives without waiting for a window update.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// What a peer may send on one stream before we have read it.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 
 /// What a peer may send on all streams together before we have read it, and so what a
 /// connection can pin in receive buffers.
-const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
 /// Bytes of a reply that h2 takes before it waits for the peer to read.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
