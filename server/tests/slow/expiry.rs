@@ -5,7 +5,9 @@
 //! after the second must miss, one that was answered before the first must hit.
 //!
 //! How long reads take depends on the machine, so what expiry adds is told by
-//! two windows of one length, one before and one around the deadlines.
+//! two windows of one length, one before and one around the deadlines. A machine
+//! that is busy with something else spoils an attempt, not the check: one good
+//! attempt of three is enough. What is readable when is checked in each.
 
 use std::{
     sync::{
@@ -62,13 +64,11 @@ fn reads_go_on_while_400_000_entries_expire_together() {
             "attempt {attempt}, counted until {:.0} ms after the last deadline",
             millis(shown.lag)
         );
-        assert!(shown.lag <= COUNTED_UNTIL, "counted for {:?}", shown.lag);
-        let worst = shown.around.worst;
-        if worst <= TARGET || worst <= 3 * shown.before.worst {
+        if shown.is_good() {
             return;
         }
     }
-    panic!("in {ATTEMPTS} attempts reads took above {TARGET:?}, and 3 times the baseline");
+    panic!("in none of {ATTEMPTS} attempts did reads and statistics keep their promise");
 }
 
 /// Lets the entries expire on a fresh server.
@@ -106,6 +106,14 @@ struct Shown {
     around: Latencies,
     /// From the last deadline until the statistics counted none of the entries.
     lag: Duration,
+}
+
+impl Shown {
+    /// Whether no read was slow because of expiry, and the statistics were in time.
+    fn is_good(&self) -> bool {
+        let worst = self.around.worst;
+        self.lag <= COUNTED_UNTIL && (worst <= TARGET || worst <= 3 * self.before.worst)
+    }
 }
 
 /// Waits until the statistics count nothing that has expired, and returns how
