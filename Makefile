@@ -81,7 +81,7 @@ deny: $(DENY) ## Check licences, sources and bans of the dependencies (no adviso
 # scheduler alone: that is why `test` does not enable every feature.
 .PHONY: test-shuttle
 test-shuttle: ## Try interleavings of the server's own concurrent code with shuttle
-	$(CHECK) --features shuttle --test shuttle
+	$(CHECK) --features shuttle --lib interleavings
 
 .PHONY: test-interop
 test-interop: $(VENV)/.installed $(STUBS)/.generated ## Drive the real binary with another gRPC implementation (needs Python)
@@ -91,15 +91,15 @@ test-interop: $(VENV)/.installed $(STUBS)/.generated ## Drive the real binary wi
 
 .PHONY: test-memory
 test-memory: ## Check that memory stays within its limit under load
-	$(CHECK) --test memory -- --nocapture
+	$(CHECK) --test slow memory -- --ignored --nocapture
 
 .PHONY: test-expiry
 test-expiry: ## Check that mass expiry does not hold up requests
-	$(CHECK) --test expiry -- --nocapture
+	$(CHECK) --test slow expiry -- --ignored --nocapture
 
 .PHONY: test-drain
 test-drain: ## Check that a stop under load loses no reply
-	$(CHECK) --test drain -- --nocapture
+	$(CHECK) --test lifecycle drain -- --nocapture --test-threads 1
 
 ## Measure
 

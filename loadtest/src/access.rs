@@ -140,10 +140,7 @@ pub enum ContentError {
     #[error("expected bytes with an optional suffix, such as 512, 1KiB or 2MB")]
     NotASize,
     /// The ttl is below zero.
-    #[error(
-        "ttl {seconds} is negative; expected 0 (never expires) to {} seconds",
-        i32::MAX
-    )]
+    #[error("ttl {seconds} is negative; expected 0 (never expires) to {} seconds", i32::MAX)]
     TtlNegative {
         /// What was asked for.
         seconds: i128,
@@ -179,62 +176,37 @@ mod tests {
             assert_eq!(text.parse::<ValueSize>().unwrap().bytes(), bytes, "{text}");
         }
         for text in ["", "-1", "KiB", "1KiBx", "ten"] {
-            assert_eq!(
-                text.parse::<ValueSize>(),
-                Err(ContentError::NotASize),
-                "{text}"
-            );
+            assert_eq!(text.parse::<ValueSize>(), Err(ContentError::NotASize), "{text}");
         }
     }
 
     #[test]
     fn a_size_beyond_one_gibibyte_is_refused_with_the_limit() {
         let error = "1073741825".parse::<ValueSize>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "value size 1073741825 exceeds 1073741824 bytes"
-        );
+        assert_eq!(error.to_string(), "value size 1073741825 exceeds 1073741824 bytes");
         assert!("999EiB".parse::<ValueSize>().is_err());
     }
 
     #[test]
     fn ttls_take_units_and_zero_never_expires() {
-        for (text, seconds) in [
-            ("0", 0),
-            ("0s", 0),
-            ("30s", 30),
-            ("1h", 3600),
-            ("1h 30m", 5400),
-            ("7d", 604_800),
-        ] {
+        for (text, seconds) in
+            [("0", 0), ("0s", 0), ("30s", 30), ("1h", 3600), ("1h 30m", 5400), ("7d", 604_800)]
+        {
             assert_eq!(text.parse::<Ttl>().unwrap().seconds(), seconds, "{text}");
         }
         for text in ["", "h", "-1s", "3600"] {
-            assert_eq!(
-                text.parse::<Ttl>(),
-                Err(ContentError::NotADuration),
-                "{text}"
-            );
+            assert_eq!(text.parse::<Ttl>(), Err(ContentError::NotADuration), "{text}");
         }
         assert_eq!("1500ms".parse::<Ttl>(), Err(ContentError::TtlNotWhole));
     }
 
     #[test]
     fn a_ttl_outside_the_wire_is_refused_with_the_limit() {
-        assert_eq!(
-            Ttl::from_seconds(i128::from(i32::MAX)).unwrap().seconds(),
-            i32::MAX
-        );
+        assert_eq!(Ttl::from_seconds(i128::from(i32::MAX)).unwrap().seconds(), i32::MAX);
         let long = "2147483648s".parse::<Ttl>().unwrap_err();
-        assert_eq!(
-            long.to_string(),
-            "ttl 2147483648 exceeds 2147483647 seconds"
-        );
+        assert_eq!(long.to_string(), "ttl 2147483648 exceeds 2147483647 seconds");
         for seconds in [-1, i128::from(i32::MIN) - 1] {
-            assert_eq!(
-                Ttl::from_seconds(seconds),
-                Err(ContentError::TtlNegative { seconds })
-            );
+            assert_eq!(Ttl::from_seconds(seconds), Err(ContentError::TtlNegative { seconds }));
         }
     }
 }

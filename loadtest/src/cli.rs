@@ -124,12 +124,7 @@ pub struct ReplayArgs {
     pub limit: Option<NonZeroU64>,
 
     /// Text to put before every key
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub key_prefix: String,
 
     /// Namespace to work in [default: the shared keyspace]
@@ -171,10 +166,7 @@ impl ReplayArgs {
                 FormatChoice::Twitter => Some(Format::Twitter),
             },
             keys: Keys::new(self.key_prefix.clone(), self.namespace.as_ref()),
-            fallback: Content {
-                size: self.value_size,
-                ttl: self.ttl,
-            },
+            fallback: Content { size: self.value_size, ttl: self.ttl },
         }
     }
 
@@ -185,10 +177,7 @@ impl ReplayArgs {
             target: self.target.clone(),
             patience: self.connect_timeout,
             queue: self.in_flight.get().div_ceil(self.connections()),
-            calls: CallSettings {
-                namespace: self.namespace.clone(),
-                timeout: self.timeout,
-            },
+            calls: CallSettings { namespace: self.namespace.clone(), timeout: self.timeout },
         }
     }
 
@@ -202,11 +191,7 @@ impl ReplayArgs {
     #[must_use]
     pub fn threads(&self) -> usize {
         let wanted = self.threads.map_or_else(
-            || {
-                thread::available_parallelism()
-                    .map_or(1, NonZeroUsize::get)
-                    .min(DEFAULT_THREADS)
-            },
+            || thread::available_parallelism().map_or(1, NonZeroUsize::get).min(DEFAULT_THREADS),
             NonZeroUsize::get,
         );
         wanted.min(self.connections())
@@ -234,13 +219,8 @@ mod tests {
     use super::*;
 
     fn replay(options: &[&str]) -> Result<Box<ReplayArgs>, String> {
-        let line = ["tiny-cache-loadtest", "replay", "t.lis"]
-            .iter()
-            .chain(options);
-        match Cli::try_parse_from(line)
-            .map_err(|error| error.to_string())?
-            .command
-        {
+        let line = ["tiny-cache-loadtest", "replay", "t.lis"].iter().chain(options);
+        match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
             Command::Replay(args) => Ok(args),
             Command::Completions { .. } => Err("another command".to_owned()),
         }
@@ -271,20 +251,14 @@ mod tests {
     fn a_wrong_setting_is_refused_with_what_is_allowed() {
         for (options, expected) in [
             (["--timeout", "0s"], "above zero"),
-            (
-                ["--ttl", "3000000000s"],
-                "ttl 3000000000 exceeds 2147483647 seconds",
-            ),
+            (["--ttl", "3000000000s"], "ttl 3000000000 exceeds 2147483647 seconds"),
             (["--value-size", "2GiB"], "exceeds 1073741824 bytes"),
             (["--target", "https://cache"], "TLS is not spoken here"),
             (["--namespace", "-"], "1 to 64 characters"),
             (["--timeout", "25h"], "up to 24h"),
             (["--connect-timeout", "9999999999years"], "up to 24h"),
             (["--in-flight", "0"], "expected a number from 1 to 1000000"),
-            (
-                ["--connections", "1000001"],
-                "expected a number from 1 to 1000000",
-            ),
+            (["--connections", "1000001"], "expected a number from 1 to 1000000"),
             (["--limit", "0"], "non-zero"),
         ] {
             let message = replay(&options).unwrap_err();

@@ -26,12 +26,10 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    result
-        .and_then(|outcome| conclude(&outcome))
-        .unwrap_or_else(|error| {
-            complain(&error.to_string());
-            ExitCode::from(error.exit_code())
-        })
+    result.and_then(|outcome| conclude(&outcome)).unwrap_or_else(|error| {
+        complain(&error.to_string());
+        ExitCode::from(error.exit_code())
+    })
 }
 
 /// Prints the report; a trace that broke on the way is named after it.

@@ -49,10 +49,7 @@ use crate::{
 /// # Errors
 ///
 /// The replay could not begin: the trace or the server is not what it should be.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the settings of a run end with it"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the settings of a run end with it")]
 pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, ReplayError> {
     let trace = Trace::open(&args.trace, args.reading())?;
     runtime::Builder::new_current_thread()
@@ -87,15 +84,9 @@ impl Stage {
         let before = match control.stats().await {
             Ok(stats) => Some(stats.into()),
             // A server without this RPC can be driven all the same.
-            Err(CallError {
-                kind: ErrorKind::Status(tonic::Code::Unimplemented),
-                ..
-            }) => None,
+            Err(CallError { kind: ErrorKind::Status(tonic::Code::Unimplemented), .. }) => None,
             Err(error) => {
-                return Err(ReplayError::Unfit {
-                    target: args.target.clone(),
-                    error,
-                });
+                return Err(ReplayError::Unfit { target: args.target.clone(), error });
             }
         };
         let json = args.json.as_deref().map(JsonFile::open).transpose()?;
@@ -111,15 +102,7 @@ impl Stage {
         for worker in &mut workers {
             worker.connected().await?;
         }
-        Ok(Self {
-            control,
-            before,
-            feed,
-            reader,
-            live,
-            workers,
-            json,
-        })
+        Ok(Self { control, before, feed, reader, live, workers, json })
     }
 
     /// Lets the trace run. The slots have been waiting for the first access.
@@ -129,15 +112,7 @@ impl Stage {
         trace: Trace,
         interrupt: &mut Interrupt,
     ) -> Result<Outcome, ReplayError> {
-        let Self {
-            mut control,
-            before,
-            feed,
-            reader,
-            live,
-            workers,
-            json,
-        } = self;
+        let Self { mut control, before, feed, reader, live, workers, json } = self;
         let settings = Settings::new(args, trace.format());
         let progress = Progress::new(args.limit, trace.meter());
 
@@ -159,16 +134,10 @@ impl Stage {
             Verdict::Interrupted
         } else {
             // The feed has ended, so the reader has.
-            reading
-                .outcome()
-                .map_or_else(Verdict::TraceBroken, |()| Verdict::of(&tally))
+            reading.outcome().map_or_else(Verdict::TraceBroken, |()| Verdict::of(&tally))
         };
         let report = Report::new(settings, &verdict, &tally, duration).with_server(before, after);
-        Ok(Outcome {
-            report,
-            verdict,
-            json,
-        })
+        Ok(Outcome { report, verdict, json })
     }
 }
 
@@ -215,9 +184,7 @@ struct Interrupt {
 
 impl Interrupt {
     fn listen() -> Self {
-        Self {
-            signal: Box::pin(signal::ctrl_c()),
-        }
+        Self { signal: Box::pin(signal::ctrl_c()) }
     }
 
     /// Waits for the next Ctrl-C; for ever where signals cannot be listened for, which

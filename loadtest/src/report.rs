@@ -114,10 +114,7 @@ impl Report {
         };
         let seconds = duration.as_secs_f64();
         Self {
-            tool: Tool {
-                name: env!("CARGO_PKG_NAME"),
-                version: env!("CARGO_PKG_VERSION"),
-            },
+            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             settings,
             ending,
             trace_error,
@@ -142,10 +139,7 @@ impl Report {
     /// Adds what the server said of itself before and after the run.
     #[must_use]
     pub fn with_server(self, before: Option<ServerStats>, after: Option<ServerStats>) -> Self {
-        Self {
-            server: Server { before, after },
-            ..self
-        }
+        Self { server: Server { before, after }, ..self }
     }
 }
 
@@ -157,11 +151,7 @@ pub fn ratio(part: u64, whole: u64) -> Option<f64> {
 
 /// So many in a second; 0 where no time passed.
 fn rate(count: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 {
-        count as f64 / seconds
-    } else {
-        0.0
-    }
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }
 
 fn failures(errors: &[ErrorTally]) -> Vec<Failure> {

@@ -79,24 +79,12 @@ impl Trace {
         };
         let Reading { keys, fallback, .. } = reading;
         let path = path.to_owned();
-        let mut source = Source {
-            path,
-            lines,
-            keys,
-            fallback,
-            run: None,
-        };
+        let mut source = Source { path, lines, keys, fallback, run: None };
         let first = source.next(format)?;
         if first.is_none() {
             return Err(source.error(Problem::Empty));
         }
-        Ok(Self {
-            source,
-            format,
-            meter,
-            first,
-            ended: false,
-        })
+        Ok(Self { source, format, meter, first, ended: false })
     }
 
     /// The format given or found out.
@@ -169,11 +157,7 @@ impl Source {
         let row = twitter::parse(line)?;
         let key = self.keys.key(row.key)?;
         let operation = operation(row, self.fallback)?;
-        Ok(Some(Access {
-            line: self.lines.number(),
-            key,
-            operation,
-        }))
+        Ok(Some(Access { line: self.lines.number(), key, operation }))
     }
 
     fn error(&self, problem: Problem) -> TraceError {
@@ -185,10 +169,8 @@ impl Source {
 /// original cache missed: both are 0 there, and the fallback steps in. A write's 0 is
 /// meant: an empty value, or one that never expires.
 fn operation(row: Row<'_>, fallback: Content) -> Result<Operation, Problem> {
-    let mut content = Content {
-        size: ValueSize::from_bytes(row.value_size)?,
-        ttl: Ttl::from_seconds(row.ttl)?,
-    };
+    let mut content =
+        Content { size: ValueSize::from_bytes(row.value_size)?, ttl: Ttl::from_seconds(row.ttl)? };
     Ok(match row.verb {
         Verb::Read => {
             if row.value_size == 0 {
@@ -211,11 +193,7 @@ fn detect(path: &Path, lines: &mut Lines) -> Result<Format, Problem> {
             .and_then(OsStr::to_str)
             .is_some_and(|found| found.eq_ignore_ascii_case(extension))
     };
-    let name = if is(path, "zst") {
-        path.with_extension("")
-    } else {
-        path.to_owned()
-    };
+    let name = if is(path, "zst") { path.with_extension("") } else { path.to_owned() };
     if is(&name, "lis") {
         return Ok(Format::Arc);
     }
@@ -230,9 +208,7 @@ fn detect(path: &Path, lines: &mut Lines) -> Result<Format, Problem> {
     } else if twitter::parse(line).is_ok() {
         Ok(Format::Twitter)
     } else {
-        Err(Problem::UnknownFormat {
-            found: Excerpt::of(line),
-        })
+        Err(Problem::UnknownFormat { found: Excerpt::of(line) })
     }
 }
 

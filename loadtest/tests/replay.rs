@@ -107,10 +107,7 @@ fn an_arc_trace_in_order_gives_the_hits_of_its_reuse() {
     }
     assert_eq!(server.keys(), ["1", "2", "3", "9"]);
     assert_eq!(report["ending"], "completed");
-    assert_eq!(
-        report["settings"]["connections"], 1,
-        "no more connections than requests in flight"
-    );
+    assert_eq!(report["settings"]["connections"], 1, "no more connections than requests in flight");
     assert_eq!(report["server"]["before"]["entries"], 0);
     assert_eq!(report["server"]["after"]["entries"], 4);
     assert!(report["latency_us"]["get"]["p99.9"].as_f64().unwrap() > 0.0);
@@ -119,27 +116,15 @@ fn an_arc_trace_in_order_gives_the_hits_of_its_reuse() {
 #[test]
 fn many_requests_in_flight_serve_every_access_once() {
     let server = FakeServer::start(Manners::default());
-    let text: String = (0..3000)
-        .map(|n| format!("{} 2 0 {n}\n", n % 400))
-        .collect();
+    let text: String = (0..3000).map(|n| format!("{} 2 0 {n}\n", n % 400)).collect();
     let bench = Bench::new("t.lis", zstd::encode_all(text.as_bytes(), 1).unwrap());
-    let report = bench.report(
-        &server,
-        &["--in-flight", "32", "--connections", "3", "--threads", "2"],
-        0,
-    );
+    let report =
+        bench.report(&server, &["--in-flight", "32", "--connections", "3", "--threads", "2"], 0);
     assert_eq!(report["accesses"], 6000);
-    assert_eq!(
-        report["hits"].as_u64().unwrap() + report["misses"].as_u64().unwrap(),
-        6000
-    );
+    assert_eq!(report["hits"].as_u64().unwrap() + report["misses"].as_u64().unwrap(), 6000);
     assert_eq!(report["sets"], report["misses"]);
     assert_eq!(server.keys().len(), 401);
-    assert_eq!(
-        server.connections(),
-        4,
-        "three for the replay, one for the figures"
-    );
+    assert_eq!(server.connections(), 4, "three for the replay, one for the figures");
 }
 
 #[test]
@@ -147,18 +132,9 @@ fn twitter_rows_are_read_written_and_deleted_with_their_size_and_ttl() {
     let server = FakeServer::start(Manners::default());
     let rows = "0,a,1,100,1,get,0\r\n1,a,1,0,1,gets,0\r\n1,b,1,7,1,cas,60\r\n\r\n2,c,1,0,1,get,0\r\n3,b,1,9,1,incr,0\r\n3,d,1,9,1,add,5\r\n4,d,1,0,1,delete,0";
     let bench = Bench::new("cluster.0", rows);
-    let report = bench.report(
-        &server,
-        &["--in-flight", "1", "--value-size", "2KiB", "--ttl", "2m"],
-        0,
-    );
-    for (field, count) in [
-        ("accesses", 7),
-        ("gets", 3),
-        ("hits", 1),
-        ("sets", 5),
-        ("deletes", 1),
-    ] {
+    let report =
+        bench.report(&server, &["--in-flight", "1", "--value-size", "2KiB", "--ttl", "2m"], 0);
+    for (field, count) in [("accesses", 7), ("gets", 3), ("hits", 1), ("sets", 5), ("deletes", 1)] {
         assert_eq!(report[field], count, "{field} in {report}");
     }
     assert_eq!(server.entry("a"), Some((100, 120)));
@@ -183,25 +159,15 @@ fn a_large_value_passes_in_both_directions() {
     let server = FakeServer::start(Manners::default());
     let bench = Bench::new("t.lis", "1 1 0 0\n1 1 0 1\n");
     let report = bench.report(&server, &["--in-flight", "1", "--value-size", "6MiB"], 0);
-    assert_eq!(
-        (&report["hits"], &report["failed"]),
-        (&Value::from(1), &Value::from(0))
-    );
+    assert_eq!((&report["hits"], &report["failed"]), (&Value::from(1), &Value::from(0)));
     assert_eq!(server.entry("1"), Some((6 << 20, 3600)));
 }
 
 #[test]
 fn some_errors_exit_with_1_and_the_first_of_each_kind_is_shown() {
-    let server = FakeServer::start(Manners {
-        refuse_set_of: Some("3"),
-        ..Manners::default()
-    });
+    let server = FakeServer::start(Manners { refuse_set_of: Some("3"), ..Manners::default() });
     let bench = Bench::new("t.lis", ARC);
-    let output = bench
-        .command(&server.target())
-        .args(["--in-flight", "1"])
-        .output()
-        .unwrap();
+    let output = bench.command(&server.target()).args(["--in-flight", "1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let table = stdout(&output);
     let expected = "  2 RESOURCE_EXHAUSTED, the first by the set of line 1: Value exceeds maximum allowed cache entry size\n";
@@ -211,45 +177,26 @@ fn some_errors_exit_with_1_and_the_first_of_each_kind_is_shown() {
 
 #[test]
 fn a_reply_that_says_error_is_an_error() {
-    let server = FakeServer::start(Manners {
-        reply_error: true,
-        ..Manners::default()
-    });
+    let server = FakeServer::start(Manners { reply_error: true, ..Manners::default() });
     let report = Bench::new("t.lis", ARC).report(&server, &[], 1);
     assert_eq!(report["errors"][0]["kind"], "REPLY_NOT_OK");
 }
 
 #[test]
 fn only_errors_exit_with_2_and_the_report() {
-    let server = FakeServer::start(Manners {
-        refuse_gets: true,
-        ..Manners::default()
-    });
-    let output = Bench::new("t.lis", ARC)
-        .command(&server.target())
-        .output()
-        .unwrap();
+    let server = FakeServer::start(Manners { refuse_gets: true, ..Manners::default() });
+    let output = Bench::new("t.lis", ARC).command(&server.target()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stderr(&output), "error: every request failed\n");
-    assert!(
-        stdout(&output).contains("7 INTERNAL"),
-        "{}",
-        stdout(&output)
-    );
+    assert!(stdout(&output).contains("7 INTERNAL"), "{}", stdout(&output));
 }
 
 #[test]
 fn a_call_beyond_the_timeout_is_counted_as_such() {
-    let server = FakeServer::start(Manners {
-        hang_on: Some("9"),
-        ..Manners::default()
-    });
+    let server = FakeServer::start(Manners { hang_on: Some("9"), ..Manners::default() });
     let report = Bench::new("t.lis", ARC).report(&server, &["--timeout", "100ms"], 1);
     assert_eq!(report["errors"][0]["kind"], "TIMED_OUT");
-    assert_eq!(
-        report["errors"][0]["first"]["message"],
-        "no reply within 100ms"
-    );
+    assert_eq!(report["errors"][0]["first"]["message"], "no reply within 100ms");
 }
 
 #[test]
@@ -269,26 +216,16 @@ fn a_listener_that_is_no_cache_server_is_one_line_and_exit_2() {
     let target = silent.local_addr().unwrap().to_string();
     let bench = Bench::new("t.lis", ARC);
     let line = refusal(bench.command(&target).args(["--timeout", "200ms"]));
-    assert!(
-        line.contains("does not answer as a tiny-cache server"),
-        "{line}"
-    );
+    assert!(line.contains("does not answer as a tiny-cache server"), "{line}");
 }
 
 #[test]
 fn a_server_without_stats_is_driven_all_the_same() {
-    let server = FakeServer::start(Manners {
-        no_stats: true,
-        ..Manners::default()
-    });
+    let server = FakeServer::start(Manners { no_stats: true, ..Manners::default() });
     let bench = Bench::new("t.lis", ARC);
     let output = bench.command(&server.target()).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    assert!(
-        stdout(&output).ends_with("server stats  not available\n"),
-        "{}",
-        stdout(&output)
-    );
+    assert!(stdout(&output).ends_with("server stats  not available\n"), "{}", stdout(&output));
 }
 
 #[test]
@@ -299,97 +236,55 @@ fn a_wrong_trace_is_one_line_with_its_place_and_exit_2() {
         packed
     };
     for (name, bytes, expected) in [
-        (
-            "t.lis",
-            b"".as_slice(),
-            "t.lis: line 1: no access in this file",
-        ),
+        ("t.lis", b"".as_slice(), "t.lis: line 1: no access in this file"),
         (
             "t.lis",
             b"1 1 0\n",
             "t.lis: line 1: \"1 1 0\" has 3 columns; expected \"start count 0 n\"",
         ),
-        (
-            "t.csv",
-            b"\n\na,b\n",
-            "t.csv: line 3: \"a,b\" has 2 columns; expected \"timestamp,key,",
-        ),
+        ("t.csv", b"\n\na,b\n", "t.csv: line 3: \"a,b\" has 2 columns; expected \"timestamp,key,"),
         (
             "t.zst",
             &cut,
             "t.zst: line 1: cannot be read: incomplete frame; expected whole zstd frames",
         ),
-        (
-            "t",
-            b"\0\x01\xfe\n",
-            "t: line 1: \"\\x00\\x01\\xfe\" fits no format; expected",
-        ),
-        (
-            "t.gz",
-            b"\x1f\x8b\x08",
-            "t.gz: is gzip data; expected plain text or zstd",
-        ),
+        ("t", b"\0\x01\xfe\n", "t: line 1: \"\\x00\\x01\\xfe\" fits no format; expected"),
+        ("t.gz", b"\x1f\x8b\x08", "t.gz: is gzip data; expected plain text or zstd"),
     ] {
         // No server is there to be asked: the trace is refused first.
         let line = refusal(&mut Bench::new(name, bytes).command("127.0.0.1:1"));
-        assert!(
-            line.starts_with("error: ") && line.contains(expected),
-            "{line}"
-        );
+        assert!(line.starts_with("error: ") && line.contains(expected), "{line}");
     }
 
     let dir = tempfile::tempdir().unwrap();
     let line = refusal(binary().arg("replay").arg(dir.path()));
-    assert!(
-        line.ends_with(": is a directory; expected a trace file\n"),
-        "{line}"
-    );
+    assert!(line.ends_with(": is a directory; expected a trace file\n"), "{line}");
     let line = refusal(binary().arg("replay").arg(dir.path().join("none")));
-    assert!(
-        line.contains("none: cannot be opened: No such file or directory"),
-        "{line}"
-    );
+    assert!(line.contains("none: cannot be opened: No such file or directory"), "{line}");
 }
 
 #[test]
 fn a_trace_that_breaks_on_the_way_gives_the_report_the_line_and_exit_2() {
     let server = FakeServer::start(Manners::default());
     let bench = Bench::new("t.lis", format!("{ARC}\n5 x 0 0\n1 1 0 0\n"));
-    let output = bench
-        .command(&server.target())
-        .arg("--json")
-        .arg(bench.json_path())
-        .output()
-        .unwrap();
+    let output =
+        bench.command(&server.target()).arg("--json").arg(bench.json_path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let line = stderr(&output);
-    assert!(
-        line.contains("t.lis: line 6: count is \"x\"; expected a whole number"),
-        "{line}"
-    );
+    assert!(line.contains("t.lis: line 6: count is \"x\"; expected a whole number"), "{line}");
     assert_eq!(line.lines().count(), 1, "{line}");
     let report = json(&bench.json_path());
     assert_eq!(report["accesses"], 7);
     assert_eq!(report["ending"], "trace_broken");
-    assert!(
-        report["trace_error"].as_str().unwrap().contains("line 6"),
-        "{report}"
-    );
+    assert!(report["trace_error"].as_str().unwrap().contains("line 6"), "{report}");
 }
 
 #[test]
 fn a_report_without_a_place_is_refused_before_the_replay() {
     let server = FakeServer::start(Manners::default());
     let bench = Bench::new("t.lis", ARC);
-    let line = refusal(
-        bench
-            .command(&server.target())
-            .args(["--json", "/nowhere/report.json"]),
-    );
-    assert!(
-        line.starts_with("error: --json /nowhere/report.json: No such file"),
-        "{line}"
-    );
+    let line = refusal(bench.command(&server.target()).args(["--json", "/nowhere/report.json"]));
+    assert!(line.starts_with("error: --json /nowhere/report.json: No such file"), "{line}");
     assert!(server.keys().is_empty());
 }
 
@@ -408,13 +303,7 @@ fn ctrl_c_lets_requests_under_way_end_and_prints_the_report() {
     let server = FakeServer::start(Manners::default());
     let bench = Bench::new("unused", "");
     let mut child = binary()
-        .args([
-            "replay",
-            "/dev/stdin",
-            "--target",
-            &server.target(),
-            "--json",
-        ])
+        .args(["replay", "/dev/stdin", "--target", &server.target(), "--json"])
         .arg(bench.json_path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -425,19 +314,12 @@ fn ctrl_c_lets_requests_under_way_end_and_prints_the_report() {
     std::io::Write::write_all(&mut pipe, &ARC.repeat(100).into_bytes()).unwrap();
     // Nothing shorter says that the replay has begun, in a chunk the reader let go of.
     server.wait_for_gets(256);
-    let sent = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
     drop(pipe);
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-    assert!(
-        stdout(&output).contains(", interrupted\n"),
-        "{}",
-        stdout(&output)
-    );
+    assert!(stdout(&output).contains(", interrupted\n"), "{}", stdout(&output));
     let report = json(&bench.json_path());
     assert_eq!(report["ending"], "interrupted");
     assert!(report["accesses"].as_u64().unwrap() >= 256, "{report}");
@@ -446,10 +328,7 @@ fn ctrl_c_lets_requests_under_way_end_and_prints_the_report() {
 #[cfg(unix)]
 #[test]
 fn a_second_ctrl_c_does_not_wait_for_requests_under_way() {
-    let server = FakeServer::start(Manners {
-        hang_on: Some("1"),
-        ..Manners::default()
-    });
+    let server = FakeServer::start(Manners { hang_on: Some("1"), ..Manners::default() });
     let bench = Bench::new("t.lis", ARC);
     let child = bench
         .command(&server.target())
@@ -486,24 +365,12 @@ fn a_second_ctrl_c_does_not_wait_for_requests_under_way() {
 #[test]
 fn help_version_and_completions_are_there() {
     let help = binary().args(["replay", "--help"]).output().unwrap();
-    for text in [
-        "--in-flight <N>",
-        "[default: 64]",
-        "Examples:",
-        "Exit codes:",
-        "incr decr",
-    ] {
+    for text in ["--in-flight <N>", "[default: 64]", "Examples:", "Exit codes:", "incr decr"] {
         assert!(stdout(&help).contains(text), "{text} in {}", stdout(&help));
     }
     let version = binary().arg("--version").output().unwrap();
-    assert_eq!(
-        stdout(&version),
-        concat!("tiny-cache-loadtest ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    assert_eq!(stdout(&version), concat!("tiny-cache-loadtest ", env!("CARGO_PKG_VERSION"), "\n"));
     let script = binary().args(["completions", "bash"]).output().unwrap();
     assert!(stdout(&script).contains("--connect-timeout"));
-    binary()
-        .args(["replay", "t.lis", "--in-flight", "none"])
-        .assert()
-        .code(2);
+    binary().args(["replay", "t.lis", "--in-flight", "none"]).assert().code(2);
 }

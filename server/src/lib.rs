@@ -44,6 +44,9 @@ mod server; // puts the parts together and ends them
 pub mod settings; // the environment
 mod sync; // the locks and atomics, or the model checker's
 
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings; // our own concurrency under the model checker
+
 // For the program:
 pub mod cli;
 pub mod healthcheck;

@@ -3,7 +3,7 @@
 use std::{io, process::ExitCode, thread};
 
 use tiny_cache_server::{
-    Drained, Server, Settings,
+    Drained, Server, Settings, StartError,
     cli::{Cli, Command},
     healthcheck, logging,
 };
@@ -39,21 +39,19 @@ fn main() -> ExitCode {
 }
 
 fn serve(settings: Settings) -> ExitCode {
-    let server = match Server::start(settings) {
-        Ok(server) => server,
-        Err(error) => return fail(REFUSED, &error),
-    };
-    match until_ended(server) {
+    match serve_until_told(settings) {
         Ok(code) => code,
-        Err(error) => fail(1, &format_args!("cannot wait for signals: {error}")),
+        Err(error) => fail(REFUSED, &error),
     }
 }
 
-/// Waits for SIGTERM or SIGINT, drains, and returns; a second signal cuts the drain short.
-fn until_ended(server: Server) -> io::Result<ExitCode> {
+/// Serves until SIGTERM or SIGINT, drains, and returns; a second signal cuts the drain short.
+fn serve_until_told(settings: Settings) -> Result<ExitCode, StartError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        // Before the ports are open: whoever sees them may end the server at once.
         let mut signals = Signals::listen()?;
+        let server = Server::start(settings)?;
         let first = signals.next().await;
         info!(signal = first.name, "told to end");
 
@@ -63,7 +61,9 @@ fn until_ended(server: Server) -> io::Result<ExitCode> {
             drained = drained => {
                 match drained {
                     Ok(Drained::Complete) => info!("drained"),
-                    _ => warn!("the grace is over; the remaining connections were cut off"),
+                    Ok(Drained::CutOff) | Err(_) => {
+                        warn!("the grace is over; the remaining connections were cut off");
+                    }
                 }
                 Ok(ExitCode::SUCCESS)
             }

@@ -272,5 +272,7 @@ impl Lane {
     }
 }
 
+#[cfg(all(test, feature = "shuttle"))]
+pub(crate) mod interleavings;
 #[cfg(test)]
 mod tests;

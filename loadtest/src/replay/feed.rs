@@ -171,17 +171,10 @@ mod tests {
     fn trace(dir: &Path, text: &str) -> Trace {
         let path = dir.join("t.lis");
         fs::write(&path, text).unwrap();
-        let fallback = Content {
-            size: "1".parse().unwrap(),
-            ttl: "0".parse().unwrap(),
-        };
+        let fallback = Content { size: "1".parse().unwrap(), ttl: "0".parse().unwrap() };
         Trace::open(
             &path,
-            HowToRead {
-                format: None,
-                keys: Keys::new(String::new(), None),
-                fallback,
-            },
+            HowToRead { format: None, keys: Keys::new(String::new(), None), fallback },
         )
         .unwrap()
     }
@@ -206,13 +199,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let count = CHUNK * CHUNKS_AHEAD * 2 + 3;
         let (feed, reader) = Feed::new();
-        let reading = reader
-            .start(trace(dir.path(), &numbered(count)), None)
-            .unwrap();
-        assert_eq!(
-            drain(&feed).await,
-            (0..count).map(|n| n.to_string()).collect::<Vec<_>>()
-        );
+        let reading = reader.start(trace(dir.path(), &numbered(count)), None).unwrap();
+        assert_eq!(drain(&feed).await, (0..count).map(|n| n.to_string()).collect::<Vec<_>>());
         assert!(reading.outcome().is_ok());
     }
 
@@ -222,9 +210,7 @@ mod tests {
         let text = numbered(CHUNK) + "broken\n";
         for (limit, whole) in [(CHUNK as u64, true), (CHUNK as u64 + 1, false)] {
             let (feed, reader) = Feed::new();
-            let reading = reader
-                .start(trace(dir.path(), &text), NonZeroU64::new(limit))
-                .unwrap();
+            let reading = reader.start(trace(dir.path(), &text), NonZeroU64::new(limit)).unwrap();
             assert_eq!(drain(&feed).await.len(), CHUNK);
             assert_eq!(reading.outcome().is_ok(), whole);
         }

@@ -37,9 +37,7 @@ impl Outcome {
             }
             _ => {}
         }
-        self.json
-            .as_ref()
-            .map_or(Ok(()), |file| file.write(&self.report))
+        self.json.as_ref().map_or(Ok(()), |file| file.write(&self.report))
     }
 }
 
@@ -144,12 +142,7 @@ impl JsonFile {
     pub(super) fn open(path: &Path) -> Result<Self, ReplayError> {
         let path = path.to_owned();
         // What is in the file stays until there is something to replace it with.
-        match OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-        {
+        match OpenOptions::new().write(true).create(true).truncate(false).open(&path) {
             Ok(file) => Ok(Self { path, file }),
             Err(error) => Err(ReplayError::Json { path, error }),
         }
@@ -165,9 +158,6 @@ impl JsonFile {
             }
             (&self.file).write_all(&json)
         };
-        write().map_err(|error| ReplayError::Json {
-            path: self.path.clone(),
-            error,
-        })
+        write().map_err(|error| ReplayError::Json { path: self.path.clone(), error })
     }
 }

@@ -40,21 +40,13 @@ impl Progress {
     pub(super) fn new(limit: Option<NonZeroU64>, meter: Meter) -> Self {
         let goal = limit.map_or(Goal::File(meter), |limit| Goal::Accesses(limit.get()));
         let bar = io::stderr().is_terminal().then(|| bar(goal.whole()));
-        Self {
-            bar,
-            goal,
-            last: (Instant::now(), 0),
-        }
+        Self { bar, goal, last: (Instant::now(), 0) }
     }
 
     /// How often there is something to show.
     #[must_use]
     pub(super) fn period(&self) -> Duration {
-        if self.bar.is_some() {
-            BAR_PERIOD
-        } else {
-            LINE_PERIOD
-        }
+        if self.bar.is_some() { BAR_PERIOD } else { LINE_PERIOD }
     }
 
     /// Shows what has been seen by now.
@@ -107,10 +99,7 @@ impl Goal {
 fn bar(whole: u64) -> ProgressBar {
     let (bar, template) = match whole {
         0 => (ProgressBar::no_length(), "{spinner} {elapsed} {msg}"),
-        _ => (
-            ProgressBar::new(whole),
-            "{bar:30} {percent:>3} % {msg}, {eta} left",
-        ),
+        _ => (ProgressBar::new(whole), "{bar:30} {percent:>3} % {msg}, {eta} left"),
     };
     bar.set_draw_target(ProgressDrawTarget::stderr());
     bar.with_style(ProgressStyle::with_template(template).expect("the template is well formed"))
@@ -118,14 +107,9 @@ fn bar(whole: u64) -> ProgressBar {
 
 fn line(seen: Seen, accesses: u64, time: Duration) -> String {
     let rate = accesses as f64 / time.as_secs_f64().max(f64::MIN_POSITIVE);
-    let ratio = ratio(seen.hits, seen.hits + seen.misses).map_or_else(
-        || "none yet".to_owned(),
-        |ratio| format!("{:.1} %", ratio * 100.0),
-    );
-    format!(
-        "replayed {} accesses, {rate:.0}/s, hit ratio {ratio}",
-        seen.accesses
-    )
+    let ratio = ratio(seen.hits, seen.hits + seen.misses)
+        .map_or_else(|| "none yet".to_owned(), |ratio| format!("{:.1} %", ratio * 100.0));
+    format!("replayed {} accesses, {rate:.0}/s, hit ratio {ratio}", seen.accesses)
 }
 
 /// Progress is not worth failing for: a closed stderr is left alone.
@@ -139,11 +123,7 @@ mod tests {
 
     #[test]
     fn a_line_has_the_rate_since_the_last_one_and_the_ratio_of_all() {
-        let seen = Seen {
-            accesses: 200_000,
-            hits: 312,
-            misses: 688,
-        };
+        let seen = Seen { accesses: 200_000, hits: 312, misses: 688 };
         assert_eq!(
             line(seen, 90_000, Duration::from_secs(2)),
             "replayed 200000 accesses, 45000/s, hit ratio 31.2 %"

@@ -137,13 +137,7 @@ impl Tally {
                 Some(reply)
             }
             Err(CallError { kind, message }) => {
-                self.error(ErrorTally {
-                    kind: kind.name(),
-                    count: 1,
-                    call,
-                    line,
-                    message,
-                });
+                self.error(ErrorTally { kind: kind.name(), count: 1, call, line, message });
                 None
             }
         }
@@ -180,11 +174,7 @@ impl Tally {
     }
 
     fn error(&mut self, error: ErrorTally) {
-        match self
-            .errors
-            .iter_mut()
-            .find(|known| known.kind == error.kind)
-        {
+        match self.errors.iter_mut().find(|known| known.kind == error.kind) {
             Some(known) => {
                 let count = known.count + error.count;
                 if error.line < known.line {
@@ -217,16 +207,10 @@ mod tests {
     #[test]
     fn hits_and_misses_are_of_answered_gets() {
         let mut tally = Tally::default();
-        assert_eq!(
-            tally.get(1, TOOK, Ok(Lookup::Hit(Bytes::new()))),
-            Served::Hit
-        );
+        assert_eq!(tally.get(1, TOOK, Ok(Lookup::Hit(Bytes::new()))), Served::Hit);
         assert_eq!(tally.get(2, TOOK, Ok(Lookup::Miss)), Served::Miss);
         assert_eq!(tally.get(3, TOOK, failed("gone")), Served::NoLookup);
-        assert_eq!(
-            (tally.hits, tally.misses, tally.get.made, tally.failed()),
-            (1, 1, 3, 1)
-        );
+        assert_eq!((tally.hits, tally.misses, tally.get.made, tally.failed()), (1, 1, 3, 1));
         assert_eq!(tally.get.latency.len(), 2, "a failed call has no latency");
     }
 
@@ -239,10 +223,7 @@ mod tests {
         let latency = tally.set.latency;
         assert!(latency.min().abs_diff(nanos(TOOK)) < 100);
         assert!(
-            latency
-                .value_at_quantile(0.5)
-                .abs_diff(nanos(Duration::from_secs(60)))
-                < 100_000_000
+            latency.value_at_quantile(0.5).abs_diff(nanos(Duration::from_secs(60))) < 100_000_000
         );
         assert!(latency.max() >= nanos(LONGEST));
     }
@@ -255,17 +236,9 @@ mod tests {
         other.call(Call::Delete, 4, TOOK, failed::<()>("early"));
         other.call(Call::Delete, 5, TOOK, failed::<()>("later"));
         one.merge(other);
-        assert_eq!(
-            (one.requests(), one.failed(), one.set.latency.len()),
-            (4, 3, 1)
-        );
-        let [error] = one.errors.as_slice() else {
-            panic!("{:?}", one.errors)
-        };
+        assert_eq!((one.requests(), one.failed(), one.set.latency.len()), (4, 3, 1));
+        let [error] = one.errors.as_slice() else { panic!("{:?}", one.errors) };
         assert_eq!((error.kind, error.count, error.line), ("UNAVAILABLE", 3, 4));
-        assert_eq!(
-            (error.call, error.message.as_str()),
-            (Call::Delete, "early")
-        );
+        assert_eq!((error.call, error.message.as_str()), (Call::Delete, "early"));
     }
 }

@@ -32,9 +32,7 @@ impl Values {
         .take(words)
         .flatten()
         .collect();
-        Self {
-            noise: noise.into(),
-        }
+        Self { noise: noise.into() }
     }
 
     /// The value of `key`, `size` bytes long.

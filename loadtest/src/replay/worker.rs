@@ -81,9 +81,7 @@ impl Worker {
                 }
             });
         };
-        thread::Builder::new()
-            .name("replay".to_owned())
-            .spawn(run)?;
+        thread::Builder::new().name("replay".to_owned()).spawn(run)?;
         Ok(Self { connected, tally })
     }
 
@@ -93,9 +91,7 @@ impl Worker {
     ///
     /// One could not be made in time, or the thread could not run.
     pub(super) async fn connected(&mut self) -> Result<(), ReplayError> {
-        (&mut self.connected)
-            .await
-            .expect("a replay thread says how its start went")
+        (&mut self.connected).await.expect("a replay thread says how its start went")
     }
 
     /// Waits for the end of the feed and takes what the thread has counted.
@@ -118,10 +114,7 @@ async fn serve(lane: Lane, share: &Share, connections: Vec<Connection>) -> Tally
     let mut running = Vec::new();
     for (connection, &slots) in connections.into_iter().zip(&share.slots) {
         for _ in 0..slots {
-            let slot = Slot {
-                lane: Rc::clone(&lane),
-                connection: connection.clone(),
-            };
+            let slot = Slot { lane: Rc::clone(&lane), connection: connection.clone() };
             running.push(tokio::task::spawn_local(slot.run()));
         }
     }
@@ -142,12 +135,7 @@ pub(super) struct Lane {
 impl Lane {
     /// Puts together what one thread needs to serve from the feed.
     pub(super) fn new(feed: Arc<Feed>, counters: Arc<CachePadded<Counters>>) -> Self {
-        Self {
-            feed,
-            counters,
-            values: Values::new(),
-            tally: RefCell::default(),
-        }
+        Self { feed, counters, values: Values::new(), tally: RefCell::default() }
     }
 }
 
@@ -160,12 +148,7 @@ struct Slot {
 impl Slot {
     async fn run(mut self) {
         let lane = Rc::clone(&self.lane);
-        while let Some(Access {
-            line,
-            key,
-            operation,
-        }) = lane.feed.next().await
-        {
+        while let Some(Access { line, key, operation }) = lane.feed.next().await {
             lane.tally.borrow_mut().access();
             let served = match operation {
                 Operation::Read(content) => self.read(line, key, content).await,
@@ -181,11 +164,7 @@ impl Slot {
     async fn read(&mut self, line: u64, key: String, content: Content) -> Served {
         let asked = Instant::now();
         let reply = self.connection.get(key.clone()).await;
-        let served = self
-            .lane
-            .tally
-            .borrow_mut()
-            .get(line, asked.elapsed(), reply);
+        let served = self.lane.tally.borrow_mut().get(line, asked.elapsed(), reply);
         if served == Served::Miss {
             self.write(line, key, content).await;
         }
@@ -196,20 +175,14 @@ impl Slot {
         let value = self.lane.values.value(&key, content.size.bytes());
         let asked = Instant::now();
         let reply = self.connection.set(key, value, content.ttl).await;
-        self.lane
-            .tally
-            .borrow_mut()
-            .call(Call::Set, line, asked.elapsed(), reply);
+        self.lane.tally.borrow_mut().call(Call::Set, line, asked.elapsed(), reply);
         Served::NoLookup
     }
 
     async fn delete(&mut self, line: u64, key: String) -> Served {
         let asked = Instant::now();
         let reply = self.connection.delete(key).await;
-        self.lane
-            .tally
-            .borrow_mut()
-            .call(Call::Delete, line, asked.elapsed(), reply);
+        self.lane.tally.borrow_mut().call(Call::Delete, line, asked.elapsed(), reply);
         Served::NoLookup
     }
 }

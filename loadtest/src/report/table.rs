@@ -29,11 +29,7 @@ impl Report {
             Ending::Interrupted => "interrupted",
             Ending::TraceBroken => "broken off: the trace cannot be read on",
         };
-        row(
-            out,
-            "trace",
-            format_args!("{} ({}), {ending}", settings.trace, settings.format),
-        )?;
+        row(out, "trace", format_args!("{} ({}), {ending}", settings.trace, settings.format))?;
         row(
             out,
             "server",
@@ -54,11 +50,7 @@ impl Report {
         count(out, "  hits", self.hits)?;
         count(out, "  misses", self.misses)?;
         match self.hit_ratio {
-            Some(ratio) => row(
-                out,
-                "  hit ratio",
-                format_args!("{:>NUMBER$.2} %", ratio * 100.0),
-            )?,
+            Some(ratio) => row(out, "  hit ratio", format_args!("{:>NUMBER$.2} %", ratio * 100.0))?,
             None => row(out, "  hit ratio", format_args!("{:>NUMBER$}", "-"))?,
         }
         count(out, "sets", self.sets)?;
@@ -76,16 +68,8 @@ impl Report {
                 first.message.escape_debug()
             )?;
         }
-        row(
-            out,
-            "duration",
-            format_args!("{:>NUMBER$.3} s", self.duration_seconds),
-        )?;
-        row(
-            out,
-            "throughput",
-            format_args!("{:>NUMBER$.0} requests/s", self.requests_per_second),
-        )?;
+        row(out, "duration", format_args!("{:>NUMBER$.3} s", self.duration_seconds))?;
+        row(out, "throughput", format_args!("{:>NUMBER$.0} requests/s", self.requests_per_second))?;
         writeln!(out)
     }
 
@@ -98,13 +82,7 @@ impl Report {
             ("  delete", latency.delete),
             ("  all", latency.all),
         ] {
-            if let Some(Latency {
-                p50,
-                p99,
-                p99_9,
-                max,
-            }) = latency
-            {
+            if let Some(Latency { p50, p99, p99_9, max }) = latency {
                 let [p50, p99, p99_9, max] = [p50, p99, p99_9, max].map(time);
                 row(
                     out,
@@ -134,17 +112,10 @@ impl Server {
                 ]
             })
         });
-        for (index, label) in ["  entries", "  evictions", "  memory"]
-            .into_iter()
-            .enumerate()
-        {
+        for (index, label) in ["  entries", "  evictions", "  memory"].into_iter().enumerate() {
             let [before, after] =
                 [&before, &after].map(|side| side.as_ref().map_or("-", |side| &side[index]));
-            row(
-                out,
-                label,
-                format_args!("{before:>NUMBER$}{after:>NUMBER$}"),
-            )?;
+            row(out, label, format_args!("{before:>NUMBER$}{after:>NUMBER$}"))?;
         }
         Ok(())
     }
@@ -169,11 +140,7 @@ fn time(micros: f64) -> String {
         micros if micros < 999_500.0 => (micros / 1e3, "ms"),
         micros => (micros / 1e6, "s"),
     };
-    let digits = if number < 9.995 {
-        2
-    } else {
-        usize::from(number < 99.95)
-    };
+    let digits = if number < 9.995 { 2 } else { usize::from(number < 99.95) };
     format!("{number:.digits$} {unit}")
 }
 

@@ -13,19 +13,10 @@ use crate::{
 };
 
 fn settings() -> Settings {
-    let command = Cli::parse_from([
-        "x",
-        "replay",
-        "t.lis",
-        "--timeout",
-        "500ms",
-        "--namespace",
-        "team",
-    ])
-    .command;
-    let Command::Replay(args) = command else {
-        panic!("another command")
-    };
+    let command =
+        Cli::parse_from(["x", "replay", "t.lis", "--timeout", "500ms", "--namespace", "team"])
+            .command;
+    let Command::Replay(args) = command else { panic!("another command") };
     Settings::new(&args, Format::Arc)
 }
 
@@ -38,11 +29,7 @@ fn tally() -> Tally {
     let mut tally = Tally::default();
     for micros in 1..=1000 {
         tally.access();
-        tally.get(
-            micros,
-            Duration::from_micros(micros),
-            Ok(Lookup::Hit("value".into())),
-        );
+        tally.get(micros, Duration::from_micros(micros), Ok(Lookup::Hit("value".into())));
     }
     for line in 1001..=1003 {
         tally.access();
@@ -65,13 +52,7 @@ fn counts_ratios_and_rates_add_up() {
     let report = report(&tally(), Duration::from_secs(2));
     assert_eq!((report.accesses, report.requests), (1005, 1008));
     assert_eq!(
-        (
-            report.gets,
-            report.hits,
-            report.misses,
-            report.sets,
-            report.failed
-        ),
+        (report.gets, report.hits, report.misses, report.sets, report.failed),
         (1005, 1000, 3, 3, 2)
     );
     assert_eq!(report.hit_ratio, Some(1000.0 / 1003.0));
@@ -86,10 +67,7 @@ fn percentiles_are_within_the_histograms_three_digits() {
     let latency = report(&tally(), Duration::from_secs(1)).latency_us;
     let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 2e-3;
     let get = latency.get.unwrap();
-    assert!(
-        near(get.p50, 500.0) && near(get.p99, 990.0) && near(get.max, 1000.0),
-        "{get:?}"
-    );
+    assert!(near(get.p50, 500.0) && near(get.p99, 990.0) && near(get.max, 1000.0), "{get:?}");
     assert!(near(latency.set.unwrap().p50, 2000.0));
     assert!(near(latency.all.unwrap().max, 2000.0));
     assert_eq!(latency.delete, None);
@@ -99,10 +77,7 @@ fn percentiles_are_within_the_histograms_three_digits() {
 fn a_run_of_nothing_divides_by_nothing() {
     let report = report(&Tally::default(), Duration::ZERO);
     assert_eq!((report.hit_ratio, report.requests_per_second), (None, 0.0));
-    assert!(
-        report.to_string().contains("hit ratio              -\n"),
-        "{report}"
-    );
+    assert!(report.to_string().contains("hit ratio              -\n"), "{report}");
 }
 
 #[test]
@@ -130,9 +105,6 @@ fn the_table_shows_the_first_error_of_a_kind_on_one_line() {
         "{table}"
     );
     assert!(table.contains("  hit ratio          99.70 %\n"), "{table}");
-    assert!(
-        table.contains("throughput             504 requests/s\n"),
-        "{table}"
-    );
+    assert!(table.contains("throughput             504 requests/s\n"), "{table}");
     assert!(table.ends_with("server stats  not available\n"), "{table}");
 }

@@ -22,25 +22,12 @@ pub(super) struct Run {
 /// The line has not four columns of whole numbers, its count is 0, or its ids
 /// exceed 64 bits.
 pub(super) fn parse(line: &[u8]) -> Result<Run, Problem> {
-    let mut columns = line
-        .split(u8::is_ascii_whitespace)
-        .filter(|column| !column.is_empty());
-    let (Some(start), Some(count), Some(ignored), Some(n), None) = (
-        columns.next(),
-        columns.next(),
-        columns.next(),
-        columns.next(),
-        columns.next(),
-    ) else {
-        let count = line
-            .split(u8::is_ascii_whitespace)
-            .filter(|column| !column.is_empty())
-            .count();
-        return Err(Problem::Columns {
-            found: Excerpt::of(line),
-            count,
-            row: ROW,
-        });
+    let mut columns = line.split(u8::is_ascii_whitespace).filter(|column| !column.is_empty());
+    let (Some(start), Some(count), Some(ignored), Some(n), None) =
+        (columns.next(), columns.next(), columns.next(), columns.next(), columns.next())
+    else {
+        let count = line.split(u8::is_ascii_whitespace).filter(|column| !column.is_empty()).count();
+        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW });
     };
     let start = number("start", start)?;
     let ids = number("count", count)?;
@@ -49,14 +36,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Run, Problem> {
     let Some(beyond_first) = ids.checked_sub(1) else {
         return Err(not("count", count, "1 or more"));
     };
-    let last = start
-        .checked_add(beyond_first)
-        .ok_or(Problem::IdsOverflow { start, count: ids })?;
-    Ok(Run {
-        next: start,
-        last,
-        done: false,
-    })
+    let last = start.checked_add(beyond_first).ok_or(Problem::IdsOverflow { start, count: ids })?;
+    Ok(Run { next: start, last, done: false })
 }
 
 impl Iterator for Run {
@@ -80,12 +61,7 @@ fn number(column: &'static str, bytes: &[u8]) -> Result<u64, Problem> {
 }
 
 fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {
-    Problem::Column {
-        column,
-        found: Excerpt::of(bytes),
-        expected,
-        row: ROW,
-    }
+    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW }
 }
 
 #[cfg(test)]
@@ -103,32 +79,20 @@ mod tests {
     #[test]
     fn a_run_may_end_at_the_largest_id_but_not_beyond() {
         let line = format!("{} 2 0 0", u64::MAX - 1);
-        assert_eq!(
-            parse(line.as_bytes()).unwrap().collect::<Vec<_>>(),
-            [u64::MAX - 1, u64::MAX]
-        );
+        assert_eq!(parse(line.as_bytes()).unwrap().collect::<Vec<_>>(), [u64::MAX - 1, u64::MAX]);
         let line = format!("{} 2 0 0", u64::MAX);
-        assert!(matches!(
-            parse(line.as_bytes()),
-            Err(Problem::IdsOverflow { .. })
-        ));
+        assert!(matches!(parse(line.as_bytes()), Err(Problem::IdsOverflow { .. })));
     }
 
     #[test]
     fn what_is_wrong_is_named_with_what_was_expected() {
         let message = |line: &str| parse(line.as_bytes()).unwrap_err().to_string();
-        assert_eq!(
-            message("1 2 0"),
-            "\"1 2 0\" has 3 columns; expected \"start count 0 n\""
-        );
+        assert_eq!(message("1 2 0"), "\"1 2 0\" has 3 columns; expected \"start count 0 n\"");
         assert_eq!(
             message("1 x 0 0"),
             "count is \"x\"; expected a whole number of 64 bits in \"start count 0 n\""
         );
-        assert_eq!(
-            message("1 0 0 0"),
-            "count is \"0\"; expected 1 or more in \"start count 0 n\""
-        );
+        assert_eq!(message("1 0 0 0"), "count is \"0\"; expected 1 or more in \"start count 0 n\"");
         assert!(message("-1 1 0 0").starts_with("start is \"-1\""));
         assert!(message("18446744073709551616 1 0 0").starts_with("start is"));
     }

@@ -24,21 +24,13 @@ impl TraceError {
     /// Puts a problem of the whole file into its place.
     #[must_use]
     pub fn in_file(path: &Path, problem: Problem) -> Self {
-        Self {
-            path: path.to_owned(),
-            line: None,
-            problem: Box::new(problem),
-        }
+        Self { path: path.to_owned(), line: None, problem: Box::new(problem) }
     }
 
     /// Puts a problem of one line, counted from 1, into its place.
     #[must_use]
     pub fn at_line(path: &Path, line: u64, problem: Problem) -> Self {
-        Self {
-            path: path.to_owned(),
-            line: Some(line),
-            problem: Box::new(problem),
-        }
+        Self { path: path.to_owned(), line: Some(line), problem: Box::new(problem) }
     }
 
     /// The line that is broken, counted from 1; none when it is the file.
@@ -77,10 +69,7 @@ pub enum Problem {
         found: Excerpt,
     },
     /// The line does not end where a line of a trace would.
-    #[error(
-        "longer than {} bytes; expected the text lines of a trace",
-        super::lines::MAX_LINE
-    )]
+    #[error("longer than {} bytes; expected the text lines of a trace", super::lines::MAX_LINE)]
     LongLine,
     /// The line has too few or too many columns.
     #[error("{found} has {count} columns; expected \"{row}\"")]
@@ -105,10 +94,7 @@ pub enum Problem {
         row: &'static str,
     },
     /// The last id of an ARC line does not fit 64 bits.
-    #[error(
-        "ids {start} and the {count} from there exceed {}; expected ids of 64 bits",
-        u64::MAX
-    )]
+    #[error("ids {start} and the {count} from there exceed {}; expected ids of 64 bits", u64::MAX)]
     IdsOverflow {
         /// The first id.
         start: u64,

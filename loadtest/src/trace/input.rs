@@ -54,14 +54,8 @@ pub(super) fn open(path: &Path) -> Result<(Lines, Meter), Problem> {
     if metadata.is_dir() {
         return Err(Problem::Directory);
     }
-    let meter = Meter {
-        read: Arc::default(),
-        total: metadata.len(),
-    };
-    let file = Metered {
-        file,
-        read: Arc::clone(&meter.read),
-    };
+    let meter = Meter { read: Arc::default(), total: metadata.len() };
+    let file = Metered { file, read: Arc::clone(&meter.read) };
     Ok((lines(file)?, meter))
 }
 
@@ -84,15 +78,9 @@ fn lines(mut file: impl Read + Send + 'static) -> Result<Lines, Problem> {
     if zstd {
         let text = zstd::stream::read::Decoder::new(whole)
             .map_err(|error| Problem::Unread(error, ZSTD))?;
-        Ok(Lines::new(
-            Box::new(BufReader::with_capacity(BUFFER, text)),
-            ZSTD,
-        ))
+        Ok(Lines::new(Box::new(BufReader::with_capacity(BUFFER, text)), ZSTD))
     } else {
-        Ok(Lines::new(
-            Box::new(BufReader::with_capacity(BUFFER, whole)),
-            PLAIN,
-        ))
+        Ok(Lines::new(Box::new(BufReader::with_capacity(BUFFER, whole)), PLAIN))
     }
 }
 
@@ -155,9 +143,6 @@ mod tests {
     fn cut_zstd_data_are_an_error_and_not_an_end() {
         let mut packed = zstd::encode_all(b"1 1 0 0\n".as_slice(), 1).unwrap();
         packed.truncate(packed.len() - 3);
-        assert!(matches!(
-            first_line(packed),
-            Err(Problem::Unread(_, "whole zstd frames"))
-        ));
+        assert!(matches!(first_line(packed), Err(Problem::Unread(_, "whole zstd frames"))));
     }
 }

@@ -23,10 +23,7 @@ impl Keys {
     #[must_use]
     pub fn new(prefix: String, namespace: Option<&Namespace>) -> Self {
         let taken = namespace.map_or(0, Namespace::key_chars);
-        Self {
-            prefix,
-            limit: MAX_KEY_CHARS - taken,
-        }
+        Self { prefix, limit: MAX_KEY_CHARS - taken }
     }
 
     /// Makes the key for `name`.
@@ -40,10 +37,7 @@ impl Keys {
         if key.len() > self.limit {
             let chars = key.chars().count();
             if chars > self.limit {
-                return Err(Problem::KeyTooLong {
-                    chars,
-                    limit: self.limit,
-                });
+                return Err(Problem::KeyTooLong { chars, limit: self.limit });
             }
         }
         Ok(key)
@@ -73,10 +67,7 @@ mod tests {
         assert!(keys.key("k".repeat(249)).is_ok());
         assert!(matches!(
             keys.key("k".repeat(250)),
-            Err(Problem::KeyTooLong {
-                chars: 250,
-                limit: 249
-            })
+            Err(Problem::KeyTooLong { chars: 250, limit: 249 })
         ));
     }
 }

@@ -24,13 +24,7 @@ impl Lines {
     /// Reads lines from `input`, which `expected` describes.
     #[must_use]
     pub(super) fn new(input: Box<dyn BufRead + Send>, expected: &'static str) -> Self {
-        Self {
-            input,
-            expected,
-            buffer: Vec::new(),
-            number: 0,
-            peeked: false,
-        }
+        Self { input, expected, buffer: Vec::new(), number: 0, peeked: false }
     }
 
     /// The line handed out last, counted from 1 with the blank ones.
@@ -86,10 +80,7 @@ impl Lines {
 
     fn read_line(&mut self) -> io::Result<usize> {
         let longest = MAX_LINE as u64 + 1;
-        self.input
-            .by_ref()
-            .take(longest)
-            .read_until(b'\n', &mut self.buffer)
+        self.input.by_ref().take(longest).read_until(b'\n', &mut self.buffer)
     }
 }
 
@@ -125,10 +116,7 @@ mod tests {
     fn a_line_at_the_limit_is_read_and_one_beyond_is_refused() {
         let mut bytes = vec![b'x'; MAX_LINE];
         bytes.push(b'\n');
-        assert_eq!(
-            lines(&bytes).next().unwrap().map(<[u8]>::len),
-            Some(MAX_LINE)
-        );
+        assert_eq!(lines(&bytes).next().unwrap().map(<[u8]>::len), Some(MAX_LINE));
         bytes.insert(0, b'x');
         assert!(matches!(lines(&bytes).next(), Err(Problem::LongLine)));
     }

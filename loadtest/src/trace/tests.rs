@@ -10,15 +10,8 @@ use super::*;
 const FALLBACK: &str = "64";
 
 fn reading(format: Option<Format>) -> Reading {
-    let fallback = Content {
-        size: FALLBACK.parse().unwrap(),
-        ttl: "1h".parse().unwrap(),
-    };
-    Reading {
-        format,
-        keys: Keys::new(String::new(), None),
-        fallback,
-    }
+    let fallback = Content { size: FALLBACK.parse().unwrap(), ttl: "1h".parse().unwrap() };
+    Reading { format, keys: Keys::new(String::new(), None), fallback }
 }
 
 fn file(name: &str, bytes: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
@@ -41,13 +34,7 @@ fn keys(accesses: &[Access]) -> Vec<&str> {
 fn an_arc_line_becomes_reads_of_its_ids_with_the_fallback_content() {
     let accesses = read("a.lis", "5 2 0 0\n9 1 0 1\n").unwrap();
     assert_eq!(keys(&accesses), ["5", "6", "9"]);
-    assert_eq!(
-        accesses
-            .iter()
-            .map(|access| access.line)
-            .collect::<Vec<_>>(),
-        [1, 1, 2]
-    );
+    assert_eq!(accesses.iter().map(|access| access.line).collect::<Vec<_>>(), [1, 1, 2]);
     assert!(accesses.iter().all(|access| matches!(access.operation,
         Operation::Read(content) if content.size.bytes() == 64 && content.ttl.seconds() == 3600)));
 }
@@ -59,11 +46,8 @@ fn a_row_gives_its_own_content_and_a_read_without_one_the_fallback() {
         size: ValueSize::from_bytes(size).unwrap(),
         ttl: Ttl::from_seconds(ttl).unwrap(),
     };
-    let operations: Vec<_> = read("c.csv", rows)
-        .unwrap()
-        .into_iter()
-        .map(|access| access.operation)
-        .collect();
+    let operations: Vec<_> =
+        read("c.csv", rows).unwrap().into_iter().map(|access| access.operation).collect();
     assert_eq!(
         operations,
         [
@@ -87,23 +71,14 @@ fn the_format_comes_from_the_name_and_else_from_the_first_line() {
         ("trace", "\n\n1 1 0 0\n", Format::Arc),
     ] {
         let (_dir, path) = file(name, bytes);
-        assert_eq!(
-            Trace::open(&path, reading(None)).unwrap().format(),
-            format,
-            "{name}"
-        );
+        assert_eq!(Trace::open(&path, reading(None)).unwrap().format(), format, "{name}");
     }
 }
 
 #[test]
 fn a_format_that_is_asked_for_wins_over_the_name() {
     let (_dir, path) = file("a.csv", "1 1 0 0\n");
-    assert_eq!(
-        Trace::open(&path, reading(Some(Format::Arc)))
-            .unwrap()
-            .count(),
-        1
-    );
+    assert_eq!(Trace::open(&path, reading(Some(Format::Arc))).unwrap().count(), 1);
     assert!(Trace::open(&path, reading(None)).is_err());
 }
 
@@ -113,10 +88,7 @@ fn compressed_and_crlf_files_read_like_plain_ones() {
     let plain = read("a.lis", text.replace('\r', "")).unwrap();
     assert_eq!(read("a.lis", text).unwrap(), plain);
     // A name without .zst does not hide the compression.
-    assert_eq!(
-        read("a.lis", zstd::encode_all(text.as_bytes(), 3).unwrap()).unwrap(),
-        plain
-    );
+    assert_eq!(read("a.lis", zstd::encode_all(text.as_bytes(), 3).unwrap()).unwrap(), plain);
 }
 
 #[test]
@@ -142,9 +114,7 @@ fn binary_junk_is_refused_in_one_printable_line() {
 
 #[test]
 fn cut_zstd_data_give_the_accesses_before_the_cut_and_then_an_error() {
-    let text: String = (0..50_000_u64)
-        .map(|n| format!("{} 1 0 {n}\n", n * n % 7919))
-        .collect();
+    let text: String = (0..50_000_u64).map(|n| format!("{} 1 0 {n}\n", n * n % 7919)).collect();
     let mut packed = zstd::encode_all(text.as_bytes(), 3).unwrap();
     packed.truncate(packed.len() - 10);
     let (_dir, path) = file("a.lis.zst", packed);
@@ -159,15 +129,9 @@ fn a_directory_and_a_missing_file_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let error = |path: &Path| Trace::open(path, reading(None)).map(|_| ()).unwrap_err();
     let directory = error(dir.path());
-    assert!(
-        matches!(*directory.problem, Problem::Directory),
-        "{directory}"
-    );
+    assert!(matches!(*directory.problem, Problem::Directory), "{directory}");
     let missing = error(&dir.path().join("none.lis"));
-    assert!(
-        matches!(*missing.problem, Problem::Unopened(_)),
-        "{missing}"
-    );
+    assert!(matches!(*missing.problem, Problem::Unopened(_)), "{missing}");
     assert!(missing.to_string().contains("none.lis"), "{missing}");
 }
 
@@ -175,30 +139,19 @@ fn a_directory_and_a_missing_file_are_named() {
 fn contents_that_the_wire_cannot_carry_are_refused_with_their_line() {
     let good = "1,a,1,10,1,get,0\n";
     for (row, expected) in [
-        (
-            "1,a,1,10,1,set,2147483648",
-            "line 2: ttl 2147483648 exceeds 2147483647 seconds",
-        ),
+        ("1,a,1,10,1,set,2147483648", "line 2: ttl 2147483648 exceeds 2147483647 seconds"),
         (
             "1,a,1,10,1,get,-1",
             "line 2: ttl -1 is negative; expected 0 (never expires) to 2147483647 seconds",
         ),
-        (
-            "1,a,1,1073741825,1,set,0",
-            "line 2: value size 1073741825 exceeds 1073741824 bytes",
-        ),
+        ("1,a,1,1073741825,1,set,0", "line 2: value size 1073741825 exceeds 1073741824 bytes"),
     ] {
-        let message = read("a.csv", format!("{good}{row}\n"))
-            .unwrap_err()
-            .to_string();
+        let message = read("a.csv", format!("{good}{row}\n")).unwrap_err().to_string();
         assert!(message.ends_with(expected), "{message}");
     }
     let long = format!("{good}\n1,{},1,1,1,get,0\n", "k".repeat(257));
     let message = read("a.csv", long).unwrap_err().to_string();
-    assert!(
-        message.contains("line 3: key has 257 characters"),
-        "{message}"
-    );
+    assert!(message.contains("line 3: key has 257 characters"), "{message}");
 }
 
 proptest! {

@@ -45,24 +45,9 @@ pub(super) enum Verb {
 /// A column is missing or not what its place asks for, or the key is empty or not
 /// UTF-8.
 pub(super) fn parse(line: &[u8]) -> Result<Row<'_>, Problem> {
-    let Some(
-        [
-            timestamp,
-            key,
-            _key_size,
-            value_size,
-            _client,
-            operation,
-            ttl,
-        ],
-    ) = split(line)
-    else {
+    let Some([timestamp, key, _key_size, value_size, _client, operation, ttl]) = split(line) else {
         let count = line.split(|&byte| byte == b',').count();
-        return Err(Problem::Columns {
-            found: Excerpt::of(line),
-            count,
-            row: ROW,
-        });
+        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW });
     };
     if super::number(timestamp.trim_ascii()).is_none() {
         return Err(not("timestamp", timestamp, "whole seconds"));
@@ -123,12 +108,7 @@ fn signed(bytes: &[u8]) -> Option<i128> {
 }
 
 fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {
-    Problem::Column {
-        column,
-        found: Excerpt::of(bytes),
-        expected,
-        row: ROW,
-    }
+    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW }
 }
 
 #[cfg(test)]
@@ -142,12 +122,7 @@ mod tests {
         let row = parse(b"0,nz:u:eeW511W3,12,328,17,set,86400").unwrap();
         assert_eq!(
             row,
-            Row {
-                key: "nz:u:eeW511W3",
-                value_size: 328,
-                verb: Verb::Write,
-                ttl: 86400
-            }
+            Row { key: "nz:u:eeW511W3", value_size: 328, verb: Verb::Write, ttl: 86400 }
         );
     }
 
@@ -181,27 +156,12 @@ mod tests {
             "\"1,k,1,1,get,0\" has 6 columns; expected \"timestamp,key,key size,value size,client id,operation,ttl\""
         );
         for (line, start) in [
-            (
-                b"x,k,1,1,1,get,0".as_slice(),
-                "timestamp is \"x\"; expected whole seconds in",
-            ),
-            (
-                b"1,,1,1,1,get,0",
-                "key is \"\"; expected 1 character or more in",
-            ),
+            (b"x,k,1,1,1,get,0".as_slice(), "timestamp is \"x\"; expected whole seconds in"),
+            (b"1,,1,1,1,get,0", "key is \"\"; expected 1 character or more in"),
             (b"1,\xff,1,1,1,get,0", "key is \"\\xff\"; expected UTF-8 in"),
-            (
-                b"1,k,1,-1,1,get,0",
-                "value size is \"-1\"; expected whole bytes in",
-            ),
-            (
-                b"1,k,1,1,1,touch,0",
-                "operation is \"touch\"; expected get, gets,",
-            ),
-            (
-                b"1,k,1,1,1,get,1.5",
-                "ttl is \"1.5\"; expected whole seconds in",
-            ),
+            (b"1,k,1,-1,1,get,0", "value size is \"-1\"; expected whole bytes in"),
+            (b"1,k,1,1,1,touch,0", "operation is \"touch\"; expected get, gets,"),
+            (b"1,k,1,1,1,get,1.5", "ttl is \"1.5\"; expected whole seconds in"),
         ] {
             assert!(message(line).starts_with(start), "{}", message(line));
         }

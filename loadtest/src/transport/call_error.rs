@@ -20,10 +20,7 @@ impl CallError {
     #[must_use]
     pub fn timed_out(timeout: Duration) -> Self {
         let message = format!("no reply within {}", humantime::format_duration(timeout));
-        Self {
-            kind: ErrorKind::TimedOut,
-            message,
-        }
+        Self { kind: ErrorKind::TimedOut, message }
     }
 
     /// The reply came, with a status other than OK in it.
@@ -42,10 +39,7 @@ impl From<Status> for CallError {
             Some(cause) => format!("{} ({cause})", status.message()),
             None => status.message().to_owned(),
         };
-        Self {
-            kind: ErrorKind::Status(status.code()),
-            message,
-        }
+        Self { kind: ErrorKind::Status(status.code()), message }
     }
 }
 

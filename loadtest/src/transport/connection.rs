@@ -79,12 +79,7 @@ impl Connection {
     ///
     /// Nothing accepted the connection in time.
     pub async fn open(dial: Dial) -> Result<Self, Unreachable> {
-        let Dial {
-            target,
-            patience,
-            queue,
-            calls,
-        } = dial;
+        let Dial { target, patience, queue, calls } = dial;
         let deadline = Instant::now() + patience;
         let mut cause = "no answer".to_owned();
         loop {
@@ -97,19 +92,11 @@ impl Connection {
                 }
                 Ok(Err(error)) => cause = root_cause(&error).unwrap_or_else(|| error.to_string()),
                 Err(_elapsed) => {
-                    return Err(Unreachable {
-                        target,
-                        patience,
-                        cause,
-                    });
+                    return Err(Unreachable { target, patience, cause });
                 }
             }
             if deadline - Instant::now() <= RETRY_PAUSE {
-                return Err(Unreachable {
-                    target,
-                    patience,
-                    cause,
-                });
+                return Err(Unreachable { target, patience, cause });
             }
             sleep(RETRY_PAUSE).await;
         }
@@ -123,11 +110,7 @@ impl Connection {
     pub async fn get(&mut self, key: String) -> Result<Lookup, CallError> {
         let request = self.request(CacheKey { key });
         let reply = within(self.calls.timeout, self.client.get(request)).await?;
-        Ok(if reply.found {
-            Lookup::Hit(reply.value)
-        } else {
-            Lookup::Miss
-        })
+        Ok(if reply.found { Lookup::Hit(reply.value) } else { Lookup::Miss })
     }
 
     /// Writes one value.
@@ -136,11 +119,7 @@ impl Connection {
     ///
     /// The call failed or took too long, or the reply's own status is not OK.
     pub async fn set(&mut self, key: String, value: Bytes, ttl: Ttl) -> Result<(), CallError> {
-        let request = self.request(CacheItem {
-            key,
-            value,
-            ttl: ttl.seconds(),
-        });
+        let request = self.request(CacheItem { key, value, ttl: ttl.seconds() });
         accepted(&within(self.calls.timeout, self.client.set(request)).await?)
     }
 
@@ -167,9 +146,7 @@ impl Connection {
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         if let Some(namespace) = &self.calls.namespace {
-            request
-                .metadata_mut()
-                .insert(Namespace::METADATA, namespace.metadata());
+            request.metadata_mut().insert(Namespace::METADATA, namespace.metadata());
         }
         request
     }
@@ -177,11 +154,7 @@ impl Connection {
 
 async fn connect(target: &Target, queue: usize) -> Result<Channel, tonic::transport::Error> {
     Endpoint::from_shared(target.uri())?
-        .user_agent(concat!(
-            env!("CARGO_PKG_NAME"),
-            "/",
-            env!("CARGO_PKG_VERSION")
-        ))?
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))?
         .tcp_nodelay(true)
         .buffer_size(queue)
         .initial_stream_window_size(STREAM_WINDOW)

@@ -39,15 +39,10 @@ impl FromStr for Namespace {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let starts = text.starts_with(|char: char| char.is_ascii_alphanumeric());
         let fits = text.len() <= MAX_CHARS
-            && text
-                .chars()
-                .all(|char| char.is_ascii_alphanumeric() || ".-_".contains(char));
+            && text.chars().all(|char| char.is_ascii_alphanumeric() || ".-_".contains(char));
         let metadata = text.parse().map_err(|_| BadNamespace)?;
         if starts && fits {
-            Ok(Self {
-                name: text.to_owned(),
-                metadata,
-            })
+            Ok(Self { name: text.to_owned(), metadata })
         } else {
             Err(BadNamespace)
         }

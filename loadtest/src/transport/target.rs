@@ -31,9 +31,7 @@ impl FromStr for Target {
         if text.starts_with("https://") || text.starts_with("grpcs://") {
             return Err(BadTarget::Tls);
         }
-        let address = ["http://", "grpc://"]
-            .iter()
-            .find_map(|scheme| text.strip_prefix(scheme));
+        let address = ["http://", "grpc://"].iter().find_map(|scheme| text.strip_prefix(scheme));
         let address = address.map_or(text, |address| address.strip_suffix('/').unwrap_or(address));
 
         let authority: Authority = address.parse().map_err(|_| BadTarget::Syntax)?;
@@ -53,10 +51,7 @@ impl FromStr for Target {
         if port == 0 {
             return Err(BadTarget::Port);
         }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
+        Ok(Self { host: host.to_owned(), port })
     }
 }
 
@@ -95,11 +90,7 @@ mod tests {
             ("[::1]:7", "[::1]:7"),
             ("[::1]", "[::1]:50051"),
         ] {
-            assert_eq!(
-                text.parse::<Target>().unwrap().to_string(),
-                target,
-                "{text}"
-            );
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), target, "{text}");
         }
     }
 

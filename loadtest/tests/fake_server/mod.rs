@@ -56,10 +56,7 @@ impl FakeServer {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let cache = Arc::new(Cache {
-            manners,
-            ..Cache::default()
-        });
+        let cache = Arc::new(Cache { manners, ..Cache::default() });
 
         let service =
             CacheServiceServer::from_arc(Arc::clone(&cache)).max_decoding_message_size(usize::MAX);
@@ -75,16 +72,9 @@ impl FakeServer {
                 Some((socket, listener))
             }
         });
-        runtime.spawn(
-            Server::builder()
-                .add_service(service)
-                .serve_with_incoming(Box::pin(incoming)),
-        );
-        Self {
-            address,
-            cache,
-            _runtime: runtime,
-        }
+        runtime
+            .spawn(Server::builder().add_service(service).serve_with_incoming(Box::pin(incoming)));
+        Self { address, cache, _runtime: runtime }
     }
 
     /// Where it listens.
@@ -99,12 +89,7 @@ impl FakeServer {
 
     /// Size and ttl of an entry.
     pub(crate) fn entry(&self, key: &str) -> Option<(usize, i32)> {
-        self.cache
-            .entries
-            .lock()
-            .unwrap()
-            .get(key)
-            .map(|(value, ttl)| (value.len(), *ttl))
+        self.cache.entries.lock().unwrap().get(key).map(|(value, ttl)| (value.len(), *ttl))
     }
 
     /// Connections accepted so far.
@@ -115,12 +100,7 @@ impl FakeServer {
     /// Returns as soon as so many Gets have come in.
     pub(crate) fn wait_for_gets(&self, count: u64) {
         let gets = self.cache.gets.lock().unwrap();
-        drop(
-            self.cache
-                .got
-                .wait_while(gets, |gets| *gets < count)
-                .unwrap(),
-        );
+        drop(self.cache.got.wait_while(gets, |gets| *gets < count).unwrap());
     }
 }
 
@@ -143,16 +123,8 @@ impl CacheService for Cache {
         if self.manners.refuse_gets {
             return Err(Status::internal("Internal server error (request_id=1)"));
         }
-        let found = self
-            .entries
-            .lock()
-            .unwrap()
-            .get(&key)
-            .map(|(value, _)| value.clone());
-        Ok(Response::new(CacheValue {
-            found: found.is_some(),
-            value: found.unwrap_or_default(),
-        }))
+        let found = self.entries.lock().unwrap().get(&key).map(|(value, _)| value.clone());
+        Ok(Response::new(CacheValue { found: found.is_some(), value: found.unwrap_or_default() }))
     }
 
     async fn set(&self, request: Request<CacheItem>) -> Result<Response<CacheResponse>, Status> {
@@ -163,23 +135,17 @@ impl CacheService for Cache {
             ));
         }
         if self.manners.reply_error {
-            return Ok(Response::new(CacheResponse {
-                status: CacheStatus::Error.into(),
-            }));
+            return Ok(Response::new(CacheResponse { status: CacheStatus::Error.into() }));
         }
         let CacheItem { value, ttl, .. } = request.into_inner();
         self.entries.lock().unwrap().insert(key, (value, ttl));
-        Ok(Response::new(CacheResponse {
-            status: CacheStatus::Ok.into(),
-        }))
+        Ok(Response::new(CacheResponse { status: CacheStatus::Ok.into() }))
     }
 
     async fn delete(&self, request: Request<CacheKey>) -> Result<Response<CacheResponse>, Status> {
         let key = full_key(&request, &request.get_ref().key);
         self.entries.lock().unwrap().remove(&key);
-        Ok(Response::new(CacheResponse {
-            status: CacheStatus::Ok.into(),
-        }))
+        Ok(Response::new(CacheResponse { status: CacheStatus::Ok.into() }))
     }
 
     async fn stats(&self, _: Request<Empty>) -> Result<Response<CacheStats>, Status> {
@@ -187,10 +153,7 @@ impl CacheService for Cache {
             return Err(Status::unimplemented("no Stats here"));
         }
         let size = i32::try_from(self.entries.lock().unwrap().len()).unwrap();
-        Ok(Response::new(CacheStats {
-            size,
-            ..CacheStats::default()
-        }))
+        Ok(Response::new(CacheStats { size, ..CacheStats::default() }))
     }
 
     async fn multi_get(

@@ -48,7 +48,7 @@ fn write_hex(number: u64, into: &mut [u8]) {
     hex::encode_to_slice(number.to_be_bytes(), into).expect("16 digits hold 64 bits");
 }
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;

@@ -113,7 +113,7 @@ pub(super) struct Entry {
 
 /// The moment from which an entry is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Deadline(u64);
+pub(crate) struct Deadline(u64);
 
 impl Deadline {
     pub(super) const NEVER: Deadline = Deadline(u64::MAX);
