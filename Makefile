@@ -67,9 +67,10 @@ clippy: ## Lint all targets, with and without every feature; a warning is an err
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 
+# For the people who work here: private modules are shown, and may be linked to.
 .PHONY: doc
 doc: ## Build the documentation; a broken link is an error
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items
 
 # The fourth check of cargo-deny, `advisories`, is left out: it clones a git
 # repository, and these checks need a crate registry and nothing else.

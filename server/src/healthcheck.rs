@@ -23,7 +23,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let address = format!("{}:{}", reachable(&settings.health_host), settings.health_port);
     runtime
-        .block_on(timeout(TIMEOUT, ask(&address)))
+        .block_on(async { timeout(TIMEOUT, ask(&address)).await })
         .unwrap_or_else(|_elapsed| bail!("no answer within {TIMEOUT:?}"))
         .with_context(|| format!("http://{address}/ready"))
 }
