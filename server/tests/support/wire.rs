@@ -133,12 +133,6 @@ impl Wire {
     pub(crate) async fn ping(&mut self) -> Result<(), h2::Error> {
         self.pings.ping(h2::Ping::opaque()).await.map(drop)
     }
-
-    /// Waits for the connection to end, and says how it did.
-    pub(crate) async fn closed(mut self) -> Result<(), h2::Error> {
-        let driver = std::mem::replace(&mut self.driver, tokio::spawn(async { Ok(()) }));
-        driver.await.unwrap()
-    }
 }
 
 impl Drop for Wire {
