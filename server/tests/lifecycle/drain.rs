@@ -11,7 +11,7 @@ use tonic_health::pb::{
 
 use crate::{
     load::Load,
-    peers::{self, Held, Stalled},
+    peers::{self, Held, Listener, Stalled},
     support::{http::Http, process::Process, run},
 };
 
@@ -84,13 +84,19 @@ fn peers_with_no_request_in_flight_do_not_hold_the_process() {
 fn an_idle_connection_is_told_to_go_away() {
     run(async {
         let server = Process::start(&[]);
-        let idle = peers::idle(server.grpc_addr(), 4).await;
+        let mut idle = Listener::connect(server.grpc_addr()).await;
+        // SETTINGS: the server is there.
+        assert_eq!(idle.frame().await.unwrap().0, 4);
         server.signal(Signal::TERM);
-        for wire in idle {
-            let closed = timeout(PATIENCE, wire.closed()).await;
-            // The h2 client ends without an error after GOAWAY with NO_ERROR.
-            closed.expect("the connection is closed").unwrap();
+        let mut farewells = Vec::new();
+        while let Some((kind, payload)) = timeout(PATIENCE, idle.frame()).await.unwrap() {
+            if kind == 7 {
+                farewells.push(payload);
+            }
         }
+        // Which streams are still answered, and the error NO_ERROR.
+        let last = farewells.last().expect("a GOAWAY before the end");
+        assert_eq!(last[4..8], [0; 4], "{farewells:?}");
     });
 }
 

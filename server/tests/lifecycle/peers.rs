@@ -9,7 +9,7 @@ use std::{
 
 use prost::Message;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
 };
 
@@ -128,6 +128,38 @@ impl AsyncWrite for StopsReading {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+/// A connection that asks for nothing, and sees each frame that it is sent.
+pub(crate) struct Listener {
+    socket: TcpStream,
+}
+
+impl Listener {
+    pub(crate) async fn connect(addr: SocketAddr) -> Self {
+        let mut socket = TcpStream::connect(addr).await.unwrap();
+        // The preface, and empty SETTINGS.
+        let hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        socket.write_all(hello).await.unwrap();
+        Self { socket }
+    }
+
+    /// The next frame's type and payload, or `None` at the end. Answers PING, as
+    /// every peer must.
+    pub(crate) async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut head = [0; 9];
+        self.socket.read_exact(&mut head).await.ok()?;
+        let [_, high, low, kind, flags, ..] = head;
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([high, low]))];
+        self.socket.read_exact(&mut payload).await.ok()?;
+        if kind == 6 && flags & 1 == 0 {
+            let mut answer = head.to_vec();
+            answer[4] = 1;
+            answer.extend_from_slice(&payload);
+            self.socket.write_all(&answer).await.ok()?;
+        }
+        Some((kind, payload))
     }
 }
 

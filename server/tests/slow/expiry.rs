@@ -5,7 +5,9 @@
 //! after the second must miss, one that was answered before the first must hit.
 //!
 //! How long reads take depends on the machine, so what expiry adds is told by
-//! two windows of one length, one before and one around the deadlines.
+//! two windows of one length, one before and one around the deadlines. A machine
+//! that is busy with something else spoils an attempt, not the check: one good
+//! attempt of three is enough. What is readable when is checked in each.
 
 use std::{
     sync::{
@@ -42,6 +44,12 @@ const LEAD: Duration = Duration::from_secs(12);
 /// and ends well after the server has had time to remove everything.
 const WINDOW: Duration = Duration::from_secs(4);
 
+/// How long after its deadline an entry may be counted in the statistics.
+const COUNTED_UNTIL: Duration = Duration::from_secs(2);
+
+/// When the check stops waiting for that, in order to print what it saw.
+const GIVE_UP: Duration = Duration::from_secs(30);
+
 /// What the slowest read may take because of expiry.
 const TARGET: Duration = Duration::from_millis(20);
 
@@ -49,22 +57,22 @@ const TARGET: Duration = Duration::from_millis(20);
 #[ignore = "takes a minute; meant for a release build"]
 fn reads_go_on_while_400_000_entries_expire_together() {
     for attempt in 1..=ATTEMPTS {
-        let (before, around) = run(expire());
+        let shown = run(expire());
+        println!("attempt {attempt}, reads before:        {}", shown.before);
+        println!("attempt {attempt}, reads around expiry: {}", shown.around);
         println!(
-            "attempt {attempt}: before {before}; around expiry {around}; worst read {:.1} ms against {:.1} ms",
-            millis(around.worst),
-            millis(before.worst)
+            "attempt {attempt}, counted until {:.0} ms after the last deadline",
+            millis(shown.lag)
         );
-        if around.worst <= TARGET || around.worst <= 3 * before.worst {
+        if shown.is_good() {
             return;
         }
     }
-    panic!("in {ATTEMPTS} attempts reads took above {TARGET:?}, and 3 times the baseline");
+    panic!("in none of {ATTEMPTS} attempts did reads and statistics keep their promise");
 }
 
-/// Lets the entries expire on a fresh server; returns what reads took before
-/// and around it.
-async fn expire() -> (Latencies, Latencies) {
+/// Lets the entries expire on a fresh server.
+async fn expire() -> Shown {
     let server = Process::start(&[("CACHE_MAX_MEMORY_MB", "1024")]);
     let mut cache = server.connect().await;
     let staying = (0..STAYING).map(|n| item(format!("stay {n}"), vec![1; VALUE]));
@@ -82,18 +90,46 @@ async fn expire() -> (Latencies, Latencies) {
         let cache = server.connect().await;
         readers.spawn(read(cache, batches.clone(), reading.clone(), seed));
     }
-    // The last deadline as the client knows it, and the two seconds that the
-    // statistics may lag.
     let last = batches.iter().map(|batch| batch.gone).max().unwrap();
-    sleep_until((last + Duration::from_secs(2)).into()).await;
-    let mut http = Http::connect(server.http_addr()).await.unwrap();
-    let stats = http.get("/stats").await.unwrap().json();
-    assert_eq!(stats["size"], STAYING);
+    sleep_until(last.into()).await;
+    let lag = until_uncounted(&server, last).await;
     sleep_until((later + WINDOW).into()).await;
     reading.store(false, Ordering::Relaxed);
 
     let reads: Vec<Read> = readers.join_all().await.into_iter().flatten().collect();
-    (Latencies::of(&reads, earlier), Latencies::of(&reads, later))
+    Shown { before: Latencies::of(&reads, earlier), around: Latencies::of(&reads, later), lag }
+}
+
+/// What one expiry showed.
+struct Shown {
+    before: Latencies,
+    around: Latencies,
+    /// From the last deadline until the statistics counted none of the entries.
+    lag: Duration,
+}
+
+impl Shown {
+    /// Whether no read was slow because of expiry, and the statistics were in time.
+    fn is_good(&self) -> bool {
+        let worst = self.around.worst;
+        self.lag <= COUNTED_UNTIL && (worst <= TARGET || worst <= 3 * self.before.worst)
+    }
+}
+
+/// Waits until the statistics count nothing that has expired, and returns how
+/// long after `last` that was.
+async fn until_uncounted(server: &Process, last: Instant) -> Duration {
+    let mut http = Http::connect(server.http_addr()).await.unwrap();
+    loop {
+        let asked = last.elapsed();
+        let stats = http.get("/stats").await.unwrap().json();
+        let size = stats["size"].as_u64().unwrap();
+        assert!(size >= STAYING as u64, "entries that stay are not counted");
+        if size == STAYING as u64 || asked > GIVE_UP {
+            return asked;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// What the client knows of the deadline of a batch.

@@ -28,8 +28,10 @@ const LIMIT: u64 = 64 << 20;
 const WRITTEN: u64 = 10 * LIMIT;
 const CONNECTIONS: u64 = 8;
 
-/// Requests that each connection has in flight.
-const IN_FLIGHT: u64 = 4;
+/// The sizes of values, each with the requests that a connection has in flight.
+/// What is in flight is memory too, of the peers' choosing: 8 connections with 4
+/// requests of 1 MiB each have half of the limit under way.
+const SIZES: [(u64, u64); 5] = [(100, 4), (1 << 10, 4), (64 << 10, 4), (1 << 20, 1), (1 << 20, 4)];
 
 /// Small values travel in batches of about this many bytes: the fastest way to
 /// write them.
@@ -45,8 +47,8 @@ fn memory_stays_within_its_limit_while_ten_times_as_much_is_written() {
     println!("{}", Figures::HEADING);
     let mut broken = Vec::new();
     for policy in ["tinylfu", "lru"] {
-        for size in [100, 1 << 10, 64 << 10, 1 << 20] {
-            let figures = run(flood(policy, size));
+        for (size, in_flight) in SIZES {
+            let figures = run(flood(policy, size, in_flight));
             println!("{figures}");
             broken.extend(figures.broken());
         }
@@ -58,6 +60,7 @@ fn memory_stays_within_its_limit_while_ten_times_as_much_is_written() {
 struct Figures {
     policy: &'static str,
     size: u64,
+    in_flight: u64,
     written: u64,
     took: Duration,
     accounted: u64,
@@ -69,7 +72,7 @@ struct Figures {
 }
 
 /// Writes ten times the limit to a fresh server.
-async fn flood(policy: &'static str, size: u64) -> Figures {
+async fn flood(policy: &'static str, size: u64, in_flight: u64) -> Figures {
     let server = Process::start(&[
         ("CACHE_MAX_MEMORY_MB", LIMIT_MB),
         ("CACHE_EVICTION_POLICY", policy),
@@ -90,7 +93,7 @@ async fn flood(policy: &'static str, size: u64) -> Figures {
     let mut writers = JoinSet::new();
     let left = Arc::new(AtomicU64::new(WRITTEN / size));
     for cache in caches {
-        for _ in 0..IN_FLIGHT {
+        for _ in 0..in_flight {
             writers.spawn(write(cache.clone(), size, left.clone()));
         }
     }
@@ -114,6 +117,7 @@ async fn flood(policy: &'static str, size: u64) -> Figures {
     Figures {
         policy,
         size,
+        in_flight,
         written: WRITTEN / size,
         took,
         accounted,
@@ -163,7 +167,7 @@ async fn keep_probing(mut cache: Cache, flooding: Arc<AtomicBool>) -> (u64, Dura
 }
 
 impl Figures {
-    const HEADING: &'static str = "policy    value B    written   writes/s  peak accounted  of limit  idle RSS  peak RSS - idle  of limit  worst probe    probes  samples";
+    const HEADING: &'static str = "policy    value B  in flight    written   writes/s  peak accounted  of limit  idle RSS  peak RSS - idle  of limit  worst probe    probes  samples";
 
     /// What broke a promise.
     fn broken(&self) -> Vec<String> {
@@ -191,9 +195,10 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:<8} {:>8} {:>10} {:>10.0} {:>11.1} MiB {:>9.3} {:>5.1} MiB {:>12.1} MiB {:>9.3} {:>9.1} ms {:>9} {:>8}",
+            "{:<8} {:>8} {:>10} {:>10} {:>10.0} {:>11.1} MiB {:>9.3} {:>5.1} MiB {:>12.1} MiB {:>9.3} {:>9.1} ms {:>9} {:>8}",
             self.policy,
             self.size,
+            CONNECTIONS * self.in_flight,
             self.written,
             as_f64(self.written) / self.took.as_secs_f64(),
             mib(self.accounted),

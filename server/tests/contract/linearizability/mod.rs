@@ -31,7 +31,7 @@ crate::rows![
 ];
 
 async fn a_counter_advanced_by_compare_and_set_loses_no_step(on: Deployment) {
-    const STEPS: u64 = 60;
+    const STEPS: u64 = 120;
     let site = on.start();
     let mut first = site.connect().await;
     first.set(item("counter", "0")).await.unwrap();
@@ -93,7 +93,7 @@ async fn exactly_one_wins(
     prepare: impl AsyncFn(&mut Cache, &str),
     race: impl AsyncFn(&mut Cache, &str, usize) -> ConditionalCacheStatus,
 ) {
-    const ROUNDS: usize = 60;
+    const ROUNDS: usize = 150;
     let site = on.start();
     let mut caches = Vec::new();
     for _ in 0..CLIENTS {
@@ -116,7 +116,7 @@ async fn exactly_one_wins(
 }
 
 async fn every_history_of_a_contended_key_has_an_order(on: Deployment) {
-    const ROUNDS: usize = 25;
+    const ROUNDS: usize = 50;
     let site = on.start();
     let mut caches = Vec::new();
     for _ in 0..CLIENTS {
