@@ -96,7 +96,7 @@ pub enum Refused {
 /// The figures of the whole store, in full 64 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Entries held.
+    /// Entries held that are not past their deadline.
     pub entries: u64,
     /// Reads that found a live entry.
     pub hits: u64,
@@ -114,7 +114,7 @@ pub struct Stats {
     /// Writes refused because no room could be made. Stays 0: a shard holds the largest
     /// value, or is the only one and holds nothing else; the field is the contract's.
     pub rejected_capacity: u64,
-    /// Bytes of the entries held: keys, values and overhead.
+    /// Bytes of those entries: keys, values and overhead.
     pub memory_bytes: u64,
     /// The limit on `memory_bytes`.
     pub max_memory_bytes: u64,
@@ -190,8 +190,7 @@ impl Store {
         };
         self.tally.add_to(&mut stats);
         for shard in &self.shards {
-            shard.settle();
-            shard.ledger().add_to(&mut stats);
+            shard.add_to(&mut stats);
         }
         stats
     }

@@ -11,6 +11,8 @@
 //! - `stock`: `tonic::transport::Server` on tokio's multi-thread runtime, as people run it
 //! - `stock, 1 thread`: the same on a current-thread runtime
 
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
 mod raw_client;
 mod servers;
 

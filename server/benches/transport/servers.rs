@@ -32,10 +32,14 @@ pub(crate) fn serve(name: &str) {
             .expect("a runtime")
             .block_on(ours()),
         "stock" => {
-            Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(stock())
+            Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(stock());
         }
         "stock, 1 thread" => {
-            Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(stock())
+            Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime")
+                .block_on(stock());
         }
         _ => panic!("no server is called {name:?}"),
     }

@@ -7,29 +7,34 @@
 //!
 //! The index holds (deadline, hash) exactly while the shard holds an entry with a TTL: it is
 //! added before the entry is written, and removed by the cache's removal listener. It
-//! takes 16 bytes for an entry and what a B-tree leaves free, 24 to 30 in all.
+//! takes 20 bytes for an entry and what a B-tree leaves free, 28 to 35 in all.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::entry::{Deadline, Moment};
 
+/// Deadline and hash, with the bytes that the entry is counted as.
+type Deadlines = BTreeMap<(Deadline, u64), u32>;
+
 /// The deadlines of one shard. Its lock is a leaf: nothing else is taken under it.
 #[derive(Debug, Default)]
-pub(super) struct ExpiryIndex(Mutex<BTreeSet<(Deadline, u64)>>);
+pub(super) struct ExpiryIndex(Mutex<Deadlines>);
 
 impl ExpiryIndex {
     /// Adds a deadline, a nanosecond later when the very same is there: the write that
     /// replaces an entry adds its own deadline before the old one is taken off.
-    pub(super) fn add(&self, mut deadline: Deadline, hash: u64) -> Deadline {
+    pub(super) fn add(&self, mut deadline: Deadline, hash: u64, bytes: u64) -> Deadline {
         if deadline == Deadline::NEVER {
             return deadline;
         }
         let mut index = self.lock();
-        while !index.insert((deadline, hash)) {
+        while index.contains_key(&(deadline, hash)) {
             deadline = deadline.next();
         }
+        // The settings keep a value below 4 GiB.
+        index.insert((deadline, hash), u32::try_from(bytes).unwrap_or(u32::MAX));
         deadline
     }
 
@@ -41,14 +46,21 @@ impl ExpiryIndex {
     }
 
     pub(super) fn contains(&self, deadline: Deadline, hash: u64) -> bool {
-        self.lock().contains(&(deadline, hash))
+        self.lock().contains_key(&(deadline, hash))
     }
 
     /// Puts the earliest deadlines that have passed into `due`, as many as it has room for.
     pub(super) fn due(&self, now: Moment, due: &mut Vec<(Deadline, u64)>) {
         let room = due.capacity() - due.len();
         let index = self.lock();
-        due.extend(index.iter().take_while(|(deadline, _)| deadline.passed(now)).take(room));
+        due.extend(index.keys().take_while(|(deadline, _)| deadline.passed(now)).take(room));
+    }
+
+    /// Counts what has passed and is not removed yet: entries and bytes.
+    pub(super) fn lapsed(&self, now: Moment) -> (u64, u64) {
+        let index = self.lock();
+        let lapsed = index.iter().take_while(|((deadline, _), _)| deadline.passed(now));
+        lapsed.fold((0, 0), |(entries, bytes), (_, &more)| (entries + 1, bytes + u64::from(more)))
     }
 
     #[cfg(test)]
@@ -56,7 +68,7 @@ impl ExpiryIndex {
         self.lock().len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<(Deadline, u64)>> {
+    fn lock(&self) -> MutexGuard<'_, Deadlines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

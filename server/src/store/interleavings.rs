@@ -62,7 +62,7 @@ impl Book {
     pub(crate) fn write(&self, hash: u64, ttl: Duration) {
         let _guard = self.stripes.lock(hash);
         let deadline = Deadline::after(self.clock.now(), Ttl::For(ttl));
-        let deadline = self.expiry.add(deadline, hash);
+        let deadline = self.expiry.add(deadline, hash, 1);
         let replaced = self.table.lock().unwrap().insert(hash, deadline);
         if let Some(replaced) = replaced {
             self.expiry.remove(replaced, hash);

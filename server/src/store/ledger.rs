@@ -108,9 +108,8 @@ impl Ledger {
         not_below_zero(self.bytes.load(Ordering::Relaxed))
     }
 
+    /// Adds what has left. What is held is the shard's to tell, which knows what of it lapsed.
     pub(super) fn add_to(&self, stats: &mut Stats) {
-        stats.entries += self.entries();
-        stats.memory_bytes += self.bytes();
         stats.lru_evictions += self.lru_evictions.load(Ordering::Relaxed);
         stats.admission_rejections += self.admission_rejections.load(Ordering::Relaxed);
         stats.expired_removals += self.expired_removals.load(Ordering::Relaxed);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use moka::{notification::RemovalCause, policy, sync::Cache};
 
 use super::{
-    EvictionPolicy, Lookup, Outcome, Refused, Ttl,
+    EvictionPolicy, Lookup, Outcome, Refused, Stats, Ttl,
     capacity::{Capacity, entry_bytes},
     entry::{Clock, Deadline, Entry, HashOnly, StoredKey, Wanted},
     expiry::ExpiryIndex,
@@ -56,8 +56,13 @@ impl Shard {
         Self { cache, stripes: Stripes::new(), ledger, expiry, capacity, clock }
     }
 
-    pub(super) fn ledger(&self) -> &Ledger {
-        &self.ledger
+    /// Adds the shard's figures. What is past its deadline is not counted, removed or not.
+    pub(super) fn add_to(&self, stats: &mut Stats) {
+        self.settle();
+        let (entries, bytes) = self.expiry.lapsed(self.clock.now());
+        stats.entries += self.ledger.entries().saturating_sub(entries);
+        stats.memory_bytes += self.ledger.bytes().saturating_sub(bytes);
+        self.ledger.add_to(stats);
     }
 
     pub(super) fn get(&self, wanted: Wanted<'_>) -> Lookup {
@@ -157,7 +162,8 @@ impl<'a> Write<'a> {
     /// Puts the entry into the cache. The caller holds the key's stripe.
     fn insert(&self) {
         let Shard { cache, ledger, expiry, clock, .. } = self.shard;
-        let deadline = expiry.add(Deadline::after(clock.now(), self.ttl), self.wanted.hash);
+        let deadline = Deadline::after(clock.now(), self.ttl);
+        let deadline = expiry.add(deadline, self.wanted.hash, self.bytes);
         if !self.heavy() {
             ledger.add(self.bytes, self.weight);
         }
@@ -190,6 +196,10 @@ fn moka_weight(weight: u64) -> u32 {
 
 #[cfg(test)]
 impl Shard {
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }

@@ -109,6 +109,19 @@ fn a_sweep_removes_what_is_past_its_deadline_and_nothing_else() {
     assert_books_balance(&store);
 }
 
+#[test]
+fn what_is_past_its_deadline_is_not_counted_even_before_it_is_removed() {
+    let lane = roomy(8);
+    lane.set(key("short"), b"v", seconds(10)).unwrap();
+    lane.set(key("long"), b"v", seconds(100)).unwrap();
+    let both = lane.store().stats();
+    advance(&lane, Duration::from_secs(10));
+    let one = lane.store().stats();
+    assert_eq!((both.entries, one.entries, one.expired_removals), (2, 1, 0));
+    // "long" is a byte shorter than "short".
+    assert_eq!(both.memory_bytes, 2 * one.memory_bytes + 1);
+}
+
 /// An index that kept the deadline of a replaced entry would, when that moment came, remove
 /// the entry that took its place.
 #[test]

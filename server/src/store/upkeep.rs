@@ -12,12 +12,12 @@ use super::{Store, entry::Deadline};
 /// takes about a microsecond.
 const STEP: usize = 1024;
 
-/// The longest pause between two sweeps, whatever is set: `Stats` must not count an entry
-/// for more than two seconds after its deadline.
+/// The longest pause between two sweeps, whatever is set: what is past its deadline still
+/// takes memory, which live entries want.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// From this lag on, a sweep no longer gives way to requests.
-const LATE: Duration = Duration::from_millis(700);
+const LATE: Duration = Duration::from_secs(1);
 
 /// The store's upkeep, for the background runtime.
 #[derive(Debug)]
