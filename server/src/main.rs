@@ -1,5 +1,7 @@
 //! The server's program: settings, log, server, and the signals that end it.
 
+mod allocator;
+
 use std::{io, process::ExitCode, thread};
 
 use tiny_cache_server::{
@@ -14,13 +16,11 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A wrong setting, or an address that is taken: the start was refused.
 const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
+    allocator::init();
     let cli = Cli::read();
     let settings = match Settings::from_env() {
         Ok(settings) => settings,

@@ -256,10 +256,11 @@ fn runtime() -> io::Result<LocalRuntime> {
 }
 
 /// Memory for large messages that are still arriving: a sixteenth of the cache's, and at
-/// least one of the largest.
+/// least what one of the largest values needs. The rare message that is larger takes all of
+/// it.
 fn intake_bytes(settings: &Settings) -> usize {
     let share = usize::try_from(settings.limits.max_bytes / 16).unwrap_or(usize::MAX);
-    share.max(settings.max_message_bytes())
+    share.max(settings.limits.max_value_bytes)
 }
 
 /// The services as one worker serves them.

@@ -179,6 +179,7 @@ impl<'a> Write<'a> {
         if self.heavy() {
             self.shard.settle();
             ledger.add(self.bytes, self.weight);
+            free_retired();
         } else if ledger.weight() > capacity.weight + capacity.slack() {
             self.shard.settle();
         }
@@ -188,6 +189,19 @@ impl<'a> Write<'a> {
         self.weight > self.shard.capacity.slack()
     }
 }
+
+/// Frees the values that moka has let go of. Its table retires them to crossbeam's epochs,
+/// which free them two epochs later, and an epoch passes only when threads come by: with
+/// values of a mebibyte that kept tens of them from the allocator.
+fn free_retired() {
+    for _ in 0..EPOCHS {
+        crossbeam::epoch::pin().flush();
+    }
+}
+
+/// Steps from an entry's removal until nobody can be reading it: two epochs, and the one
+/// that is under way.
+const EPOCHS: usize = 3;
 
 /// moka's weights are 32 bits wide; the settings keep a value below that.
 fn moka_weight(weight: u64) -> u32 {

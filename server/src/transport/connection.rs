@@ -30,11 +30,11 @@ use super::{
 const PREFACE_BYTES: u64 = 24;
 
 /// What a peer may send on one stream before we have read it.
-const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+const STREAM_WINDOW_BYTES: u32 = 128 << 10;
 
 /// What a peer may send on all streams together before we have read it, and so what a
 /// connection can pin in receive buffers.
-const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 512 << 10;
 
 /// Bytes of a reply that h2 takes before it waits for the peer to read.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
