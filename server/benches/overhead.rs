@@ -1,16 +1,12 @@
-//! What an entry takes beyond its key and value, as growth of the process: the truth behind
-//! `ENTRY_OVERHEAD_BYTES`, by which the store counts memory.
+//! What an entry takes beyond its key and value, as growth of resident memory, beside
+//! `ENTRY_OVERHEAD_BYTES`, which the store counts.
 //!
 //! Run it with `make bench-overhead`. Each case fills a store of its own in a fresh process,
 //! up to nine tenths of its limit, so that what moka allocates for a cache that fills up is
 //! there too. Keys and values differ in length by case: the allocator rounds each up to the
-//! next of its sizes, and keys of 23 bytes and less (with the mark of their namespace) lie
-//! within the entry.
+//! next of its sizes, and keys of up to 22 bytes lie within the entry.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
-
-#[path = "../src/allocator.rs"]
-mod allocator;
 
 use std::{fs, num::NonZeroUsize, process::Command, sync::Arc, time::Duration};
 
@@ -19,16 +15,21 @@ use tiny_cache_server::{
     store::{ENTRY_OVERHEAD_BYTES, EvictionPolicy, Store, StoreLimits, Ttl},
 };
 
-const ENTRIES: u64 = 300_000;
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const MOST_ENTRIES: u64 = 300_000;
+const MOST_BYTES: u64 = 512 << 20;
+
 const WORKERS: NonZeroUsize = NonZeroUsize::new(2).expect("two");
 const SHARDS: NonZeroUsize = NonZeroUsize::new(8).expect("eight");
 
-/// Bytes of a key and of a value. 1024 is one of the allocator's own sizes; 1100 is far below
-/// the next one, 1280.
-const SIZES: [(usize, usize); 5] = [(16, 100), (22, 100), (32, 100), (32, 1024), (32, 1100)];
+/// Bytes of a key and of a value. Of the values above 100 the first of each pair is a size of
+/// the allocator's own, and the second lies just above it.
+const SIZES: [(usize, usize); 7] =
+    [(16, 100), (22, 100), (32, 100), (32, 1024), (32, 1025), (32, 65_536), (32, 65_537)];
 
 fn main() {
-    allocator::init();
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [mode, key, value, ttl] = &args[..]
         && mode == "--fill"
@@ -36,10 +37,10 @@ fn main() {
         let length = |text: &String| text.parse().expect("a length in bytes");
         return fill(length(key), length(value), ttl == "1h");
     }
-    println!("bytes for each of {ENTRIES} entries; counted as overhead: {ENTRY_OVERHEAD_BYTES}\n");
+    println!("bytes of an entry; counted as overhead: {ENTRY_OVERHEAD_BYTES}\n");
     println!(
-        "{:>6} {:>6} {:>5} {:>9} {:>9} {:>18}",
-        "key", "value", "ttl", "resident", "overhead", "resident/counted"
+        "{:>4} {:>6} {:>5} {:>8} {:>9} {:>9} {:>17}",
+        "key", "value", "ttl", "entries", "resident", "overhead", "resident/counted"
     );
     for (key, value) in SIZES {
         for ttl in ["none", "1h"] {
@@ -61,31 +62,32 @@ fn case(key: usize, value: usize, ttl: &str) {
 fn fill(key_bytes: usize, value_bytes: usize, expires: bool) {
     let ttl = if expires { Ttl::For(Duration::from_secs(3600)) } else { Ttl::Forever };
     let counted = (1 + key_bytes + value_bytes + ENTRY_OVERHEAD_BYTES) as u64;
+    let entries = MOST_ENTRIES.min(MOST_BYTES / counted);
     let limits = StoreLimits {
-        max_bytes: ENTRIES * counted * 10 / 9,
+        max_bytes: entries * counted * 10 / 9,
         max_items: None,
         max_value_bytes: value_bytes,
     };
     let store = Store::new(limits, EvictionPolicy::TinyLfu, SHARDS, WORKERS);
     let value = vec![7; value_bytes];
     let before = resident();
-    write(&store, key_bytes, &value, ttl);
+    write(&store, entries, key_bytes, &value, ttl);
     let stats = store.stats();
-    assert_eq!(stats.entries, ENTRIES, "an entry was evicted");
-    assert_eq!(stats.memory_bytes, ENTRIES * counted);
+    assert_eq!(stats.entries, entries, "an entry was evicted");
+    assert_eq!(stats.memory_bytes, entries * counted);
 
-    let grown = (resident() - before) as f64 / ENTRIES as f64;
+    let grown = (resident() - before) as f64 / entries as f64;
     let overhead = grown - (key_bytes + value_bytes) as f64;
     println!(
-        "{key_bytes:>6} {value_bytes:>6} {:>5} {grown:>9.0} {overhead:>9.0} {:>18.2}",
+        "{key_bytes:>4} {value_bytes:>6} {:>5} {entries:>8} {grown:>9.0} {overhead:>9.0} {:>17.2}",
         if expires { "1h" } else { "none" },
         grown / counted as f64,
     );
 }
 
-fn write(store: &Arc<Store>, key_bytes: usize, value: &[u8], ttl: Ttl) {
+fn write(store: &Arc<Store>, entries: u64, key_bytes: usize, value: &[u8], ttl: Ttl) {
     let lane = store.lane(0);
-    for entry in 0..ENTRIES {
+    for entry in 0..entries {
         let text = format!("{entry:0key_bytes$}");
         let key = Key::parse(Namespace::SHARED, &text).expect("a short key is valid");
         lane.set(key, value, ttl).expect("the value is as large as allowed");
