@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".")
         // Whoever wants tonic's channel builds it and hands it in.
         .build_transport(false)
+        .codec_path("crate::codec::CacheCodec")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .compile_fds(descriptors)?;

@@ -4,6 +4,8 @@
 //! Feature `server` gives [`cache::cache_service_server`], feature `client`
 //! gives [`cache::cache_service_client`]; the messages are always there.
 
+pub mod codec;
+
 /// Messages, enums and the service of package `cache`.
 #[expect(missing_docs, reason = "generated; the documentation stands in proto/cache.proto")]
 pub mod cache {

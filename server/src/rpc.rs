@@ -5,6 +5,7 @@
 mod intake;
 mod reply;
 mod request_id;
+mod segments;
 
 use std::{
     cell::RefCell,
@@ -35,6 +36,7 @@ pub(crate) use self::{
     intake::IntakeBudget,
     reply::ReplyBody,
     request_id::{RequestIds, X_REQUEST_ID},
+    segments::Reply,
 };
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;

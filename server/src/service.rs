@@ -11,6 +11,7 @@ use crate::{
     command::{self, Bounds},
     key::Namespace,
     rejection::Rejection,
+    rpc::Reply,
     store::Lane,
 };
 
@@ -30,7 +31,7 @@ impl CacheRpcs {
     }
 
     /// Reads the caller's namespace and runs a command in it.
-    fn run<M, R>(
+    fn run<M, R: Reply>(
         &self,
         request: Request<M>,
         command: impl FnOnce(&Lane, Bounds, Namespace<'_>, M) -> Result<R, Rejection>,
@@ -43,7 +44,13 @@ impl CacheRpcs {
                 Namespace::parse(text.to_str().unwrap_or("?")).map_err(Rejection::from)?
             }
         };
-        Ok(Response::new(command(&self.store, self.bounds, namespace, message)?))
+        let reply = command(&self.store, self.bounds, namespace, message)?;
+        let segments = reply.segments();
+        let mut response = Response::new(reply);
+        if let Some(segments) = segments {
+            response.extensions_mut().insert(segments);
+        }
+        Ok(response)
     }
 }
 

@@ -8,6 +8,7 @@ mod variables;
 use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use thiserror::Error;
+use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 use tracing::level_filters::LevelFilter;
 
 use crate::store::{EvictionPolicy, StoreLimits};
@@ -150,7 +151,7 @@ impl Settings {
             max_batch_items: number(
                 raw.given("CACHE_MAX_BATCH_ITEMS", &raw.cache_max_batch_items),
                 1,
-                1_000_000,
+                MAX_BATCH_ITEMS,
             )?,
             max_connections: number(
                 raw.given("CACHE_MAX_CONNECTIONS", &raw.cache_max_connections),

@@ -16,25 +16,30 @@ use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
 use tracing::debug;
 
-use super::request_id::X_REQUEST_ID;
+use super::{request_id::X_REQUEST_ID, segments::Segments};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// A reply's body: what tonic made, or the trailers of an error.
-#[derive(Debug)]
+/// A reply's body: what tonic made, or the segments of a large message (none for an error)
+/// and the status.
 pub(crate) enum ReplyBody {
     Message(Body),
-    Error(Option<HeaderMap>),
+    Segments { left: Box<dyn Iterator<Item = Bytes> + Send>, status: Option<HeaderMap> },
 }
 
 /// Finishes a reply.
 pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Response<ReplyBody> {
     let (mut parts, body) = response.into_parts();
-    let body = match take_error(&mut parts.headers, request_id) {
-        Some(trailers) => ReplyBody::Error(Some(trailers)),
-        None => ReplyBody::Message(body),
+    let body = if let Some(status) = take_error(&mut parts.headers, request_id) {
+        ReplyBody::Segments { left: Box::new(std::iter::empty()), status: Some(status) }
+    } else if let Some(segments) = parts.extensions.remove::<Segments>() {
+        // tonic has not encoded the message yet, and never will.
+        drop(body);
+        ReplyBody::Segments { left: Box::new(segments.into_frames()), status: Some(ok()) }
+    } else {
+        ReplyBody::Message(body)
     };
     parts.headers.insert(X_REQUEST_ID, request_id.clone());
     Response::from_parts(parts, body)
@@ -63,6 +68,10 @@ fn take_error(headers: &mut HeaderMap, request_id: &HeaderValue) -> Option<Heade
     Some(trailers)
 }
 
+fn ok() -> HeaderMap {
+    HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from(Code::Ok as i32))])
+}
+
 /// What an unexpected failure may say: nothing but where to look in the logs.
 fn internal(request_id: &HeaderValue) -> HeaderMap {
     let id = String::from_utf8_lossy(request_id.as_bytes());
@@ -83,23 +92,24 @@ impl http_body::Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         match &mut *self {
             ReplyBody::Message(body) => Pin::new(body).poll_frame(cx),
-            ReplyBody::Error(trailers) => {
-                Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
-            }
+            ReplyBody::Segments { left, status } => Poll::Ready(match left.next() {
+                Some(segment) => Some(Ok(Frame::data(segment))),
+                None => status.take().map(|status| Ok(Frame::trailers(status))),
+            }),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             ReplyBody::Message(body) => body.is_end_stream(),
-            ReplyBody::Error(trailers) => trailers.is_none(),
+            ReplyBody::Segments { status, .. } => status.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ReplyBody::Message(body) => body.size_hint(),
-            ReplyBody::Error(_) => SizeHint::with_exact(0),
+            ReplyBody::Segments { .. } => SizeHint::default(),
         }
     }
 }
@@ -111,7 +121,7 @@ mod tests {
     fn finished(status: Status) -> (HeaderMap, HeaderMap) {
         let id = HeaderValue::from_static("id-7");
         let (parts, body) = finish(status.into_http(), &id).into_parts();
-        let ReplyBody::Error(Some(trailers)) = body else { panic!("{body:?}") };
+        let ReplyBody::Segments { status: Some(trailers), .. } = body else { panic!("a message") };
         (parts.headers, trailers)
     }
 

@@ -10,14 +10,14 @@ use super::{Store, entry::Deadline};
 
 /// Entries removed before the stripe, the index and the core are let go of. Removing one
 /// takes about a microsecond.
-const STEP: usize = 1024;
+const STEP: usize = 256;
 
 /// The longest pause between two sweeps, whatever is set: what is past its deadline still
 /// takes memory, which live entries want.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// From this lag on, a sweep no longer gives way to requests.
-const LATE: Duration = Duration::from_secs(1);
+/// From this lag on, a sweep no longer gives way to requests: more ends than it removes.
+const LATE: Duration = Duration::from_secs(4);
 
 /// The store's upkeep, for the background runtime.
 #[derive(Debug)]
