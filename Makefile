@@ -112,9 +112,11 @@ bench-transport: ## Measure the CPU cost of an RPC
 bench-overhead: ## Measure the memory that an entry takes beyond its key and value
 	$(CARGO) bench -p tiny-cache-server --bench overhead
 
+# Built one by one: together they share features, and `make run` would have to build anew.
 .PHONY: replay
 replay: ## Replay the trace TRACE at the memory limits LIMITS_MB and print hit ratios
-	$(CARGO) build --release -p tiny-cache-server -p tiny-cache-loadtest
+	$(CARGO) build --release -p tiny-cache-server
+	$(CARGO) build --release -p tiny-cache-loadtest
 	@loadtest/hit-ratios.sh $(TARGET)/release/tiny-cache-server $(TARGET)/release/tiny-cache-loadtest \
 		'$(TRACE)' $(LIMITS_MB)
 
