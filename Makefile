@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 # A cache trace to replay, in the format of the ARC paper, and the memory limits to try.
 TRACE ?= ../shared/traces/arc-OLTP.lis.zst
-LIMITS_MB ?= 4 8 16 32
+LIMITS_MB ?= 8 16 32 64 128 256
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 TOOLS := $(TARGET)/tools
@@ -108,13 +108,15 @@ test-drain: ## Check that a stop under load loses no reply
 bench-transport: ## Measure the CPU cost of an RPC
 	$(CARGO) bench -p tiny-cache-server --bench transport
 
-.PHONY: bench-store
-bench-store: ## Measure the store without a network
-	$(CARGO) bench -p tiny-cache-server --bench store
+.PHONY: bench-overhead
+bench-overhead: ## Measure the memory that an entry takes beyond its key and value
+	$(CARGO) bench -p tiny-cache-server --bench overhead
 
 .PHONY: replay
-replay: ## Replay the trace TRACE at the memory limits LIMITS_MB and print hit rates
-	$(CARGO) run --release -p tiny-cache-server --example replay -- $(TRACE) $(LIMITS_MB)
+replay: ## Replay the trace TRACE at the memory limits LIMITS_MB and print hit ratios
+	$(CARGO) build --release -p tiny-cache-server -p tiny-cache-loadtest
+	@loadtest/hit-ratios.sh $(TARGET)/release/tiny-cache-server $(TARGET)/release/tiny-cache-loadtest \
+		'$(TRACE)' $(LIMITS_MB)
 
 # What the targets above need
 

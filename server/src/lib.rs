@@ -21,19 +21,19 @@
 //! holds for longer than a write to the same stripe of a shard.
 
 // The way of a connection:
+mod listener; // binds the addresses
 mod acceptor; // takes connections off the listener
 mod handout; // chooses the worker with the fewest
-mod listener; // binds the addresses
-pub mod transport;
-mod worker; // owns its connections for life // TLS, HTTP/2, gathered writes, handlers in place
+mod worker; // owns its connections for life
+pub mod transport; // TLS, HTTP/2, gathered writes, handlers in place
 
 // The way of a request on it:
-mod command; // one file for each RPC: parse, apply, reply
-pub mod key; // a key that exists is valid
-mod rejection;
 mod rpc; // request id, route, panic guard, statuses
 mod service; // the tonic trait, which delegates
-pub mod store; // route, shard, stripe, entry // every refusal, and its status
+mod command; // one file for each RPC: parse, apply, reply
+pub mod key; // a key that exists is valid
+pub mod store; // route, shard, stripe, entry
+mod rejection; // every refusal, and its status
 
 // Beside the requests:
 mod health; // grpc.health.v1

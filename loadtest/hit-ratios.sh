@@ -1,0 +1,92 @@
+#!/bin/sh
+# Replays a trace against servers of several memory limits, under each eviction policy, and
+# prints the hit ratios. Run it with `make replay`, which builds what it needs.
+#
+#   hit-ratios.sh SERVER LOADTEST TRACE LIMIT_MB...
+#
+# Every run has a fresh server on free ports. 16 requests in flight are few enough that
+# hardly any access meets a miss of its own key that is still being filled.
+set -eu
+
+IN_FLIGHT=16
+VALUE_SIZE=1KiB
+
+fail() {
+    echo "hit-ratios: $1" >&2
+    exit 2
+}
+
+[ $# -ge 4 ] || fail "usage: hit-ratios.sh SERVER LOADTEST TRACE LIMIT_MB..."
+server=$1 loadtest=$2 trace=$3
+shift 3
+for program in "$server" "$loadtest"; do
+    [ -x "$program" ] || fail "$program is not built"
+done
+[ -r "$trace" ] || fail "cannot read the trace $trace: name another with TRACE=FILE"
+
+dir=$(mktemp -d)
+pid=
+trap 'if [ -n "$pid" ]; then kill "$pid" || :; fi; rm -rf "$dir"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkfifo "$dir/log"
+
+# start POLICY LIMIT_MB: starts a server and waits until it says where it listens.
+start() {
+    CACHE_EVICTION_POLICY=$1 CACHE_MAX_MEMORY_MB=$2 CACHE_LOG_FORMAT=json \
+        CACHE_HOST=127.0.0.1 CACHE_PORT=0 CACHE_HEALTH_HOST=127.0.0.1 CACHE_HEALTH_PORT=0 \
+        "$server" 2>"$dir/log" &
+    pid=$!
+    # Open until the server has ended: nobody reads on, but what it logs fits into the pipe.
+    exec 3<"$dir/log"
+    said=
+    while read -r line <&3; do
+        said=$line
+        address=$(echo "$line" | sed -n 's/.*"listening".*"grpc":"\([^"]*\)".*/\1/p')
+        [ -z "$address" ] || return 0
+    done
+    pid=
+    fail "the server did not start: ${said:-it gave no reason}"
+}
+
+stop() {
+    kill -TERM "$pid"
+    wait "$pid" || fail "the server ended with exit code $?"
+    pid=
+    exec 3<&-
+}
+
+# figure NAME: the last figure of this name in the report, where each has a line of its own.
+figure() {
+    sed -n "s/^ *\"$1\": \([0-9.]*\),*\$/\1/p" "$dir/report.json" | tail -n 1
+}
+
+# run POLICY LIMIT_MB: one replay, which leaves its hit ratio in $ratio.
+run() {
+    echo "$2 MiB, $1" >&2
+    start "$1" "$2"
+    "$loadtest" replay "$trace" --target "$address" --in-flight "$IN_FLIGHT" \
+        --value-size "$VALUE_SIZE" --ttl 0 --json "$dir/report.json" >"$dir/report.txt" || {
+        tail -n 20 "$dir/report.txt" >&2
+        fail "the replay at $2 MiB under $1 failed"
+    }
+    stop
+    ratio=$(figure hit_ratio)
+    entries=$(figure entries)
+}
+
+heading() {
+    printf '%s, values of %s, %s requests in flight\n\n' "${trace##*/}" "$VALUE_SIZE" "$IN_FLIGHT"
+    printf '%12s %12s %12s %12s\n' "memory limit" "entries held" "TinyLFU hits" "LRU hits"
+}
+
+heading >"$dir/table"
+for limit in "$@"; do
+    run tinylfu "$limit"
+    tinylfu=$ratio
+    run lru "$limit"
+    awk -v limit="$limit" -v entries="$entries" -v tinylfu="$tinylfu" -v lru="$ratio" 'BEGIN {
+        printf "%8d MiB %12d %10.2f %% %10.2f %%\n", limit, entries, 100 * tinylfu, 100 * lru
+    }' >>"$dir/table"
+done
+cat "$dir/table"

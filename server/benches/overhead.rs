@@ -1,0 +1,105 @@
+//! What an entry takes beyond its key and value, as growth of resident memory, beside
+//! `ENTRY_OVERHEAD_BYTES`, which the store counts.
+//!
+//! Run it with `make bench-overhead`. Each case fills a store of its own in a fresh process,
+//! up to nine tenths of its limit, so that what moka allocates for a cache that fills up is
+//! there too. Keys and values differ in length by case: the allocator rounds each up to the
+//! next of its sizes, and keys of up to 22 bytes lie within the entry.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::{fs, num::NonZeroUsize, process::Command, sync::Arc, time::Duration};
+
+use tiny_cache_server::{
+    key::{Key, Namespace},
+    store::{ENTRY_OVERHEAD_BYTES, EvictionPolicy, Store, StoreLimits, Ttl},
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const MOST_ENTRIES: u64 = 300_000;
+const MOST_BYTES: u64 = 512 << 20;
+
+const WORKERS: NonZeroUsize = NonZeroUsize::new(2).expect("two");
+const SHARDS: NonZeroUsize = NonZeroUsize::new(8).expect("eight");
+
+/// Bytes of a key and of a value. Of the values above 100 the first of each pair is a size of
+/// the allocator's own, and the second lies just above it.
+const SIZES: [(usize, usize); 7] =
+    [(16, 100), (22, 100), (32, 100), (32, 1024), (32, 1025), (32, 65_536), (32, 65_537)];
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, key, value, ttl] = &args[..]
+        && mode == "--fill"
+    {
+        let length = |text: &String| text.parse().expect("a length in bytes");
+        return fill(length(key), length(value), ttl == "1h");
+    }
+    println!("bytes of an entry; counted as overhead: {ENTRY_OVERHEAD_BYTES}\n");
+    println!(
+        "{:>4} {:>6} {:>5} {:>8} {:>9} {:>9} {:>17}",
+        "key", "value", "ttl", "entries", "resident", "overhead", "resident/counted"
+    );
+    for (key, value) in SIZES {
+        for ttl in ["none", "1h"] {
+            case(key, value, ttl);
+        }
+    }
+}
+
+/// Has one case run by a process of its own.
+fn case(key: usize, value: usize, ttl: &str) {
+    let status = Command::new(std::env::current_exe().expect("this program has a path"))
+        .args(["--fill", &key.to_string(), &value.to_string(), ttl])
+        .status()
+        .expect("this program can be started again");
+    assert!(status.success(), "a case failed: {status}");
+}
+
+/// Fills a store and prints by how much the process grew.
+fn fill(key_bytes: usize, value_bytes: usize, expires: bool) {
+    let ttl = if expires { Ttl::For(Duration::from_secs(3600)) } else { Ttl::Forever };
+    let counted = (1 + key_bytes + value_bytes + ENTRY_OVERHEAD_BYTES) as u64;
+    let entries = MOST_ENTRIES.min(MOST_BYTES / counted);
+    let limits = StoreLimits {
+        max_bytes: entries * counted * 10 / 9,
+        max_items: None,
+        max_value_bytes: value_bytes,
+    };
+    let store = Store::new(limits, EvictionPolicy::TinyLfu, SHARDS, WORKERS);
+    let value = vec![7; value_bytes];
+    let before = resident();
+    write(&store, entries, key_bytes, &value, ttl);
+    let stats = store.stats();
+    assert_eq!(stats.entries, entries, "an entry was evicted");
+    assert_eq!(stats.memory_bytes, entries * counted);
+
+    let grown = (resident() - before) as f64 / entries as f64;
+    let overhead = grown - (key_bytes + value_bytes) as f64;
+    println!(
+        "{key_bytes:>4} {value_bytes:>6} {:>5} {entries:>8} {grown:>9.0} {overhead:>9.0} {:>17.2}",
+        if expires { "1h" } else { "none" },
+        grown / counted as f64,
+    );
+}
+
+fn write(store: &Arc<Store>, entries: u64, key_bytes: usize, value: &[u8], ttl: Ttl) {
+    let lane = store.lane(0);
+    for entry in 0..entries {
+        let text = format!("{entry:0key_bytes$}");
+        let key = Key::parse(Namespace::SHARED, &text).expect("a short key is valid");
+        lane.set(key, value, ttl).expect("the value is as large as allowed");
+    }
+}
+
+/// Bytes of this process that are in memory.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
+        .expect("it says what is resident");
+    kib.trim().parse::<u64>().expect("a number") << 10
+}
