@@ -1,5 +1,5 @@
-//! The codec of the generated service and client: prost's, with buffers of a cache's size
-//! and a guard against messages that unpack to many times their size.
+//! The codec of the generated service and client: prost's, with a guard against messages
+//! that unpack to many times their size.
 
 use std::marker::PhantomData;
 
@@ -16,13 +16,6 @@ use tonic_prost::{ProstDecoder, ProstEncoder};
 /// An empty item takes 2 bytes on the wire and up to 64 in memory: without a bound, a message
 /// of 9 MiB unpacked to 300.
 pub const MAX_BATCH_ITEMS: usize = 100_000;
-
-/// Bytes that a message's buffer begins with. Most requests and replies of a cache fit;
-/// tonic's own default is 8 KiB, for each request and again for each reply.
-const BUFFER_BYTES: usize = 1 << 10;
-
-/// Bytes after which a stream of messages is handed on; tonic's default.
-const YIELD_BYTES: usize = 32 << 10;
 
 /// Encodes `T` and decodes `U`.
 #[derive(Clone, Copy, Debug)]
@@ -45,16 +38,12 @@ where
     type Decoder = BoundedDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstEncoder::new(buffers())
+        ProstEncoder::default()
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        BoundedDecoder(ProstDecoder::new(buffers()))
+        BoundedDecoder(ProstDecoder::default())
     }
-}
-
-fn buffers() -> BufferSettings {
-    BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
 }
 
 /// Decodes a message unless it has too many items.

@@ -117,6 +117,7 @@ impl Settings {
         V: Into<OsString>,
     {
         let (raw, warnings) = Raw::collect(vars)?;
+        choice(raw.given("CACHE_BACKEND", &raw.cache_backend), &[("memory", ())])?;
         let limits = store_limits(&raw)?;
         let workers = match raw.given("CACHE_WORKERS", &raw.cache_workers) {
             Given { value: "auto", .. } => available_cores(),
@@ -172,10 +173,6 @@ impl Settings {
                 Duration::ZERO,
             )?,
             warnings,
-        })
-        .and_then(|settings: Self| {
-            choice(raw.given("CACHE_BACKEND", &raw.cache_backend), &[("memory", ())])?;
-            Ok(settings)
         })
     }
 

@@ -37,6 +37,9 @@ pub(super) struct Capacity {
     pub(super) weight: u64,
     /// The least that an entry weighs.
     floor: u64,
+    /// Bytes to a unit of weight: 1, but where few items share so much memory that an
+    /// entry's share does not fit the 32 bits of moka's weights.
+    unit: u64,
 }
 
 impl Capacity {
@@ -49,23 +52,25 @@ impl Capacity {
     fn share(limits: StoreLimits, shards: usize, index: usize) -> Self {
         let bytes = split(limits.max_bytes, shards, index);
         let Some(items) = limits.max_items else {
-            return Self { weight: bytes, floor: 1 };
+            return Self { weight: bytes, floor: 1, unit: 1 };
         };
         let items = split(items.get() as u64, shards, index);
         let floor = bytes.div_ceil(items);
         if floor <= ENTRY_OVERHEAD_BYTES as u64 {
             // Memory runs out first; a floor would never be felt.
-            return Self { weight: bytes, floor: 1 };
+            return Self { weight: bytes, floor: 1, unit: 1 };
         }
+        let unit = floor.div_ceil(u64::from(u32::MAX));
         // Exactly `items` entries of the least weight fit. Rounding up adds less than a
-        // byte for each entry to the limit.
-        Self { weight: floor * items, floor }
+        // unit for each entry to the limit.
+        let floor = floor.div_ceil(unit);
+        Self { weight: floor * items, floor, unit }
     }
 
     /// What an entry of `bytes` weighs. Never more than the whole shard, so that the largest
     /// value fits even where the limit on values is the limit on memory.
     pub(super) fn weigh(&self, bytes: u64) -> u64 {
-        bytes.max(self.floor).min(self.weight)
+        bytes.div_ceil(self.unit).max(self.floor).min(self.weight)
     }
 
     /// By how much pending writes may overshoot before they have to be settled.
@@ -133,6 +138,18 @@ mod tests {
     fn the_largest_value_fits_where_it_is_the_whole_memory() {
         let whole = plan(limits(MIB, 0, 1 << 20), 1)[0];
         assert_eq!(whole.weigh(entry_bytes(1024, 1 << 20)), whole.weight);
+    }
+
+    /// moka's weights have 32 bits: a share of 8 GiB was cut to 4, and two entries were held
+    /// where one was allowed.
+    #[test]
+    fn an_entrys_share_fits_mokas_weights_however_large_the_memory_is() {
+        for items in [1, 3, 1000] {
+            let capacity = plan(limits(MIB * MIB, items, 1 << 20), 8)[0];
+            let least = capacity.weigh(1);
+            assert!(u32::try_from(least).is_ok());
+            assert_eq!(capacity.weight / least, items as u64);
+        }
     }
 
     proptest! {

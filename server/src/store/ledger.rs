@@ -70,7 +70,7 @@ impl Ledger {
         self.weight.fetch_add(weight, Ordering::Relaxed);
     }
 
-    /// Takes an entry off. `judged` says whether the policy may turn new entries away.
+    /// Takes an entry off. `admits_all` says that the policy turns no new entry away.
     pub(super) fn remove(&self, bytes: u64, weight: u64, departure: Departure, admits_all: bool) {
         let entries = self.entries.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);

@@ -203,7 +203,8 @@ fn free_retired() {
 /// that is under way.
 const EPOCHS: usize = 3;
 
-/// moka's weights are 32 bits wide; the settings keep a value below that.
+/// moka's weights are 32 bits wide. [`Capacity`] keeps an entry's share within them, and the
+/// settings a value.
 fn moka_weight(weight: u64) -> u32 {
     u32::try_from(weight).unwrap_or(u32::MAX)
 }
