@@ -2,6 +2,8 @@
 //! `make test-shuttle`. moka is not under test here: a register of two separate steps stands
 //! in for it, which is what makes a missing lock show.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
+
 use std::{collections::HashMap, panic::catch_unwind, sync::Arc, time::Duration};
 
 use shuttle::{check_random, thread};

@@ -4,11 +4,10 @@ use std::num::NonZeroUsize;
 
 use super::route::MAX_SHARDS;
 
-/// Memory that an entry takes beyond the bytes of its key and value: moka's table slot,
+/// Memory that an entry takes beyond its key and the block of its value: moka's table slot,
 /// entry record, queue node and key record, and the reference counts. Measured as growth of
 /// resident memory (`make bench-overhead`): 361 to 372 bytes without a TTL, 407 to 418 with
-/// one, which has its place in the expiry index. An estimate: what the allocator adds when it
-/// rounds a value up to its next size, a quarter of the value at most, is not in it.
+/// one, which has its place in the expiry index.
 pub const ENTRY_OVERHEAD_BYTES: usize = 400;
 
 /// A shard holds at least this many of the largest values, or is the only one.
@@ -82,7 +81,20 @@ impl Capacity {
 
 /// Bytes that an entry is counted as.
 pub(super) fn entry_bytes(key_bytes: usize, value_bytes: usize) -> u64 {
-    (key_bytes + value_bytes + ENTRY_OVERHEAD_BYTES) as u64
+    (key_bytes + allocated(value_bytes) + ENTRY_OVERHEAD_BYTES) as u64
+}
+
+/// Bytes that the allocator sets aside for a value. mimalloc has four sizes between a power
+/// of two and the next, up to half a mebibyte; larger blocks take whole slices of 64 KiB.
+fn allocated(bytes: usize) -> usize {
+    const SLICE: usize = 64 << 10;
+    const LARGEST_CLASS: usize = 512 << 10;
+    let step = match bytes {
+        0..=64 => 16,
+        65..=LARGEST_CLASS => (1 << bytes.ilog2()) / 4,
+        _ => SLICE,
+    };
+    bytes.next_multiple_of(step)
 }
 
 fn shard_count(limits: StoreLimits, wanted: usize) -> usize {
@@ -127,6 +139,23 @@ mod tests {
     fn a_shard_holds_several_of_the_largest_values_or_is_the_only_one() {
         assert_eq!(plan(limits(64 * MIB, 0, 4 << 20), 64).len(), 4);
         assert_eq!(plan(limits(100 * MIB, 0, 100 << 20), 64).len(), 1);
+    }
+
+    #[test]
+    fn a_value_counts_as_what_the_allocator_sets_aside_for_it() {
+        for (bytes, block) in [
+            (0, 0),
+            (1, 16),
+            (64, 64),
+            (100, 112),
+            (1024, 1024),
+            (1025, 1280),
+            (140_000, 163_840),
+            (512 << 10, 512 << 10),
+            ((1 << 20) + 1, (1 << 20) + (64 << 10)),
+        ] {
+            assert_eq!(allocated(bytes), block, "{bytes}");
+        }
     }
 
     #[test]

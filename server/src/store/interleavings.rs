@@ -1,5 +1,7 @@
 //! The store's locks around stand-ins for moka, for `crate::interleavings`.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
+
 use std::{collections::HashMap, time::Duration};
 
 use crate::sync::{AtomicU64, Mutex, Ordering};

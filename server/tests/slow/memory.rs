@@ -31,7 +31,16 @@ const CONNECTIONS: u64 = 8;
 /// The sizes of values, each with the requests that a connection has in flight.
 /// What is in flight is memory too, of the peers' choosing: 8 connections with 4
 /// requests of 1 MiB each have half of the limit under way.
-const SIZES: [(u64, u64); 5] = [(100, 4), (1 << 10, 4), (64 << 10, 4), (1 << 20, 1), (1 << 20, 4)];
+const SIZES: [(u64, u64); 7] = [
+    (100, 4),
+    (1 << 10, 4),
+    // Just above one of the allocator's sizes, and between two of them.
+    (1025, 4),
+    (140_000, 4),
+    (64 << 10, 4),
+    (1 << 20, 1),
+    (1 << 20, 4),
+];
 
 /// Small values travel in batches of about this many bytes: the fastest way to
 /// write them.
