@@ -22,10 +22,11 @@ use crate::{
 use self::metrics::Metrics;
 
 /// Open HTTP connections; one more waits in the kernel. Probes and scrapes are few.
-const MAX_CONNECTIONS: usize = 256;
+const MAX_CONNECTIONS: usize = 1024;
 
-/// A connection that has sent no whole request head for this long is closed.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection that has sent no whole request head for this long is closed, so that idle
+/// ones do not keep the places from a probe.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to leave the listener alone when the process is out of descriptors.
 const BACK_OFF: Duration = Duration::from_millis(100);

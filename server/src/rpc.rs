@@ -33,7 +33,7 @@ use crate::{
 };
 
 pub(crate) use self::{
-    intake::IntakeBudget,
+    intake::{IntakeBudget, IntakeGate},
     reply::ReplyBody,
     request_id::{RequestIds, X_REQUEST_ID},
     segments::Reply,
@@ -53,6 +53,7 @@ pub(crate) struct Rpc {
     reflection_v1alpha: RefCell<Reflection>,
     request_ids: RequestIds,
     intake: IntakeBudget,
+    gate: IntakeGate,
     in_flight: InFlight,
 }
 
@@ -103,9 +104,15 @@ impl Rpc {
             reflection: RefCell::new(reflection),
             reflection_v1alpha: RefCell::new(reflection_v1alpha),
             request_ids: RequestIds::of(worker),
+            gate: load.intake.gate(),
             intake: load.intake,
             in_flight: load.in_flight,
         }
+    }
+
+    /// The same services for a connection of its own.
+    pub(crate) fn for_connection(&self) -> Self {
+        Self { gate: self.intake.gate(), ..self.clone() }
     }
 
     fn route(&self, request: Request<Incoming>) -> Routed {
@@ -113,7 +120,7 @@ impl Rpc {
         let service = request.uri().path().split('/').nth(1).unwrap_or_default();
         Routed::Service(match service {
             tiny_cache_proto::SERVICE_NAME => {
-                let request = request.map(|body| self.intake.admit(body));
+                let request = request.map(|body| self.gate.admit(body));
                 self.cache.borrow_mut().call(request)
             }
             "grpc.health.v1.Health" => self.health.borrow_mut().call(request),

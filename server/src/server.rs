@@ -43,6 +43,9 @@ use crate::{
 /// stays below the promise of half a second more.
 const STOP_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// How long a drain takes when there is nothing to drain, with room to spare.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
+
 /// Why a server did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -189,7 +192,8 @@ impl Server {
         self.accepting.cancel();
         self.drain.cancel();
         info!(grace = ?self.grace, "draining");
-        let left = deadline.saturating_duration_since(Instant::now());
+        // A grace of zero still leaves the threads the time to notice.
+        let left = deadline.saturating_duration_since(Instant::now()).max(LEAST_WAIT);
         let drained = match self.workers_ended.recv_timeout(left) {
             Err(mpsc::RecvTimeoutError::Timeout) => Drained::CutOff,
             Err(mpsc::RecvTimeoutError::Disconnected) | Ok(()) => Drained::Complete,

@@ -6,6 +6,7 @@ mod gather;
 mod in_place;
 pub(crate) mod tls;
 
+pub(crate) use self::connection::STREAM_WINDOW_BYTES;
 pub use self::{
     connection::{ConnectionError, Limits, serve},
     tls::TlsError,

@@ -59,7 +59,8 @@ impl Shared {
     async fn connection(&self, socket: TcpStream) -> Result<(), ConnectionError> {
         let socket = tokio::net::TcpStream::from_std(socket)?;
         let Some(tls) = &self.tls else {
-            return transport::serve(socket, self.rpc.clone(), self.limits, &self.drain).await;
+            return transport::serve(socket, self.rpc.for_connection(), self.limits, &self.drain)
+                .await;
         };
         let secured = tokio::select! {
             // Nothing was asked, so nothing is owed.
@@ -68,6 +69,6 @@ impl Shared {
                 secured.map_err(|_elapsed| ConnectionError::Handshake)??
             }
         };
-        transport::serve(secured, self.rpc.clone(), self.limits, &self.drain).await
+        transport::serve(secured, self.rpc.for_connection(), self.limits, &self.drain).await
     }
 }

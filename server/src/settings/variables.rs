@@ -139,5 +139,6 @@ fn unknown(name: &str) -> String {
     } else {
         format!("did you mean {}?", nearest.unwrap_or_default())
     };
-    format!("{name} is not a setting and is ignored: {hint}")
+    // A name may hold line breaks; a warning is one line.
+    format!("{} is not a setting and is ignored: {hint}", name.escape_debug())
 }

@@ -30,11 +30,10 @@ use super::{
 const PREFACE_BYTES: u64 = 24;
 
 /// What a peer may send on one stream before we have read it.
-const STREAM_WINDOW_BYTES: u32 = 128 << 10;
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 
-/// What a peer may send on all streams together before we have read it, and so what a
-/// connection can pin in receive buffers.
-const CONNECTION_WINDOW_BYTES: u32 = 512 << 10;
+/// HTTP/2's largest window.
+const LARGEST_WINDOW_BYTES: u32 = (1 << 31) - 1;
 
 /// Bytes of a reply that h2 takes before it waits for the peer to read.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
@@ -96,7 +95,7 @@ where
         .timer(TokioTimer::new())
         .auto_date_header(false)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .initial_connection_window_size(connection_window(limits.max_concurrent_streams))
         .max_concurrent_streams(limits.max_concurrent_streams)
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .max_header_list_size(HEADER_LIST_BYTES)
@@ -112,6 +111,13 @@ where
         handshake: Some(pin!(tokio::time::sleep(limits.handshake_timeout))),
     };
     std::future::poll_fn(|cx| turns.poll(cx)).await
+}
+
+/// What a peer may send on all streams together before we have read it: a window for each
+/// stream, and one more. With less, streams that wait for their turn to be read could hold
+/// all of it, and the stream whose turn it is could not send its rest.
+fn connection_window(streams: u32) -> u32 {
+    STREAM_WINDOW_BYTES.saturating_mul(streams.saturating_add(1)).min(LARGEST_WINDOW_BYTES)
 }
 
 /// A connection between two turns.
