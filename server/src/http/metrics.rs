@@ -31,15 +31,27 @@ impl Metrics {
     pub(super) fn respond(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
         let mut text = String::with_capacity(8 << 10);
         encode(&mut text, &self.0).expect("a String takes all that is written to it");
-        let wants_openmetrics = headers.get_all(header::ACCEPT).iter().any(|accept| {
-            accept.to_str().is_ok_and(|a| a.contains("application/openmetrics-text"))
-        });
+        let wants = |kind| quality(headers, kind);
+        let wants_openmetrics = wants("application/openmetrics-text") > wants("text/plain");
         if wants_openmetrics {
             super::text(StatusCode::OK, OPENMETRICS, text.into_bytes())
         } else {
             super::text(StatusCode::OK, PROMETHEUS, classic(&text).into_bytes())
         }
     }
+}
+
+/// How much the scraper wants a media type, from 0, not at all, to 1 (RFC 9110, 12.5.1).
+/// Wildcards do not matter here: without a wish of its own a scraper gets the classic text.
+fn quality(headers: &HeaderMap, kind: &str) -> f32 {
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    let qualities = accepts.flat_map(|accept| accept.split(',')).filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        parts.next().filter(|name| name.eq_ignore_ascii_case(kind))?;
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        weight.map_or(Some(1.0), |weight| weight.parse().ok())
+    });
+    qualities.fold(0.0, f32::max)
 }
 
 /// Rewrites OpenMetrics text as Prometheus text 0.0.4, which prometheus-client does not
@@ -164,7 +176,29 @@ fn ratio(part: u64, whole: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::classic;
+    use super::*;
+
+    #[test]
+    fn the_format_is_the_one_that_the_scraper_wants_more() {
+        const PROMETHEUS_3: &str = "application/openmetrics-text;version=1.0.0;q=0.5,\
+                                    text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        for (accept, openmetrics) in [
+            (PROMETHEUS_3, true),
+            ("application/openmetrics-text", true),
+            ("text/plain;q=1, application/openmetrics-text;q=0.1", false),
+            ("application/openmetrics-text;q=0", false),
+            ("*/*", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
+            let wants = |kind| quality(&headers, kind);
+            assert_eq!(
+                wants("application/openmetrics-text") > wants("text/plain"),
+                openmetrics,
+                "{accept}"
+            );
+        }
+    }
 
     #[test]
     fn a_counter_is_declared_under_its_samples_name_in_the_classic_format() {

@@ -7,6 +7,7 @@ use prost::Message;
 use tiny_cache_proto::cache::{CacheKey, CacheStatus};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    task::JoinSet,
     time::timeout,
 };
 use tonic::{Code, codec::CompressionEncoding};
@@ -35,6 +36,8 @@ crate::rows![
     the_limit_on_streams_is_advertised,
     a_handshake_that_never_comes_is_given_up,
     a_connection_outlives_the_handshake_timeout,
+    many_large_writes_at_once_on_one_connection_all_arrive,
+    a_connection_that_stalls_does_not_hold_up_the_large_writes_of_another,
     compressed_requests_are_accepted,
     a_compressed_message_is_as_large_as_what_it_unpacks_to,
     a_message_that_is_no_message_costs_one_request,
@@ -189,6 +192,43 @@ async fn the_limit_on_streams_is_advertised(on: Deployment) {
             .map(|setting| u32::from_be_bytes(setting[2..].try_into().unwrap()));
         assert_eq!(streams, Some(limit));
     }
+}
+
+/// Large messages wait for their turn to be read. What waited once held the whole window of
+/// its connection, so that the message whose turn it was could not arrive either.
+async fn many_large_writes_at_once_on_one_connection_all_arrive(on: Deployment) {
+    let site = on.start();
+    let cache = site.connect().await;
+    let mut writes = JoinSet::new();
+    for i in 0..48 {
+        let mut cache = cache.clone();
+        writes.spawn(async move {
+            let value = vec![i; MIB];
+            cache.set(item(format!("large {i}"), value)).await.unwrap();
+            // A small request goes past those that wait.
+            cache.get(key("small")).await.unwrap();
+        });
+    }
+    timeout(PATIENCE, writes.join_all()).await.unwrap();
+}
+
+/// The share of a large message goes by the length that it says it has. A peer that said
+/// four megabytes on several streams, and sent nine bytes on each, once kept all others
+/// waiting for 20 s and more.
+async fn a_connection_that_stalls_does_not_hold_up_the_large_writes_of_another(on: Deployment) {
+    let site = on.start_with(&[("CACHE_MAX_MEMORY_MB", "64")]);
+    let mut stalling = site.wire().await;
+    let mut stalled = Vec::new();
+    for _ in 0..8 {
+        let mut begun = vec![0];
+        begun.extend(4_000_000u32.to_be_bytes());
+        begun.extend([0x0a, 0x01, b'k', 0x12]);
+        stalled.push(stalling.stall("/cache.CacheService/Set", begun.into()).await.unwrap());
+    }
+    stalling.ping().await.unwrap();
+    let mut cache = site.connect().await;
+    let large = item("large", vec![7; MIB]);
+    timeout(PATIENCE, cache.set(large)).await.unwrap().unwrap();
 }
 
 async fn a_handshake_that_never_comes_is_given_up(on: Deployment) {

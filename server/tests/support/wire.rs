@@ -124,6 +124,27 @@ impl Wire {
         Ok(Pending { response })
     }
 
+    /// Begins a request and stops half-way: more of its body is to come, and never does
+    /// while what this returns is held.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the connection takes no new stream.
+    pub(crate) async fn stall(
+        &mut self,
+        path: &str,
+        begun: Bytes,
+    ) -> Result<(ResponseFuture, h2::SendStream<Bytes>), h2::Error> {
+        let request = Request::post(format!("http://{SERVER_NAME}{path}"))
+            .version(http::Version::HTTP_2)
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        let mut send = self.send.clone().ready().await?;
+        let (response, mut stream) = send.send_request(request.body(()).unwrap(), false)?;
+        stream.send_data(begun, false)?;
+        Ok((response, stream))
+    }
+
     /// Returns when the peer has read and answered everything that was sent
     /// before: PING frames keep their place among the others.
     ///
