@@ -1,6 +1,6 @@
 //! Every RPC on its way from HTTP to a tonic service and back.
 //!
-//! `request id → in-flight count → route → service → panic guard → status → reply`
+//! `request id → in-flight count → route → intake → service → panic guard → status → segments`
 
 mod intake;
 mod reply;
@@ -57,7 +57,7 @@ pub(crate) struct Rpc {
     in_flight: InFlight,
 }
 
-/// What a worker's requests are counted in.
+/// What bounds and counts a worker's requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) intake: IntakeBudget,
@@ -194,5 +194,29 @@ impl Future for Call {
             }
         };
         Poll::Ready(Ok(reply::finish(response, &this.request_id)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    #[tokio::test]
+    async fn a_panic_costs_the_request_that_met_it_and_says_nothing_of_itself() {
+        let in_flight = InFlight::default();
+        let call = Call {
+            routed: Routed::Service(Box::pin(async { panic!("the secret of a handler") })),
+            request_id: HeaderValue::from_static("id-7"),
+            _in_flight: in_flight.enter(),
+        };
+        assert_eq!(in_flight.now(), 1);
+        let response = call.await.unwrap_or_else(|never| match never {});
+        assert_eq!(response.headers()[X_REQUEST_ID], "id-7");
+        let trailers = response.into_body().collect().await.unwrap().trailers().cloned().unwrap();
+        assert_eq!(trailers["grpc-status"], "13");
+        let message = trailers["grpc-message"].to_str().unwrap().replace("%20", " ");
+        assert_eq!(message, "Internal server error (request_id=id-7)");
+        assert_eq!(in_flight.now(), 0);
     }
 }
