@@ -28,33 +28,40 @@ pub(crate) async fn accept(
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
-        let accepted = tokio::select! {
+        let socket = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
-            accepted = next(&listener) => accepted,
-        };
-        let socket = match accepted {
-            Ok(socket) => socket,
-            // The peer gave up while it waited in the backlog.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-            Err(error) => {
-                warn!(%error, pause = ?BACK_OFF, "cannot accept connections");
-                sleep(BACK_OFF).await;
-                continue;
-            }
+            socket = next(&listener, "gRPC") => socket,
         };
         let Some(place) = handout.take() else {
             debug!("connection limit reached; a connection was closed");
             continue;
         };
-        // A worker is gone only when the whole server is going; the socket closes then.
-        let _ = workers[place.worker()].send((socket, place));
+        match release(socket) {
+            // A worker is gone only when the whole server is going; the socket closes then.
+            Ok(socket) => drop(workers[place.worker()].send((socket, place))),
+            Err(problem) => debug!(%problem, "a connection was gone as soon as it came"),
+        }
     }
 }
 
-/// Waits for one connection, and lets go of it: it belongs to a worker's reactor.
-async fn next(listener: &tokio::net::TcpListener) -> io::Result<TcpStream> {
-    let (socket, _peer) = listener.accept().await?;
+/// Waits for one connection on `port`, however often the listener fails meanwhile.
+pub(crate) async fn next(listener: &tokio::net::TcpListener, port: &str) -> tokio::net::TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((socket, _peer)) => return socket,
+            // The peer gave up while it waited in the backlog.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                warn!(%error, port, pause = ?BACK_OFF, "cannot accept connections");
+                sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+/// Lets go of a socket: it belongs to a worker's reactor.
+fn release(socket: tokio::net::TcpStream) -> io::Result<TcpStream> {
     // Replies go out as they are ready, not when the last one is acknowledged.
     socket.set_nodelay(true)?;
     socket.into_std()

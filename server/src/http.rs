@@ -12,9 +12,10 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Semaphore;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{
+    acceptor::next,
     monitor::Monitor,
     rpc::{RequestIds, X_REQUEST_ID},
 };
@@ -27,9 +28,6 @@ const MAX_CONNECTIONS: usize = 1024;
 /// A connection that has sent no whole request head for this long is closed, so that idle
 /// ones do not keep the places from a probe.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long to leave the listener alone when the process is out of descriptors.
-const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// What answers HTTP requests.
 pub(crate) struct Http {
@@ -51,14 +49,7 @@ impl Http {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let place = places.clone().acquire_owned().await.expect("it is never closed");
-            let socket = match listener.accept().await {
-                Ok((socket, _peer)) => socket,
-                Err(error) => {
-                    warn!(%error, "cannot accept HTTP connections");
-                    tokio::time::sleep(BACK_OFF).await;
-                    continue;
-                }
-            };
+            let socket = next(&listener, "HTTP").await;
             let http = http.clone();
             tokio::spawn(async move {
                 let service = service_fn(|request: Request<Incoming>| {

@@ -187,14 +187,12 @@ impl Server {
     /// whatever is left when the grace is over is cut off. Blocks for no longer than the
     /// grace and half a second.
     pub fn shutdown(mut self) -> Drained {
-        let deadline = Instant::now() + self.grace;
         self.phase.send_replace(Phase::Draining);
         self.accepting.cancel();
         self.drain.cancel();
         info!(grace = ?self.grace, "draining");
         // A grace of zero still leaves the threads the time to notice.
-        let left = deadline.saturating_duration_since(Instant::now()).max(LEAST_WAIT);
-        let drained = match self.workers_ended.recv_timeout(left) {
+        let drained = match self.workers_ended.recv_timeout(self.grace.max(LEAST_WAIT)) {
             Err(mpsc::RecvTimeoutError::Timeout) => Drained::CutOff,
             Err(mpsc::RecvTimeoutError::Disconnected) | Ok(()) => Drained::Complete,
         };

@@ -2,7 +2,10 @@
 
 use std::{net::TcpStream, rc::Rc};
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, timeout_at},
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
@@ -58,17 +61,21 @@ struct Shared {
 impl Shared {
     async fn connection(&self, socket: TcpStream) -> Result<(), ConnectionError> {
         let socket = tokio::net::TcpStream::from_std(socket)?;
+        let rpc = self.rpc.for_connection();
         let Some(tls) = &self.tls else {
-            return transport::serve(socket, self.rpc.for_connection(), self.limits, &self.drain)
-                .await;
+            return transport::serve(socket, rpc, self.limits, &self.drain).await;
         };
+        // TLS and HTTP/2 share one timeout.
+        let end = Instant::now() + self.limits.handshake_timeout;
         let secured = tokio::select! {
             // Nothing was asked, so nothing is owed.
             () = self.drain.cancelled() => return Ok(()),
-            secured = tokio::time::timeout(self.limits.handshake_timeout, tls.accept(socket)) => {
+            secured = timeout_at(end, tls.accept(socket)) => {
                 secured.map_err(|_elapsed| ConnectionError::Handshake)??
             }
         };
-        transport::serve(secured, self.rpc.for_connection(), self.limits, &self.drain).await
+        let handshake_timeout = end.saturating_duration_since(Instant::now());
+        let limits = Limits { handshake_timeout, ..self.limits };
+        transport::serve(secured, rpc, limits, &self.drain).await
     }
 }

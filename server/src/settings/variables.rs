@@ -70,7 +70,7 @@ variables! {
     cache_shutdown_grace_seconds "CACHE_SHUTDOWN_GRACE_SECONDS" = "5"
         "seconds that SIGTERM or SIGINT leave to requests in flight"
     cache_log_level "CACHE_LOG_LEVEL" = "INFO"
-        "TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL"
+        "TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL; a release build says no more at TRACE than at DEBUG"
     cache_log_format "CACHE_LOG_FORMAT" = "text"
         "text or json"
     cache_backend "CACHE_BACKEND" = "memory"
