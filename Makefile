@@ -43,14 +43,14 @@ clean: ## Remove everything that was built, tools and environments too
 ## Check
 
 .PHONY: ci
-ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain ## Run everything that CI runs
+ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
 ifneq ($(NEXTEST),)
 	$(CARGO) nextest run --workspace
 else
-	$(CARGO) test --workspace --lib --bins --tests
+	$(CARGO) test --workspace --lib --bins --tests --examples
 endif
 	$(CARGO) test --workspace --doc
 
@@ -98,6 +98,10 @@ test-memory: ## Check that memory stays within its limit under load
 test-expiry: ## Check that mass expiry does not hold up requests
 	$(CHECK) --test slow expiry -- --ignored --nocapture
 
+.PHONY: test-restarts
+test-restarts: ## Check that restarts of the server cost callers no error and no write twice
+	$(CARGO) test --profile checks -p tiny-cache-client --test restarts -- --ignored --nocapture
+
 .PHONY: test-drain
 test-drain: ## Check that a stop under load loses no reply
 	$(CHECK) --test lifecycle drain -- --nocapture --test-threads 1
@@ -111,6 +115,10 @@ bench-transport: ## Measure the CPU cost of an RPC
 .PHONY: bench-overhead
 bench-overhead: ## Measure the memory that an entry takes beyond its key and value
 	$(CARGO) bench -p tiny-cache-server --bench overhead
+
+.PHONY: bench-client
+bench-client: ## Measure the client library beside a bare tonic client
+	$(CARGO) bench -p tiny-cache-client --bench overhead
 
 # Built one by one: together they share features, and `make run` would have to build anew.
 .PHONY: replay

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use bytesize::ByteSize;
 use thiserror::Error;
+use tiny_cache_client::Ttl;
 
 /// One access, in the trace's order.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -79,52 +80,33 @@ impl fmt::Display for ValueSize {
     }
 }
 
-/// A time to live in whole seconds, as the wire has it; 0 never expires.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Ttl(i32);
-
-impl Ttl {
-    /// Takes a number of seconds.
-    ///
-    /// # Errors
-    ///
-    /// Negative, or more than an `i32` holds.
-    pub fn from_seconds(seconds: i128) -> Result<Self, ContentError> {
-        match i32::try_from(seconds) {
-            Ok(ttl) if ttl >= 0 => Ok(Self(ttl)),
-            Ok(_) => Err(ContentError::TtlNegative { seconds }),
-            Err(_) if seconds < 0 => Err(ContentError::TtlNegative { seconds }),
-            Err(_) => Err(ContentError::TtlTooLong { seconds }),
-        }
+/// Reads a ttl as people type it. The library would round up what is no whole second;
+/// whoever measures wants to be told.
+///
+/// # Errors
+///
+/// The text is no duration, or not one that the wire has.
+pub fn ttl(text: &str) -> Result<Ttl, ContentError> {
+    let ttl = humantime::parse_duration(text).map_err(|_| ContentError::NotADuration)?;
+    if ttl.subsec_nanos() != 0 {
+        return Err(ContentError::TtlNotWhole);
     }
-
-    /// The number of seconds, 0 for never.
-    #[must_use]
-    pub fn seconds(self) -> i32 {
-        self.0
-    }
+    ttl_of_seconds(i128::from(ttl.as_secs()))
 }
 
-impl FromStr for Ttl {
-    type Err = ContentError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let ttl: Duration =
-            humantime::parse_duration(text).map_err(|_| ContentError::NotADuration)?;
-        if ttl.subsec_nanos() != 0 {
-            return Err(ContentError::TtlNotWhole);
-        }
-        Self::from_seconds(i128::from(ttl.as_secs()))
+/// Takes a ttl of so many seconds, as traces have it; 0 never expires.
+///
+/// # Errors
+///
+/// Negative, or more than the wire has room for.
+pub fn ttl_of_seconds(seconds: i128) -> Result<Ttl, ContentError> {
+    if seconds < 0 {
+        return Err(ContentError::TtlNegative { seconds });
     }
-}
-
-impl fmt::Display for Ttl {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => out.write_str("none"),
-            seconds => write!(out, "{seconds} s"),
-        }
-    }
+    u64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| Ttl::try_from(Duration::from_secs(seconds)).ok())
+        .ok_or(ContentError::TtlTooLong { seconds })
 }
 
 /// Why a value size or a ttl is refused.
@@ -192,21 +174,22 @@ mod tests {
         for (text, seconds) in
             [("0", 0), ("0s", 0), ("30s", 30), ("1h", 3600), ("1h 30m", 5400), ("7d", 604_800)]
         {
-            assert_eq!(text.parse::<Ttl>().unwrap().seconds(), seconds, "{text}");
+            assert_eq!(ttl(text).unwrap().seconds(), seconds, "{text}");
         }
         for text in ["", "h", "-1s", "3600"] {
-            assert_eq!(text.parse::<Ttl>(), Err(ContentError::NotADuration), "{text}");
+            assert_eq!(ttl(text), Err(ContentError::NotADuration), "{text}");
         }
-        assert_eq!("1500ms".parse::<Ttl>(), Err(ContentError::TtlNotWhole));
+        assert_eq!(ttl("1500ms"), Err(ContentError::TtlNotWhole));
     }
 
     #[test]
     fn a_ttl_outside_the_wire_is_refused_with_the_limit() {
-        assert_eq!(Ttl::from_seconds(i128::from(i32::MAX)).unwrap().seconds(), i32::MAX);
-        let long = "2147483648s".parse::<Ttl>().unwrap_err();
+        assert_eq!(ttl_of_seconds(i128::from(i32::MAX)).unwrap().seconds(), i32::MAX);
+        let long = ttl("2147483648s").unwrap_err();
         assert_eq!(long.to_string(), "ttl 2147483648 exceeds 2147483647 seconds");
-        for seconds in [-1, i128::from(i32::MIN) - 1] {
-            assert_eq!(Ttl::from_seconds(seconds), Err(ContentError::TtlNegative { seconds }));
+        assert!(ttl_of_seconds(i128::MAX).is_err());
+        for seconds in [-1, i128::from(i32::MIN) - 1, i128::MIN] {
+            assert_eq!(ttl_of_seconds(seconds), Err(ContentError::TtlNegative { seconds }));
         }
     }
 }

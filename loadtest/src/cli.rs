@@ -1,6 +1,10 @@
 //! The command line. Defaults are written here and nowhere else; a setting that is
 //! wrong is refused here with what is allowed.
 
+mod run;
+mod server;
+mod tls;
+
 use std::{
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
@@ -8,19 +12,25 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use tiny_cache_client::{Address, Ttl};
 
+pub use self::{
+    run::{Length, Pace, RunArgs, Target},
+    server::ServerArgs,
+    tls::{TlsArgs, TlsError},
+};
 use crate::{
-    access::{Content, Ttl, ValueSize},
+    access::{self, Content, ValueSize},
     trace::{Format, Keys, Reading},
-    transport::{CallSettings, Dial, Namespace, Target},
+    transport::Dial,
 };
 
 /// Most threads used when nobody asks for more: the server wants cores as well.
 const DEFAULT_THREADS: usize = 4;
 
-/// Most connections or requests in flight. Far beyond what one process can drive, and
-/// within what the queues in front of a connection can count.
+/// Most connections or requests in flight: far beyond what one process can drive.
 const MOST: usize = 1_000_000;
 
 /// Longest deadline that can be asked for.
@@ -33,6 +43,28 @@ Exit codes:
   2    wrong usage, a missing or broken trace, an unreachable server,
        or not one request was answered
   130  interrupted with Ctrl-C; the report covers what ran";
+
+const RUN_EXIT_CODES: &str = "\
+Exit codes:
+  0    every request was answered
+  1    some requests failed, the slip was above --max-slip, or there were more than
+       --max-in-flight requests under way; the report and an error line say which
+  2    wrong usage, an unreachable server, a prefill that failed,
+       or not one request was answered
+  130  interrupted with Ctrl-C; the report covers what ran";
+
+const RUN_MORE: &str = "\
+Every value of a key has the same size and the same bytes, so that a compare-and-set
+finds what it expects wherever the key is there. Sizes are thus distributed over keys.
+
+The same --seed and number of --threads give the same operations in every run.
+
+Examples:
+  tiny-cache-loadtest run --rate 20000 --arrivals poisson --duration 1m --prefill
+  tiny-cache-loadtest run --preset twitter/52 --keys 1000000 --rate 20000 --warm-up 10s
+  tiny-cache-loadtest run --rate max --in-flight 256 --key-distribution zipf:0.99 \\
+      --mix get=80,set=15,mget=5 --value-size lognormal:300:1.2 --json closed.json
+";
 
 const REPLAY_MORE: &str = "\
 Formats:
@@ -57,7 +89,7 @@ Examples:
       --target cache.internal:50051 --in-flight 256 --json cluster52.json
 ";
 
-/// Drives a tiny-cache server with real traces and reports what it saw.
+/// Drives a tiny-cache server with real traces or a made-up workload and reports what it saw.
 #[derive(Debug, Parser)]
 #[command(name = "tiny-cache-loadtest", version, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -76,6 +108,16 @@ pub enum Command {
     /// miss, a Set. The trace's own timestamps are not kept. A report follows on stdout.
     #[command(after_help = EXIT_CODES, after_long_help = format!("{REPLAY_MORE}\n{EXIT_CODES}"))]
     Replay(Box<ReplayArgs>),
+    /// Sends a made-up workload at a rate of its own, or as fast as the server answers
+    ///
+    /// With a --rate the instants of sending are planned ahead and kept whatever the server
+    /// does, and latency is counted from them as well (open loop). With --rate max each of
+    /// --in-flight requests is followed by the next as soon as it is answered (closed loop).
+    /// A report follows on stdout.
+    #[command(after_help = RUN_EXIT_CODES, after_long_help = format!("{RUN_MORE}\n{RUN_EXIT_CODES}"))]
+    Run(Box<RunArgs>),
+    /// Lists the workloads that run --preset knows, with their figures
+    Presets,
     /// Prints a completion script for a shell
     Completions {
         /// The shell to write for
@@ -93,9 +135,10 @@ pub struct ReplayArgs {
     #[arg(long, value_enum, default_value_t = FormatChoice::Auto)]
     pub format: FormatChoice,
 
-    /// Server to drive; http:// or grpc:// may stand in front
+    /// Server to drive, with grpcs:// in front where it speaks TLS; grpc://, http:// and
+    /// https:// are understood as well
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
-    pub target: Target,
+    pub target: Address,
 
     /// Connections to open, at most one for each request in flight
     #[arg(long, value_name = "N", default_value = "4", value_parser = count)]
@@ -116,7 +159,7 @@ pub struct ReplayArgs {
 
     /// Time to live of a value whose ttl the trace does not tell, such as 30s, 1h or 7d;
     /// 0 never expires
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = access::ttl)]
     pub ttl: Ttl,
 
     /// Stop after the first N accesses [default: the whole trace]
@@ -127,21 +170,13 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub key_prefix: String,
 
-    /// Namespace to work in [default: the shared keyspace]
-    #[arg(long, value_name = "NAME")]
-    pub namespace: Option<Namespace>,
-
-    /// Longest a call may take before it counts as failed, such as 500ms or 2s
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive_duration)]
-    pub timeout: Duration,
-
-    /// How long to try to connect at the start
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration)]
-    pub connect_timeout: Duration,
-
     /// Write the report to a file as JSON as well
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+
+    /// How to reach the server
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// A format, or the wish to have it found out.
@@ -165,20 +200,18 @@ impl ReplayArgs {
                 FormatChoice::Arc => Some(Format::Arc),
                 FormatChoice::Twitter => Some(Format::Twitter),
             },
-            keys: Keys::new(self.key_prefix.clone(), self.namespace.as_ref()),
+            keys: Keys::new(self.key_prefix.clone(), self.server.namespace.as_ref()),
             fallback: Content { size: self.value_size, ttl: self.ttl },
         }
     }
 
-    /// How a connection to the server is to be made.
-    #[must_use]
-    pub fn dial(&self) -> Dial {
-        Dial {
-            target: self.target.clone(),
-            patience: self.connect_timeout,
-            queue: self.in_flight.get().div_ceil(self.connections()),
-            calls: CallSettings { namespace: self.namespace.clone(), timeout: self.timeout },
-        }
+    /// How a connection to the server is to be made. Reads the files of TLS.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be spoken as asked for.
+    pub fn dial(&self) -> Result<Dial, TlsError> {
+        self.server.dial(&self.target)
     }
 
     /// Connections that will be opened: none that would never carry a request.
@@ -190,12 +223,16 @@ impl ReplayArgs {
     /// Threads that will run: none without a connection of its own.
     #[must_use]
     pub fn threads(&self) -> usize {
-        let wanted = self.threads.map_or_else(
-            || thread::available_parallelism().map_or(1, NonZeroUsize::get).min(DEFAULT_THREADS),
-            NonZeroUsize::get,
-        );
-        wanted.min(self.connections())
+        threads(self.threads).min(self.connections())
     }
+}
+
+/// Threads to use where nobody said how many.
+fn threads(wanted: Option<NonZeroUsize>) -> usize {
+    wanted.map_or_else(
+        || thread::available_parallelism().map_or(1, NonZeroUsize::get).min(DEFAULT_THREADS),
+        NonZeroUsize::get,
+    )
 }
 
 fn count(text: &str) -> Result<NonZeroUsize, String> {
@@ -212,17 +249,44 @@ fn positive_duration(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
+/// The script by which a shell completes this command line.
+#[must_use]
+pub fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tiny-cache-loadtest", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    if shell == Shell::Bash {
+        // clap_complete spells a name with a hyphen in two ways in one script:
+        // https://github.com/clap-rs/clap/issues/6421
+        return script.replace("tiny__subcmd__cache__subcmd__loadtest", "tiny__cache__loadtest");
+    }
+    script
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn replay(options: &[&str]) -> Result<Box<ReplayArgs>, String> {
         let line = ["tiny-cache-loadtest", "replay", "t.lis"].iter().chain(options);
         match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
             Command::Replay(args) => Ok(args),
-            Command::Completions { .. } => Err("another command".to_owned()),
+            Command::Run(_) | Command::Presets | Command::Completions { .. } => {
+                Err("another command".to_owned())
+            }
+        }
+    }
+
+    /// Bash completed nothing after a command: where it looked one up, the name was spelt
+    /// otherwise than where it had put it down.
+    #[test]
+    fn bash_finds_the_commands_that_it_has_noted() {
+        let script = completions(Shell::Bash);
+        let noted: Vec<_> =
+            script.split("cmd=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert!(noted.iter().any(|name| name.ends_with("replay")), "{noted:?}");
+        for name in noted.into_iter().filter(|name| !name.is_empty()) {
+            assert!(script.contains(&format!("{name})")), "{name}");
         }
     }
 
@@ -234,10 +298,9 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_help() {
         let args = replay(&[]).unwrap();
-        assert_eq!(args.target.to_string(), "127.0.0.1:50051");
+        assert_eq!(args.target.to_string(), "grpc://127.0.0.1:50051");
         assert_eq!((args.connections(), args.in_flight.get()), (4, 64));
         assert_eq!((args.value_size.bytes(), args.ttl.seconds()), (1024, 3600));
-        assert_eq!(args.dial().queue, 16);
         assert!((1..=4).contains(&args.threads()));
     }
 
@@ -253,8 +316,11 @@ mod tests {
             (["--timeout", "0s"], "above zero"),
             (["--ttl", "3000000000s"], "ttl 3000000000 exceeds 2147483647 seconds"),
             (["--value-size", "2GiB"], "exceeds 1073741824 bytes"),
-            (["--target", "https://cache"], "TLS is not spoken here"),
+            (["--target", "redis://cache"], "with grpc:// or grpcs:// in front if wanted"),
             (["--namespace", "-"], "1 to 64 characters"),
+            (["--namespace", ""], "1 to 64 characters"),
+            (["--cert", "client.pem"], "--key <FILE>"),
+            (["--key", "client.key"], "--cert <FILE>"),
             (["--timeout", "25h"], "up to 24h"),
             (["--connect-timeout", "9999999999years"], "up to 24h"),
             (["--in-flight", "0"], "expected a number from 1 to 1000000"),
@@ -264,5 +330,18 @@ mod tests {
             let message = replay(&options).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn tls_is_spoken_where_the_target_asks_for_it_and_is_not_set_up_for_nothing() {
+        let named = ["--server-name", "cache.internal"];
+        let message = replay(&named).unwrap().dial().unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "grpc://127.0.0.1:50051 is plain, but TLS is set up; write grpcs:// in front of the target"
+        );
+        let missing = ["--target", "grpcs://cache", "--ca", "/nowhere/ca.pem"];
+        let message = replay(&missing).unwrap().dial().unwrap_err().to_string();
+        assert!(message.starts_with("cannot read /nowhere/ca.pem: No such file"), "{message}");
     }
 }

@@ -1,8 +1,10 @@
-//! Drives a tiny-cache server with real traces and reports what it saw.
+//! Drives a tiny-cache server with real traces or a made-up workload and reports what it saw.
 //!
 //! The path of one access: [`cli`] reads the settings, [`trace`] turns a line of a file
 //! into an [`Access`](access::Access), [`replay`] issues it over a [`transport`] and
-//! tallies the outcome, [`report`] says what the tallies add up to.
+//! tallies the outcome, [`report`] says what the tallies add up to. A made-up workload goes from
+//! [`cli`] through [`run`], which has its own plan, operations and report, over the same
+//! [`transport`].
 
 // The command line: what can be asked, and what each option means.
 pub mod cli;
@@ -15,6 +17,15 @@ pub mod trace;
 
 // The replay itself: threads, requests in flight, tallies, progress.
 pub mod replay;
+
+// A synthetic workload, at a rate of its own or as fast as the server answers.
+pub mod run;
+
+// Values to write.
+mod values;
+
+// Ctrl-C.
+mod interrupt;
 
 // gRPC connections to a cache server, and the calls made over them.
 pub mod transport;

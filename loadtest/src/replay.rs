@@ -12,24 +12,16 @@ mod live;
 mod outcome;
 mod progress;
 mod tally;
-mod values;
 mod worker;
 
-use std::{
-    future::Future,
-    io,
-    pin::{Pin, pin},
-    process,
-    sync::Arc,
-    time::Instant,
-};
+use std::{future::Future, pin::pin, process, sync::Arc, time::Instant};
 
-use tokio::{runtime, signal};
+use tiny_cache_client::ErrorKind;
+use tokio::runtime;
 
 use self::{
     feed::{Feed, Reader},
     live::Live,
-    outcome::JsonFile,
     progress::Progress,
     worker::{Lane, Worker},
 };
@@ -39,9 +31,10 @@ pub use self::{
 };
 use crate::{
     cli::ReplayArgs,
-    report::{Report, ServerStats, Settings},
+    interrupt::Interrupt,
+    report::{JsonFile, Report, ServerStats, Settings},
     trace::Trace,
-    transport::{CallError, Connection, ErrorKind},
+    transport::Link,
 };
 
 /// Replays the trace that `args` name, to its end, its first error or Ctrl-C.
@@ -69,7 +62,7 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, ReplayError> {
 /// Everything that stands ready before the first access is issued.
 struct Stage {
     /// Not used for the replay: it asks for the server's figures.
-    control: Connection,
+    control: Link,
     before: Option<ServerStats>,
     feed: Arc<Feed>,
     reader: Reader,
@@ -80,13 +73,14 @@ struct Stage {
 
 impl Stage {
     async fn set(args: &ReplayArgs) -> Result<Self, ReplayError> {
-        let mut control = Connection::open(args.dial()).await?;
+        let dial = args.dial()?;
+        let control = Link::open(dial.clone()).await?;
         let before = match control.stats().await {
             Ok(stats) => Some(stats.into()),
             // A server without this RPC can be driven all the same.
-            Err(CallError { kind: ErrorKind::Status(tonic::Code::Unimplemented), .. }) => None,
-            Err(error) => {
-                return Err(ReplayError::Unfit { target: args.target.clone(), error });
+            Err(failure) if failure.kind() == ErrorKind::Unimplemented => None,
+            Err(failure) => {
+                return Err(ReplayError::Unfit { target: args.target.clone(), failure });
             }
         };
         let json = args.json.as_deref().map(JsonFile::open).transpose()?;
@@ -97,7 +91,7 @@ impl Stage {
         let mut workers = Vec::new();
         for share in worker::shares(args) {
             let lane = Lane::new(Arc::clone(&feed), live.add());
-            workers.push(Worker::spawn(share, args.dial(), lane)?);
+            workers.push(Worker::spawn(share, dial.clone(), lane)?);
         }
         for worker in &mut workers {
             worker.connected().await?;
@@ -112,7 +106,7 @@ impl Stage {
         trace: Trace,
         interrupt: &mut Interrupt,
     ) -> Result<Outcome, ReplayError> {
-        let Self { mut control, before, feed, reader, live, workers, json } = self;
+        let Self { control, before, feed, reader, live, workers, json } = self;
         let settings = Settings::new(args, trace.format());
         let progress = Progress::new(args.limit, trace.meter());
 
@@ -173,27 +167,6 @@ async fn watch<T>(
                     "interrupted: waiting for the requests under way; Ctrl-C again leaves at once",
                 );
             }
-        }
-    }
-}
-
-/// Ctrl-C. The next wait is set up as soon as one is over.
-struct Interrupt {
-    signal: Pin<Box<dyn Future<Output = io::Result<()>>>>,
-}
-
-impl Interrupt {
-    fn listen() -> Self {
-        Self { signal: Box::pin(signal::ctrl_c()) }
-    }
-
-    /// Waits for the next Ctrl-C; for ever where signals cannot be listened for, which
-    /// leaves the system's own handling in place.
-    async fn received(&mut self) {
-        let listening = self.signal.as_mut().await;
-        self.signal = Box::pin(signal::ctrl_c());
-        if listening.is_err() {
-            std::future::pending::<()>().await;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a run is summed up to. The JSON report is this module's [`Report`] as it stands;
 //! units are in the field names. Fields are added, never renamed or given a new unit.
 
+mod json;
 mod latency;
 mod server;
 mod settings;
@@ -11,9 +12,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::{
+    json::JsonError,
     latency::{Latencies, Latency},
     server::{Server, ServerStats},
     settings::Settings,
+};
+pub(crate) use self::{
+    json::JsonFile,
+    table::{NUMBER, header, row, time},
 };
 use crate::replay::{ErrorTally, Tally, Verdict};
 
@@ -69,6 +75,12 @@ pub struct Tool {
     pub version: &'static str,
 }
 
+impl Tool {
+    /// This program.
+    pub const THIS: Self =
+        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -114,7 +126,7 @@ impl Report {
         };
         let seconds = duration.as_secs_f64();
         Self {
-            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            tool: Tool::THIS,
             settings,
             ending,
             trace_error,
@@ -150,7 +162,8 @@ pub fn ratio(part: u64, whole: u64) -> Option<f64> {
 }
 
 /// So many in a second; 0 where no time passed.
-fn rate(count: u64, seconds: f64) -> f64 {
+#[must_use]
+pub fn rate(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }
 

@@ -19,7 +19,7 @@ use self::{
     lines::Lines,
     twitter::{Row, Verb},
 };
-use crate::access::{Access, Content, Operation, Ttl, ValueSize};
+use crate::access::{self, Access, Content, Operation, ValueSize};
 
 /// The formats that can be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -169,8 +169,10 @@ impl Source {
 /// original cache missed: both are 0 there, and the fallback steps in. A write's 0 is
 /// meant: an empty value, or one that never expires.
 fn operation(row: Row<'_>, fallback: Content) -> Result<Operation, Problem> {
-    let mut content =
-        Content { size: ValueSize::from_bytes(row.value_size)?, ttl: Ttl::from_seconds(row.ttl)? };
+    let mut content = Content {
+        size: ValueSize::from_bytes(row.value_size)?,
+        ttl: access::ttl_of_seconds(row.ttl)?,
+    };
     Ok(match row.verb {
         Verb::Read => {
             if row.value_size == 0 {

@@ -1,14 +1,13 @@
-//! gRPC connections to a cache server. Knows addresses, deadlines and how a reply is
-//! read; what is asked, and what is made of the answers, is decided elsewhere.
+//! The way to a cache server. The client library's transport carries the calls; here is
+//! what a load tester adds to it: patience at the start, a connection in place of one that
+//! ended, and no second try of any call.
 
-mod call_error;
-mod connection;
-mod namespace;
-mod target;
+mod namespace; // what may be asked for
+mod link; // a connection, and the calls of a replay
+mod call_error; // why one brought nothing
 
 pub use self::{
-    call_error::{CallError, ErrorKind},
-    connection::{CallSettings, Connection, Dial, Lookup, Unreachable},
-    namespace::{BadNamespace, Namespace},
-    target::{BadTarget, Target},
+    call_error::CallError,
+    link::{Dial, Link, Lookup, Unreachable},
+    namespace::Namespace,
 };

@@ -204,19 +204,55 @@ fn an_unreachable_server_is_one_line_and_exit_2() {
     let bench = Bench::new("t.lis", ARC);
     let line = refusal(&mut bench.command("127.0.0.1:1"));
     assert!(
-        line.starts_with("error: cannot reach 127.0.0.1:1 within 300ms: Connection refused"),
+        line.starts_with("error: cannot reach grpc://127.0.0.1:1 within 300ms: Connection refused"),
         "{line}"
     );
 }
 
 #[test]
-fn a_listener_that_is_no_cache_server_is_one_line_and_exit_2() {
+fn a_listener_that_says_nothing_is_one_line_and_exit_2() {
     // Accepts in the kernel's queue and never says a word.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target = silent.local_addr().unwrap().to_string();
+    let line = refusal(&mut Bench::new("t.lis", ARC).command(&target));
+    assert_eq!(line, format!("error: cannot reach grpc://{target} within 300ms: no answer\n"));
+}
+
+#[test]
+fn a_server_that_refuses_to_say_its_figures_is_one_line_and_exit_2() {
+    let server = FakeServer::start(Manners { refuse_stats: true, ..Manners::default() });
+    let target = server.target();
+    let line = refusal(&mut Bench::new("t.lis", ARC).command(&target));
+    let expected = format!(
+        "error: grpc://{target} does not answer as a tiny-cache server: \
+         Stats: PERMISSION_DENIED: not for you\n"
+    );
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn a_server_that_comes_within_the_patience_is_waited_for() {
+    let port = FakeServer::port();
+    let target = port.local_addr().unwrap().to_string();
     let bench = Bench::new("t.lis", ARC);
-    let line = refusal(bench.command(&target).args(["--timeout", "200ms"]));
-    assert!(line.contains("does not answer as a tiny-cache server"), "{line}");
+    let mut command = binary();
+    command.arg("replay").arg(&bench.trace).args(["--target", &target, "--connect-timeout", "20s"]);
+    let run = thread::spawn(move || command.output().unwrap());
+    // Nothing says that a try has failed; by now one most likely has.
+    thread::sleep(Duration::from_millis(300));
+    let _server = FakeServer::start_on(port, Manners::default());
+    assert_eq!(run.join().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn a_connection_that_breaks_costs_the_call_under_way_and_is_replaced() {
+    let server = FakeServer::start(Manners { hang_up_at: Some("2"), ..Manners::default() });
+    let bench = Bench::new("t.lis", "1 4 0 0\n");
+    let report = bench.report(&server, &["--in-flight", "1"], 1);
+    assert_eq!((&report["accesses"], &report["failed"]), (&Value::from(4), &Value::from(1)));
+    assert_eq!(report["errors"][0]["kind"], "UNAVAILABLE");
+    assert_eq!(server.keys(), ["1", "3", "4"]);
+    assert_eq!(server.connections(), 3, "one for the figures, the one that broke, its successor");
 }
 
 #[test]
@@ -365,7 +401,9 @@ fn a_second_ctrl_c_does_not_wait_for_requests_under_way() {
 #[test]
 fn help_version_and_completions_are_there() {
     let help = binary().args(["replay", "--help"]).output().unwrap();
-    for text in ["--in-flight <N>", "[default: 64]", "Examples:", "Exit codes:", "incr decr"] {
+    for text in
+        ["--in-flight <N>", "[default: 64]", "Examples:", "Exit codes:", "incr decr", "grpcs://"]
+    {
         assert!(stdout(&help).contains(text), "{text} in {}", stdout(&help));
     }
     let version = binary().arg("--version").output().unwrap();

@@ -10,10 +10,8 @@
 
 use std::{fs, num::NonZeroUsize, process::Command, sync::Arc, time::Duration};
 
-use tiny_cache_server::{
-    key::{Key, Namespace},
-    store::{ENTRY_OVERHEAD_BYTES, EvictionPolicy, Store, StoreLimits, Ttl},
-};
+use tiny_cache_proto::key::{Key, Namespace};
+use tiny_cache_server::store::{ENTRY_OVERHEAD_BYTES, EvictionPolicy, Store, StoreLimits, Ttl};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

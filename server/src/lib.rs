@@ -31,7 +31,6 @@ pub mod transport; // TLS, HTTP/2, gathered writes, handlers in place
 mod rpc; // request id, route, panic guard, statuses
 mod service; // the tonic trait, which delegates
 mod command; // one file for each RPC: parse, apply, reply
-pub mod key; // a key that exists is valid
 pub mod store; // route, shard, stripe, entry
 mod rejection; // every refusal, and its status
 

@@ -1,12 +1,10 @@
 //! Everything that a command may refuse, and the one place that turns it into a status.
 
 use thiserror::Error;
+use tiny_cache_proto::key::{InvalidKey, InvalidNamespace};
 use tonic::Status;
 
-use crate::{
-    key::{InvalidKey, InvalidNamespace},
-    store::Refused,
-};
+use crate::store::Refused;
 
 /// A request, or an item of a batch, that is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

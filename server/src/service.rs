@@ -1,15 +1,17 @@
 //! The tonic service. It only delegates: each RPC is a file in [`command`].
 
-use tiny_cache_proto::cache::{
-    CacheItem, CacheKey, CacheResponse, CacheStats, CacheValue, CompareAndSetRequest,
-    ConditionalCacheResponse, Empty, MultiCacheItemRequest, MultiCacheKeyRequest,
-    MultiCacheResponse, MultiCacheValueResponse, cache_service_server::CacheService,
+use tiny_cache_proto::{
+    cache::{
+        CacheItem, CacheKey, CacheResponse, CacheStats, CacheValue, CompareAndSetRequest,
+        ConditionalCacheResponse, Empty, MultiCacheItemRequest, MultiCacheKeyRequest,
+        MultiCacheResponse, MultiCacheValueResponse, cache_service_server::CacheService,
+    },
+    key::Namespace,
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
     command::{self, Bounds},
-    key::Namespace,
     rejection::Rejection,
     rpc::Reply,
     store::Lane,

@@ -21,7 +21,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::key::Key;
+use tiny_cache_proto::key::Key;
 
 use self::{capacity::Capacity, entry::Wanted, route::Route, shard::Shard, tally::Tally};
 

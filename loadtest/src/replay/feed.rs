@@ -162,6 +162,8 @@ impl Reading {
 mod tests {
     use std::{fmt::Write, fs, path::Path};
 
+    use tiny_cache_client::Ttl;
+
     use super::*;
     use crate::{
         access::Content,
@@ -171,7 +173,7 @@ mod tests {
     fn trace(dir: &Path, text: &str) -> Trace {
         let path = dir.join("t.lis");
         fs::write(&path, text).unwrap();
-        let fallback = Content { size: "1".parse().unwrap(), ttl: "0".parse().unwrap() };
+        let fallback = Content { size: "1".parse().unwrap(), ttl: Ttl::NEVER };
         Trace::open(
             &path,
             HowToRead { format: None, keys: Keys::new(String::new(), None), fallback },

@@ -1,18 +1,16 @@
 //! How a run ended, and what the process says about it: report, error line, exit code.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::io::{self, Write};
 
 use thiserror::Error;
+use tiny_cache_client::{Address, transport::Failure};
 
 use super::Tally;
 use crate::{
-    report::Report,
+    cli::TlsError,
+    report::{JsonError, JsonFile, Report},
     trace::TraceError,
-    transport::{CallError, Target, Unreachable},
+    transport::Unreachable,
 };
 
 /// A run that began, with what there is to say about it.
@@ -37,7 +35,10 @@ impl Outcome {
             }
             _ => {}
         }
-        self.json.as_ref().map_or(Ok(()), |file| file.write(&self.report))
+        if let Some(file) = &self.json {
+            file.write(&self.report)?;
+        }
+        Ok(())
     }
 }
 
@@ -85,25 +86,23 @@ pub enum ReplayError {
     /// The trace is missing or broken at its beginning.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// TLS cannot be spoken as asked for.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// No connection could be made.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     /// What listens there does not answer as a cache server would.
-    #[error("{target} does not answer as a tiny-cache server: Stats: {error}")]
+    #[error("{target} does not answer as a tiny-cache server: Stats: {}: {failure}", failure.name())]
     Unfit {
         /// What was asked.
-        target: Target,
-        /// What came back.
-        error: CallError,
+        target: Address,
+        /// What became of the question.
+        failure: Failure,
     },
     /// The JSON report cannot be written.
-    #[error("--json {}: {error}", path.display())]
-    Json {
-        /// Where it was to go.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Json(#[from] JsonError),
     /// The table cannot be written.
     #[error("cannot write the report: {0}")]
     Output(io::Error),
@@ -122,42 +121,12 @@ impl ReplayError {
         match self {
             Self::Interrupted => Verdict::Interrupted.exit_code(),
             Self::Trace(_)
+            | Self::Tls(_)
             | Self::Unreachable(_)
             | Self::Unfit { .. }
-            | Self::Json { .. }
+            | Self::Json(_)
             | Self::Output(_)
             | Self::Runtime(_) => 2,
         }
-    }
-}
-
-/// The file for the JSON report, opened before the run: a long replay must not end with
-/// the news that its result has no place.
-pub(super) struct JsonFile {
-    path: PathBuf,
-    file: File,
-}
-
-impl JsonFile {
-    pub(super) fn open(path: &Path) -> Result<Self, ReplayError> {
-        let path = path.to_owned();
-        // What is in the file stays until there is something to replace it with.
-        match OpenOptions::new().write(true).create(true).truncate(false).open(&path) {
-            Ok(file) => Ok(Self { path, file }),
-            Err(error) => Err(ReplayError::Json { path, error }),
-        }
-    }
-
-    fn write(&self, report: &Report) -> Result<(), ReplayError> {
-        let write = || -> io::Result<()> {
-            let mut json = serde_json::to_vec_pretty(report)?;
-            json.push(b'\n');
-            // A pipe or a device cannot be cut, and need not be.
-            if self.file.metadata()?.is_file() {
-                self.file.set_len(0)?;
-            }
-            (&self.file).write_all(&json)
-        };
-        write().map_err(|error| ReplayError::Json { path: self.path.clone(), error })
     }
 }

@@ -136,8 +136,9 @@ impl Tally {
                 calls.latency.saturating_record(nanos(took));
                 Some(reply)
             }
-            Err(CallError { kind, message }) => {
-                self.error(ErrorTally { kind: kind.name(), count: 1, call, line, message });
+            Err(error) => {
+                let (kind, message) = (error.name(), error.to_string());
+                self.error(ErrorTally { kind, count: 1, call, line, message });
                 None
             }
         }
@@ -194,14 +195,14 @@ fn nanos(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tonic::Status;
+    use tiny_cache_client::transport::Failure;
 
     use super::*;
 
     const TOOK: Duration = Duration::from_micros(100);
 
     fn failed<T>(message: &str) -> Result<T, CallError> {
-        Err(Status::unavailable(message).into())
+        Err(Failure::BadReply(message.to_owned()).into())
     }
 
     #[test]
@@ -238,7 +239,7 @@ mod tests {
         one.merge(other);
         assert_eq!((one.requests(), one.failed(), one.set.latency.len()), (4, 3, 1));
         let [error] = one.errors.as_slice() else { panic!("{:?}", one.errors) };
-        assert_eq!((error.kind, error.count, error.line), ("UNAVAILABLE", 3, 4));
-        assert_eq!((error.call, error.message.as_str()), (Call::Delete, "early"));
+        assert_eq!((error.kind, error.count, error.line), ("BAD_REPLY", 3, 4));
+        assert_eq!((error.call, error.message.as_str()), (Call::Delete, "bad reply: early"));
     }
 }

@@ -14,12 +14,12 @@ use super::{
     live::Counters,
     outcome::ReplayError,
     tally::{Call, Served, Tally},
-    values::Values,
 };
 use crate::{
     access::{Access, Content, Operation},
     cli::ReplayArgs,
-    transport::{Connection, Dial, Unreachable},
+    transport::{Dial, Link, Unreachable},
+    values::Values,
 };
 
 /// What one thread gets of the whole: the number of slots on each of its connections.
@@ -71,9 +71,9 @@ impl Worker {
             };
             runtime.block_on(async move {
                 match connect(&share, &dial).await {
-                    Ok(connections) => {
+                    Ok(links) => {
                         let _ = say_connected.send(Ok(()));
-                        let _ = hand_in.send(serve(lane, &share, connections).await);
+                        let _ = hand_in.send(serve(lane, &share, links).await);
                     }
                     Err(error) => {
                         let _ = say_connected.send(Err(error.into()));
@@ -100,21 +100,22 @@ impl Worker {
     }
 }
 
-async fn connect(share: &Share, dial: &Dial) -> Result<Vec<Connection>, Unreachable> {
-    let mut connections = Vec::with_capacity(share.slots.len());
+async fn connect(share: &Share, dial: &Dial) -> Result<Vec<Link>, Unreachable> {
+    let mut links = Vec::with_capacity(share.slots.len());
     for _ in &share.slots {
-        connections.push(Connection::open(dial.clone()).await?);
+        links.push(Link::open(dial.clone()).await?);
     }
-    Ok(connections)
+    Ok(links)
 }
 
 /// Runs all slots of a thread to the end of the feed.
-async fn serve(lane: Lane, share: &Share, connections: Vec<Connection>) -> Tally {
+async fn serve(lane: Lane, share: &Share, links: Vec<Link>) -> Tally {
     let lane = Rc::new(lane);
     let mut running = Vec::new();
-    for (connection, &slots) in connections.into_iter().zip(&share.slots) {
+    for (link, &slots) in links.into_iter().zip(&share.slots) {
+        let link = Rc::new(link);
         for _ in 0..slots {
-            let slot = Slot { lane: Rc::clone(&lane), connection: connection.clone() };
+            let slot = Slot { lane: Rc::clone(&lane), link: Rc::clone(&link) };
             running.push(tokio::task::spawn_local(slot.run()));
         }
     }
@@ -142,18 +143,18 @@ impl Lane {
 /// One request in flight.
 struct Slot {
     lane: Rc<Lane>,
-    connection: Connection,
+    link: Rc<Link>,
 }
 
 impl Slot {
-    async fn run(mut self) {
-        let lane = Rc::clone(&self.lane);
+    async fn run(self) {
+        let lane = &self.lane;
         while let Some(Access { line, key, operation }) = lane.feed.next().await {
             lane.tally.borrow_mut().access();
             let served = match operation {
-                Operation::Read(content) => self.read(line, key, content).await,
-                Operation::Write(content) => self.write(line, key, content).await,
-                Operation::Delete => self.delete(line, key).await,
+                Operation::Read(content) => self.read(line, &key, content).await,
+                Operation::Write(content) => self.write(line, &key, content).await,
+                Operation::Delete => self.delete(line, &key).await,
             };
             lane.counters.count(served);
         }
@@ -161,9 +162,9 @@ impl Slot {
 
     /// Cache-aside: what was not found is fetched from where it comes from, which takes
     /// no time here, and written.
-    async fn read(&mut self, line: u64, key: String, content: Content) -> Served {
+    async fn read(&self, line: u64, key: &str, content: Content) -> Served {
         let asked = Instant::now();
-        let reply = self.connection.get(key.clone()).await;
+        let reply = self.link.get(key).await;
         let served = self.lane.tally.borrow_mut().get(line, asked.elapsed(), reply);
         if served == Served::Miss {
             self.write(line, key, content).await;
@@ -171,17 +172,17 @@ impl Slot {
         served
     }
 
-    async fn write(&mut self, line: u64, key: String, content: Content) -> Served {
-        let value = self.lane.values.value(&key, content.size.bytes());
+    async fn write(&self, line: u64, key: &str, content: Content) -> Served {
+        let value = self.lane.values.value(key, content.size.bytes());
         let asked = Instant::now();
-        let reply = self.connection.set(key, value, content.ttl).await;
+        let reply = self.link.set(key, &value, content.ttl).await;
         self.lane.tally.borrow_mut().call(Call::Set, line, asked.elapsed(), reply);
         Served::NoLookup
     }
 
-    async fn delete(&mut self, line: u64, key: String) -> Served {
+    async fn delete(&self, line: u64, key: &str) -> Served {
         let asked = Instant::now();
-        let reply = self.connection.delete(key).await;
+        let reply = self.link.delete(key).await;
         self.lane.tally.borrow_mut().call(Call::Delete, line, asked.elapsed(), reply);
         Served::NoLookup
     }

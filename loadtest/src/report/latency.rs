@@ -52,7 +52,8 @@ impl Latencies {
 
 impl Latency {
     /// Reads a histogram of nanoseconds.
-    fn of(nanoseconds: &Histogram<u64>) -> Option<Self> {
+    #[must_use]
+    pub fn of(nanoseconds: &Histogram<u64>) -> Option<Self> {
         let micros = |nanos: u64| Duration::from_nanos(nanos).as_secs_f64() * 1e6;
         let at = |quantile| micros(nanoseconds.value_at_quantile(quantile));
         (!nanoseconds.is_empty()).then(|| Self {

@@ -50,8 +50,8 @@ impl Settings {
             ttl_seconds: args.ttl.seconds(),
             limit: args.limit,
             key_prefix: args.key_prefix.clone(),
-            namespace: args.namespace.as_ref().map(ToString::to_string),
-            timeout_seconds: args.timeout.as_secs_f64(),
+            namespace: args.server.namespace.as_ref().map(ToString::to_string),
+            timeout_seconds: args.server.timeout.as_secs_f64(),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Ending, Latency, Report, Server};
 const LABEL: usize = 14;
 
 /// Width of a number.
-const NUMBER: usize = 12;
+pub(crate) const NUMBER: usize = 12;
 
 impl Display for Report {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
@@ -96,7 +96,7 @@ impl Report {
 }
 
 impl Server {
-    fn table(&self, out: &mut Formatter<'_>) -> fmt::Result {
+    pub(crate) fn table(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let Self { before, after } = self;
         if before.is_none() && after.is_none() {
             return row(out, "server stats", "not available");
@@ -121,11 +121,13 @@ impl Server {
     }
 }
 
-fn row(out: &mut Formatter<'_>, label: &str, content: impl Display) -> fmt::Result {
+/// Writes a line of a table.
+pub(crate) fn row(out: &mut Formatter<'_>, label: &str, content: impl Display) -> fmt::Result {
     writeln!(out, "{label:<LABEL$}{content}")
 }
 
-fn header(out: &mut Formatter<'_>, label: &str, columns: &[&str]) -> fmt::Result {
+/// Writes the heads of columns.
+pub(crate) fn header(out: &mut Formatter<'_>, label: &str, columns: &[&str]) -> fmt::Result {
     write!(out, "{label:<LABEL$}")?;
     for column in columns {
         write!(out, "{column:>NUMBER$}")?;
@@ -134,7 +136,7 @@ fn header(out: &mut Formatter<'_>, label: &str, columns: &[&str]) -> fmt::Result
 }
 
 /// Microseconds in the unit that people would say, to three digits.
-fn time(micros: f64) -> String {
+pub(crate) fn time(micros: f64) -> String {
     let (number, unit) = match micros {
         micros if micros < 999.5 => (micros, "µs"),
         micros if micros < 999_500.0 => (micros / 1e3, "ms"),

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use serde_json::{Value, json};
-use tonic::Status;
+use tiny_cache_client::transport::Failure;
 
 use super::*;
 use crate::{
@@ -41,7 +41,7 @@ fn tally() -> Tally {
         tally.get(
             line,
             Duration::ZERO,
-            Err(CallError::from(Status::internal(format!("line\n{line}")))),
+            Err(CallError::from(Failure::BadReply(format!("line\n{line}")))),
         );
     }
     tally
@@ -92,8 +92,8 @@ fn json_names_its_units() {
     assert!(json["latency_us"]["get"]["p99.9"].is_f64());
     assert_eq!(
         json["errors"],
-        json!([{"kind": "INTERNAL", "count": 2,
-                "first": {"call": "get", "trace_line": 1004, "message": "line\n1004"}}])
+        json!([{"kind": "BAD_REPLY", "count": 2,
+                "first": {"call": "get", "trace_line": 1004, "message": "bad reply: line\n1004"}}])
     );
 }
 
@@ -101,7 +101,8 @@ fn json_names_its_units() {
 fn the_table_shows_the_first_error_of_a_kind_on_one_line() {
     let table = report(&tally(), Duration::from_secs(2)).to_string();
     assert!(
-        table.contains("  2 INTERNAL, the first by the get of line 1004: line\\n1004\n"),
+        table
+            .contains("  2 BAD_REPLY, the first by the get of line 1004: bad reply: line\\n1004\n"),
         "{table}"
     );
     assert!(table.contains("  hit ratio          99.70 %\n"), "{table}");

@@ -3,17 +3,16 @@
 
 use std::fmt::Display;
 
+use tiny_cache_proto::key::MAX_KEY_CHARS;
+
 use super::Problem;
 use crate::transport::Namespace;
-
-/// The server's limit for a key, in characters (Unicode scalar values).
-const MAX_KEY_CHARS: usize = 256;
 
 /// How a key of the trace becomes a key of the cache.
 #[derive(Clone, Debug)]
 pub struct Keys {
     prefix: String,
-    /// What is left of [`MAX_KEY_CHARS`] beside the namespace.
+    /// In characters, the prefix among them.
     limit: usize,
 }
 
@@ -22,8 +21,8 @@ impl Keys {
     /// length.
     #[must_use]
     pub fn new(prefix: String, namespace: Option<&Namespace>) -> Self {
-        let taken = namespace.map_or(0, Namespace::key_chars);
-        Self { prefix, limit: MAX_KEY_CHARS - taken }
+        let limit = namespace.map_or(MAX_KEY_CHARS, Namespace::max_key_chars);
+        Self { prefix, limit }
     }
 
     /// Makes the key for `name`.

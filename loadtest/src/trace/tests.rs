@@ -10,7 +10,7 @@ use super::*;
 const FALLBACK: &str = "64";
 
 fn reading(format: Option<Format>) -> Reading {
-    let fallback = Content { size: FALLBACK.parse().unwrap(), ttl: "1h".parse().unwrap() };
+    let fallback = Content { size: FALLBACK.parse().unwrap(), ttl: access::ttl("1h").unwrap() };
     Reading { format, keys: Keys::new(String::new(), None), fallback }
 }
 
@@ -44,7 +44,7 @@ fn a_row_gives_its_own_content_and_a_read_without_one_the_fallback() {
     let rows = "1,a,1,10,1,get,0\n1,b,1,0,1,gets,0\n1,c,1,0,1,set,0\n1,d,1,7,1,incr,60\n1,e,1,0,1,delete,0\n";
     let content = |size: u64, ttl| Content {
         size: ValueSize::from_bytes(size).unwrap(),
-        ttl: Ttl::from_seconds(ttl).unwrap(),
+        ttl: access::ttl_of_seconds(ttl).unwrap(),
     };
     let operations: Vec<_> =
         read("c.csv", rows).unwrap().into_iter().map(|access| access.operation).collect();

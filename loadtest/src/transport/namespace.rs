@@ -2,49 +2,41 @@
 
 use std::{fmt, str::FromStr};
 
-use thiserror::Error;
-use tonic::metadata::{Ascii, MetadataValue};
+use tiny_cache_proto::key::{self, InvalidNamespace};
 
-const MAX_CHARS: usize = 64;
-
-/// The name of a keyspace of its own.
+/// The name of a keyspace of its own, not the shared one.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     name: String,
-    /// Made once, cloned by reference count for every call.
-    metadata: MetadataValue<Ascii>,
+    max_key_chars: usize,
 }
 
 impl Namespace {
-    /// The metadata entry that names the keyspace.
-    pub const METADATA: &'static str = "x-cache-namespace";
-
-    /// The value of [`Namespace::METADATA`].
+    /// The name.
     #[must_use]
-    pub fn metadata(&self) -> MetadataValue<Ascii> {
-        self.metadata.clone()
+    pub fn as_str(&self) -> &str {
+        &self.name
     }
 
-    /// How many of a key's characters the server counts for the namespace: it measures
-    /// `LENGTH:NAMESPACE:KEY`.
+    /// Longest key in it, in characters.
     #[must_use]
-    pub fn key_chars(&self) -> usize {
-        format!("{}:{}:", self.name.len(), self.name).len()
+    pub fn max_key_chars(&self) -> usize {
+        self.max_key_chars
     }
 }
 
 impl FromStr for Namespace {
-    type Err = BadNamespace;
+    type Err = InvalidNamespace;
 
+    /// Reads a name as the server does. A blank one, which means the shared keyspace there,
+    /// is refused: who types it has an empty variable.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let starts = text.starts_with(|char: char| char.is_ascii_alphanumeric());
-        let fits = text.len() <= MAX_CHARS
-            && text.chars().all(|char| char.is_ascii_alphanumeric() || ".-_".contains(char));
-        let metadata = text.parse().map_err(|_| BadNamespace)?;
-        if starts && fits {
-            Ok(Self { name: text.to_owned(), metadata })
-        } else {
-            Err(BadNamespace)
+        match key::Namespace::parse(text)? {
+            key::Namespace::SHARED => Err(InvalidNamespace),
+            namespace => Ok(Self {
+                name: namespace.as_str().to_owned(),
+                max_key_chars: namespace.max_key_chars(),
+            }),
         }
     }
 }
@@ -55,26 +47,21 @@ impl fmt::Display for Namespace {
     }
 }
 
-/// The name of a namespace is not one.
-#[derive(Debug, Error)]
-#[error(
-    "expected 1 to {MAX_CHARS} characters: a letter or digit, then letters, digits, '.', '_' and '-'"
-)]
-pub struct BadNamespace;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_follow_the_servers_grammar() {
+    fn a_name_is_read_as_the_server_does_but_for_a_blank_one() {
         let longest = "n".repeat(64);
-        for name in ["team", "7", "a.b_c-d", &longest] {
-            assert_eq!(name.parse::<Namespace>().unwrap().to_string(), name);
+        for (text, name) in
+            [("team", "team"), ("a.b_c-d", "a.b_c-d"), (" 7 ", "7"), (&longest, &longest)]
+        {
+            assert_eq!(text.parse::<Namespace>().unwrap().as_str(), name);
         }
         let too_long = "n".repeat(65);
-        for name in ["", " ", "-a", ".a", "a b", "ä", "a\n", &too_long] {
-            assert!(name.parse::<Namespace>().is_err(), "{name:?}");
+        for text in ["", " ", "-a", "a b", "ä", &too_long] {
+            assert!(text.parse::<Namespace>().is_err(), "{text:?}");
         }
     }
 }

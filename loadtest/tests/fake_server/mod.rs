@@ -1,13 +1,16 @@
 //! A cache server of a few lines on a port of its own: keeps everything, and can be told
 //! to behave badly in one way.
 
+#![allow(dead_code, reason = "each test binary uses what it needs")]
+
 use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
+    collections::{BTreeMap, HashMap, btree_map::Entry},
+    net::{Shutdown, SocketAddr, TcpStream},
     sync::{
-        Arc, Condvar, Mutex,
+        Arc, Condvar, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -16,7 +19,7 @@ use tiny_cache_proto::cache::{
     cache_service_server::{CacheService, CacheServiceServer},
     *,
 };
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::{net::TcpSocket, runtime::Runtime};
 use tonic::{Request, Response, Status, transport::Server};
 
 /// How a server behaves.
@@ -32,6 +35,12 @@ pub(crate) struct Manners {
     pub hang_on: Option<&'static str>,
     /// Stats is not implemented.
     pub no_stats: bool,
+    /// Stats fails.
+    pub refuse_stats: bool,
+    /// A Get of this key breaks its connection.
+    pub hang_up_at: Option<&'static str>,
+    /// From the Get of this number on, counted from 1, no Get is answered for a second.
+    pub stall_at: Option<u64>,
 }
 
 /// A running server; it ends with the value.
@@ -46,15 +55,30 @@ struct Cache {
     manners: Manners,
     entries: Mutex<BTreeMap<String, (Bytes, i32)>>,
     gets: Mutex<u64>,
+    stall: OnceLock<Instant>,
     got: Condvar,
     connections: AtomicUsize,
+    /// A second handle of every socket, by the client's address.
+    sockets: Mutex<HashMap<SocketAddr, TcpStream>>,
 }
 
 impl FakeServer {
     /// Starts a server that is ready when this returns.
     pub(crate) fn start(manners: Manners) -> Self {
+        Self::start_on(Self::port(), manners)
+    }
+
+    /// A port that refuses connections until a server is started on it.
+    pub(crate) fn port() -> TcpSocket {
+        let port = TcpSocket::new_v4().unwrap();
+        port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        port
+    }
+
+    /// Starts a server on this port.
+    pub(crate) fn start_on(port: TcpSocket, manners: Manners) -> Self {
         let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(async { port.listen(128) }).unwrap();
         let address = listener.local_addr().unwrap();
         let cache = Arc::new(Cache { manners, ..Cache::default() });
 
@@ -68,6 +92,7 @@ impl FakeServer {
                 // Tonic sets no options on sockets that it is handed: without this, a
                 // reply now and then waits for a delayed acknowledgement.
                 let socket = socket.and_then(|socket| socket.set_nodelay(true).map(|()| socket));
+                let socket = socket.and_then(|socket| counted.keep(socket));
                 counted.connections.fetch_add(1, Ordering::Relaxed);
                 Some((socket, listener))
             }
@@ -104,6 +129,19 @@ impl FakeServer {
     }
 }
 
+impl Cache {
+    /// Keeps a second handle of a socket, by which the connection can be broken.
+    fn keep(&self, socket: tokio::net::TcpStream) -> std::io::Result<tokio::net::TcpStream> {
+        let (peer, socket) = (socket.peer_addr()?, socket.into_std()?);
+        self.sockets.lock().unwrap().insert(peer, socket.try_clone()?);
+        tokio::net::TcpStream::from_std(socket)
+    }
+
+    fn hang_up(&self, peer: SocketAddr) {
+        self.sockets.lock().unwrap()[&peer].shutdown(Shutdown::Both).unwrap();
+    }
+}
+
 fn full_key<T>(request: &Request<T>, key: &str) -> String {
     match request.metadata().get("x-cache-namespace") {
         Some(namespace) => format!("{}/{key}", namespace.to_str().unwrap()),
@@ -114,10 +152,22 @@ fn full_key<T>(request: &Request<T>, key: &str) -> String {
 #[tonic::async_trait]
 impl CacheService for Cache {
     async fn get(&self, request: Request<CacheKey>) -> Result<Response<CacheValue>, Status> {
-        *self.gets.lock().unwrap() += 1;
+        let number = {
+            let mut gets = self.gets.lock().unwrap();
+            *gets += 1;
+            *gets
+        };
         self.got.notify_all();
+        if self.manners.stall_at.is_some_and(|stalled| number >= stalled) {
+            let end = self.stall.get_or_init(|| Instant::now() + Duration::from_secs(1));
+            tokio::time::sleep_until((*end).into()).await;
+        }
         let key = full_key(&request, &request.get_ref().key);
         if self.manners.hang_on == Some(key.as_str()) {
+            std::future::pending::<()>().await;
+        }
+        if self.manners.hang_up_at == Some(key.as_str()) {
+            self.hang_up(request.remote_addr().unwrap());
             std::future::pending::<()>().await;
         }
         if self.manners.refuse_gets {
@@ -152,42 +202,82 @@ impl CacheService for Cache {
         if self.manners.no_stats {
             return Err(Status::unimplemented("no Stats here"));
         }
+        if self.manners.refuse_stats {
+            return Err(Status::permission_denied("not for you"));
+        }
         let size = i32::try_from(self.entries.lock().unwrap().len()).unwrap();
         Ok(Response::new(CacheStats { size, ..CacheStats::default() }))
     }
 
     async fn multi_get(
         &self,
-        _: Request<MultiCacheKeyRequest>,
+        request: Request<MultiCacheKeyRequest>,
     ) -> Result<Response<MultiCacheValueResponse>, Status> {
-        Err(Status::unimplemented("not used by a replay"))
+        let entries = self.entries.lock().unwrap();
+        let item = |key: &String| {
+            let found = entries.get(&full_key(&request, key));
+            CacheLookup {
+                key: key.clone(),
+                found: found.is_some(),
+                value: found.map(|(value, _)| value.clone()).unwrap_or_default(),
+                error: String::new(),
+            }
+        };
+        let items = request.get_ref().keys.iter().map(item).collect();
+        Ok(Response::new(MultiCacheValueResponse { items }))
     }
 
     async fn set_if_absent(
         &self,
-        _: Request<CacheItem>,
+        request: Request<CacheItem>,
     ) -> Result<Response<ConditionalCacheResponse>, Status> {
-        Err(Status::unimplemented("not used by a replay"))
+        let key = full_key(&request, &request.get_ref().key);
+        let CacheItem { value, ttl, .. } = request.into_inner();
+        let status = match self.entries.lock().unwrap().entry(key) {
+            Entry::Occupied(_) => ConditionalCacheStatus::Exists,
+            Entry::Vacant(place) => {
+                place.insert((value, ttl));
+                ConditionalCacheStatus::Stored
+            }
+        };
+        Ok(Response::new(ConditionalCacheResponse { status: status.into() }))
     }
 
     async fn compare_and_set(
         &self,
-        _: Request<CompareAndSetRequest>,
+        request: Request<CompareAndSetRequest>,
     ) -> Result<Response<ConditionalCacheResponse>, Status> {
-        Err(Status::unimplemented("not used by a replay"))
+        let key = full_key(&request, &request.get_ref().key);
+        let CompareAndSetRequest { expected_value, value, ttl, .. } = request.into_inner();
+        let status = match self.entries.lock().unwrap().get_mut(&key) {
+            None => ConditionalCacheStatus::NotFound,
+            Some((there, _)) if *there != expected_value => ConditionalCacheStatus::Mismatch,
+            Some(there) => {
+                *there = (value, ttl);
+                ConditionalCacheStatus::Stored
+            }
+        };
+        Ok(Response::new(ConditionalCacheResponse { status: status.into() }))
     }
 
     async fn multi_set(
         &self,
-        _: Request<MultiCacheItemRequest>,
+        request: Request<MultiCacheItemRequest>,
     ) -> Result<Response<MultiCacheResponse>, Status> {
-        Err(Status::unimplemented("not used by a replay"))
+        let mut entries = self.entries.lock().unwrap();
+        let mut items = Vec::new();
+        for CacheItem { key, value, ttl } in &request.get_ref().items {
+            entries.insert(full_key(&request, key), (value.clone(), *ttl));
+            let status = CacheStatus::Ok.into();
+            items.push(CacheOperationResult { key: key.clone(), status, error: String::new() });
+        }
+        Ok(Response::new(MultiCacheResponse { items }))
     }
 
     async fn multi_delete(
         &self,
         _: Request<MultiCacheKeyRequest>,
     ) -> Result<Response<MultiCacheResponse>, Status> {
-        Err(Status::unimplemented("not used by a replay"))
+        Err(Status::unimplemented("not used by the load tester"))
     }
 }

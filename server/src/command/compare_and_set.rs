@@ -1,10 +1,12 @@
 //! CompareAndSet: replaces one value if it equals the expected one.
 
-use tiny_cache_proto::cache::{CompareAndSetRequest, ConditionalCacheResponse};
+use tiny_cache_proto::{
+    cache::{CompareAndSetRequest, ConditionalCacheResponse},
+    key::{Key, Namespace},
+};
 
 use super::{Bounds, set_if_absent::status};
 use crate::{
-    key::{Key, Namespace},
     rejection::Rejection,
     store::{Lane, Ttl},
 };

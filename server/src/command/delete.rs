@@ -1,13 +1,12 @@
 //! Delete: removes one value.
 
-use tiny_cache_proto::cache::{CacheKey, CacheResponse, CacheStatus};
+use tiny_cache_proto::{
+    cache::{CacheKey, CacheResponse, CacheStatus},
+    key::{Key, Namespace},
+};
 
 use super::Bounds;
-use crate::{
-    key::{Key, Namespace},
-    rejection::Rejection,
-    store::Lane,
-};
+use crate::{rejection::Rejection, store::Lane};
 
 pub(crate) fn delete(
     store: &Lane,

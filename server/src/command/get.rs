@@ -1,11 +1,13 @@
 //! Get: reads one value.
 
 use bytes::Bytes;
-use tiny_cache_proto::cache::{CacheKey, CacheValue};
+use tiny_cache_proto::{
+    cache::{CacheKey, CacheValue},
+    key::{Key, Namespace},
+};
 
 use super::Bounds;
 use crate::{
-    key::{Key, Namespace},
     rejection::Rejection,
     store::{Lane, Lookup},
 };

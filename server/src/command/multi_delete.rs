@@ -1,13 +1,12 @@
 //! MultiDelete: removes many values.
 
-use tiny_cache_proto::cache::{MultiCacheKeyRequest, MultiCacheResponse};
+use tiny_cache_proto::{
+    cache::{MultiCacheKeyRequest, MultiCacheResponse},
+    key::{Key, Namespace},
+};
 
 use super::{Bounds, batch};
-use crate::{
-    key::{Key, Namespace},
-    rejection::Rejection,
-    store::Lane,
-};
+use crate::{rejection::Rejection, store::Lane};
 
 pub(crate) fn multi_delete(
     store: &Lane,

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use prost::{Message, encoding::encoded_len_varint};
-use tiny_cache_proto::cache::{CacheLookup, MultiCacheKeyRequest, MultiCacheValueResponse};
+use tiny_cache_proto::{
+    cache::{CacheLookup, MultiCacheKeyRequest, MultiCacheValueResponse},
+    key::{Key, Namespace},
+};
 
 use super::{Bounds, batch};
 use crate::{
-    key::{Key, Namespace},
     rejection::Rejection,
     store::{Lane, Lookup},
 };

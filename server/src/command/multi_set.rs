@@ -1,10 +1,12 @@
 //! MultiSet: writes many values.
 
-use tiny_cache_proto::cache::{CacheItem, MultiCacheItemRequest, MultiCacheResponse};
+use tiny_cache_proto::{
+    cache::{CacheItem, MultiCacheItemRequest, MultiCacheResponse},
+    key::{Key, Namespace},
+};
 
 use super::{Bounds, batch};
 use crate::{
-    key::{Key, Namespace},
     rejection::Rejection,
     store::{Lane, Ttl},
 };

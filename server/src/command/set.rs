@@ -1,10 +1,12 @@
 //! Set: writes one value.
 
-use tiny_cache_proto::cache::{CacheItem, CacheResponse, CacheStatus};
+use tiny_cache_proto::{
+    cache::{CacheItem, CacheResponse, CacheStatus},
+    key::{Key, Namespace},
+};
 
 use super::Bounds;
 use crate::{
-    key::{Key, Namespace},
     rejection::Rejection,
     store::{Lane, Ttl},
 };

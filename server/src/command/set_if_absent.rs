@@ -1,10 +1,12 @@
 //! SetIfAbsent: writes one value unless a live one is there.
 
-use tiny_cache_proto::cache::{CacheItem, ConditionalCacheResponse, ConditionalCacheStatus};
+use tiny_cache_proto::{
+    cache::{CacheItem, ConditionalCacheResponse, ConditionalCacheStatus},
+    key::{Key, Namespace},
+};
 
 use super::Bounds;
 use crate::{
-    key::{Key, Namespace},
     rejection::Rejection,
     store::{Lane, Outcome, Ttl},
 };

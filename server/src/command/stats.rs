@@ -1,10 +1,12 @@
 //! Stats: the figures of the whole server.
 
-use tiny_cache_proto::cache::{CacheStats, Empty};
+use tiny_cache_proto::{
+    cache::{CacheStats, Empty},
+    key::Namespace,
+};
 
 use super::Bounds;
 use crate::{
-    key::Namespace,
     rejection::Rejection,
     store::{Lane, Stats},
 };

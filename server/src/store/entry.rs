@@ -9,7 +9,7 @@ use bytes::Bytes;
 use compact_str::CompactString;
 use equivalent::Equivalent;
 
-use crate::key::Key;
+use tiny_cache_proto::key::Key;
 
 use super::Ttl;
 
@@ -182,7 +182,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Namespace;
+    use tiny_cache_proto::key::Namespace;
 
     #[test]
     fn a_plain_key_never_equals_a_namespaced_one() {

@@ -15,7 +15,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use ahash::RandomState;
 
-use crate::key::Key;
+use tiny_cache_proto::key::Key;
 
 const SHARD_SHIFT: u32 = 40;
 const STRIPE_SHIFT: u32 = 48;
@@ -97,7 +97,7 @@ impl Hasher for Passthrough {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Namespace;
+    use tiny_cache_proto::key::Namespace;
 
     #[test]
     fn keys_spread_evenly_over_shards_and_stripes() {

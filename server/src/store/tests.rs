@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use proptest::prelude::*;
 
 use super::*;
-use crate::key::Namespace;
+use tiny_cache_proto::key::Namespace;
 
 const MIB: u64 = 1 << 20;
 

@@ -4,6 +4,7 @@
 //! handshake, a drain, and one write for all that a turn produced.
 
 use std::{
+    future::poll_fn,
     io,
     pin::{Pin, pin},
     task::{Context, Poll},
@@ -17,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::Sleep,
+    time::{Sleep, timeout},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
@@ -45,6 +46,11 @@ const HEADER_LIST_BYTES: u32 = 16 << 10;
 /// [`PING_TIMEOUT`] without an answer it is gone.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a drained connection stays half open for the peer to close it. Closed while
+/// something of the peer's lies unread, it would be reset, and a peer that is just writing
+/// gives up on replies that it has not read yet.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What may be set about a connection.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +103,7 @@ where
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(connection_window(limits.max_concurrent_streams))
         .max_concurrent_streams(limits.max_concurrent_streams)
+        .max_pending_accept_reset_streams(cancelled_at_once(limits.max_concurrent_streams))
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .max_header_list_size(HEADER_LIST_BYTES)
         .keep_alive_interval(PING_INTERVAL)
@@ -110,7 +117,13 @@ where
         drained: false,
         handshake: Some(pin!(tokio::time::sleep(limits.handshake_timeout))),
     };
-    std::future::poll_fn(|cx| turns.poll(cx)).await
+    poll_fn(|cx| turns.poll(cx)).await?;
+    if turns.drained && turns.handshake.is_none() {
+        let closed = poll_fn(|cx| turns.flusher.poll_discard(cx));
+        // Either way the connection is over.
+        let _ = timeout(LINGER, closed).await;
+    }
+    Ok(())
 }
 
 /// What a peer may send on all streams together before we have read it: a window for each
@@ -118,6 +131,14 @@ where
 /// all of it, and the stream whose turn it is could not send its rest.
 fn connection_window(streams: u32) -> u32 {
     STREAM_WINDOW_BYTES.saturating_mul(streams.saturating_add(1)).min(LARGEST_WINDOW_BYTES)
+}
+
+/// Requests that may be cancelled between two turns of the connection before it is taken for
+/// an attack (CVE-2023-44487): as many as can be open, and as many that took their places. A
+/// caller that drops a fan-out of calls cancels them together, and the connection's other
+/// calls must not suffer for that.
+fn cancelled_at_once(streams: u32) -> usize {
+    usize::try_from(streams).map_or(usize::MAX, |streams| streams.saturating_mul(2))
 }
 
 /// A connection between two turns.

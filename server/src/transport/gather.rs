@@ -64,6 +64,21 @@ impl<IO: AsyncWrite + Unpin> Flusher<IO> {
     }
 }
 
+impl<IO: AsyncRead + Unpin> Flusher<IO> {
+    /// Reads and drops what the peer still sends, until it closes.
+    pub(super) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.0.borrow_mut();
+        let mut scratch = [0; 4 << 10];
+        loop {
+            let mut read = ReadBuf::new(&mut scratch);
+            let result = ready!(Pin::new(&mut inner.io).poll_read(cx, &mut read));
+            if result.is_err() || read.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
 impl<IO: AsyncWrite + Unpin> Inner<IO> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.buffer.len() {

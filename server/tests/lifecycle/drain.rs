@@ -100,6 +100,25 @@ fn an_idle_connection_is_told_to_go_away() {
     });
 }
 
+/// A connection was closed with what the peer had just sent unread, so the system reset it: a
+/// peer that was writing saw its write fail, and gave up on the replies it had not read yet.
+#[test]
+fn a_peer_that_is_writing_when_the_server_goes_is_not_reset() {
+    run(async {
+        let server = Process::start(&[]);
+        let mut idle = Listener::connect(server.grpc_addr()).await;
+        assert_eq!(idle.frame().await.unwrap().0, 4);
+        server.signal(Signal::TERM);
+        while timeout(PATIENCE, idle.frame()).await.unwrap().is_some() {}
+        // Time for a server that does not wait to be gone; this one waits a second. What
+        // comes of a write on a closed socket is told to the next one.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        for _ in 0..2 {
+            idle.ping().await.expect("the server reads to the end");
+        }
+    });
+}
+
 #[test]
 fn a_watch_that_goes_on_does_not_hold_the_process() {
     run(async {

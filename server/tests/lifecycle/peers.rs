@@ -145,6 +145,10 @@ impl Listener {
         Self { socket }
     }
 
+    pub(crate) async fn ping(&mut self) -> io::Result<()> {
+        self.socket.write_all(b"\0\0\x08\x06\0\0\0\0\0farewell").await
+    }
+
     /// The next frame's type and payload, or `None` at the end. Answers PING, as
     /// every peer must.
     pub(crate) async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {

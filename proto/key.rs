@@ -4,10 +4,10 @@
 use thiserror::Error;
 
 /// Longest key, in characters (Unicode scalar values).
-const MAX_KEY_CHARS: usize = 256;
+pub const MAX_KEY_CHARS: usize = 256;
 
 /// Longest namespace, in characters; only ASCII ones are allowed, so in bytes too.
-const MAX_NAMESPACE_CHARS: usize = 64;
+pub const MAX_NAMESPACE_CHARS: usize = 64;
 
 /// A keyspace of its own: the keys of two namespaces never meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,16 @@ impl<'a> Namespace<'a> {
     pub fn as_str(self) -> &'a str {
         self.0
     }
+
+    /// Longest key here, in characters: `LEN:NAMESPACE:` takes its share of the 256, as it
+    /// did for the first clients.
+    pub fn max_key_chars(self) -> usize {
+        match self.0.len() {
+            0 => MAX_KEY_CHARS,
+            name @ 1..=9 => MAX_KEY_CHARS - (1 + 1 + name + 1),
+            name => MAX_KEY_CHARS - (2 + 1 + name + 1),
+        }
+    }
 }
 
 /// A namespace that breaks the rules.
@@ -60,8 +70,8 @@ impl<'a> Key<'a> {
     /// Checks a key's text.
     ///
     /// # Errors
-    /// [`InvalidKey`] when the key is empty or longer than 256 characters, or when the
-    /// characters of `LEN:NAMESPACE:KEY` exceed 256, as they did for the first clients.
+    /// [`InvalidKey`] when the key is empty or longer than 256 characters, or longer than
+    /// its namespace leaves room for ([`Namespace::max_key_chars`]).
     pub fn parse(namespace: Namespace<'a>, text: &'a str) -> Result<Self, InvalidKey> {
         if text.is_empty() {
             return Err(InvalidKey::Empty);
@@ -70,12 +80,8 @@ impl<'a> Key<'a> {
         if key_chars > MAX_KEY_CHARS {
             return Err(InvalidKey::TooLong);
         }
-        if namespace != Namespace::SHARED {
-            let name = namespace.0.len();
-            let digits = if name < 10 { 1 } else { 2 };
-            if digits + 1 + name + 1 + key_chars > MAX_KEY_CHARS {
-                return Err(InvalidKey::NamespacedTooLong);
-            }
+        if key_chars > namespace.max_key_chars() {
+            return Err(InvalidKey::NamespacedTooLong);
         }
         Ok(Self { namespace, text })
     }
@@ -145,6 +151,16 @@ mod tests {
         // "64:" + 64 + ":" takes 68.
         assert!(Key::parse(long, &"k".repeat(188)).is_ok());
         assert_eq!(Key::parse(long, &"k".repeat(189)), Err(InvalidKey::NamespacedTooLong));
+    }
+
+    #[test]
+    fn a_namespace_says_how_long_its_keys_may_be() {
+        assert_eq!(Namespace::SHARED.max_key_chars(), 256);
+        for chars in 1..=MAX_NAMESPACE_CHARS {
+            let name = "n".repeat(chars);
+            let taken = format!("{chars}:{name}:").len();
+            assert_eq!(Namespace::parse(&name).unwrap().max_key_chars(), 256 - taken);
+        }
     }
 
     #[test]

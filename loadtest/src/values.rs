@@ -12,14 +12,14 @@ const SLICED: usize = 1 << 20;
 
 /// Makes the values of one thread. Not shared: the reference count of a value would be
 /// a cache line that all threads write to.
-pub(super) struct Values {
+pub(crate) struct Values {
     noise: Bytes,
 }
 
 impl Values {
     /// Makes the noise.
     #[must_use]
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let words = (OFFSETS + SLICED) / size_of::<u64>();
         let noise: Vec<u8> = std::iter::repeat_with(|| {
@@ -37,7 +37,7 @@ impl Values {
 
     /// The value of `key`, `size` bytes long.
     #[must_use]
-    pub(super) fn value(&self, key: &str, size: u32) -> Bytes {
+    pub(crate) fn value(&self, key: &str, size: u32) -> Bytes {
         let size = size as usize;
         let start = (fnv1a(key.as_bytes()) % OFFSETS as u64) as usize;
         if size <= SLICED {

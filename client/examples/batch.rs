@@ -1,0 +1,43 @@
+//! Writes and reads thousands of values with a few calls. Against a server on this machine
+//! (`make run`), or the one that `TINY_CACHE_TARGET` names:
+//!
+//! ```sh
+//! cargo run -p tiny-cache-client --example batch
+//! ```
+
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::{env, time::Duration};
+
+use tiny_cache_client::{Client, Item};
+
+#[tokio::main]
+async fn main() -> tiny_cache_client::Result<()> {
+    let target = env::var("TINY_CACHE_TARGET").unwrap_or_else(|_| "localhost:50051".to_owned());
+    let client = Client::connect(target).await?.in_namespace("example-batch")?;
+
+    // More than a server takes in one message: the library sends it in parts.
+    let items = (0..25_000).map(|n| {
+        let item = Item::new(format!("square:{n}"), (n * n).to_string());
+        // Every tenth lives shorter than the others.
+        if n % 10 == 0 { item.ttl(Duration::from_secs(5)) } else { item }
+    });
+    let written = client.set_many(items).ttl(Duration::from_secs(60)).await?;
+    let refused = written.iter().filter(|result| result.is_err()).count();
+    println!("{} values written, {refused} refused", written.len() - refused);
+
+    let keys = ["square:12", "square:no such number", "square:24999"];
+    for (key, value) in keys.iter().zip(client.get_many(keys).await?) {
+        // Each item has a result of its own: one that failed does not fail the others.
+        match value {
+            Ok(Some(value)) => println!("{key} is {}", String::from_utf8_lossy(&value)),
+            Ok(None) => println!("{key} is not there"),
+            Err(error) => println!("{key} could not be read: {error}"),
+        }
+    }
+
+    let keys: Vec<_> = (0..25_000).map(|n| format!("square:{n}")).collect();
+    client.delete_many(&keys).await?;
+    client.close().await;
+    Ok(())
+}

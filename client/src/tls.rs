@@ -1,0 +1,189 @@
+//! TLS: whom to trust, and who we are.
+
+use std::{fs, path::Path, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
+
+use crate::error::Error;
+
+/// How TLS is spoken: whose certificates are trusted, by default those that the system
+/// trusts, and which certificate the client shows.
+///
+/// ```no_run
+/// use tiny_cache_client::{Client, Tls};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), tiny_cache_client::Error> {
+/// let tls = Tls::new()
+///     .ca_file("ca.pem")?
+///     .identity_files("client.pem", "client.key")?
+///     .server_name("cache.internal");
+/// let client = Client::builder("grpcs://10.0.0.7").tls(tls).connect().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Tls {
+    /// Empty: those of the system.
+    authorities: Vec<CertificateDer<'static>>,
+    identity: Option<Identity>,
+    server_name: Option<String>,
+}
+
+#[derive(Debug)]
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self { chain: self.chain.clone(), key: self.key.clone_key() }
+    }
+}
+
+impl Tls {
+    /// Trusts what the system trusts and shows no certificate.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts these authorities, in PEM, in place of the system's.
+    ///
+    /// # Errors
+    ///
+    /// The text has no certificate, or a broken one: [`ErrorKind::Validation`].
+    ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    pub fn ca_pem(mut self, pem: &[u8]) -> Result<Self, Error> {
+        self.authorities.extend(certificates(pem, "the authorities' certificates")?);
+        Ok(self)
+    }
+
+    /// Trusts the authorities of a PEM file in place of the system's.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or has no certificate: [`ErrorKind::Validation`].
+    ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        self.authorities.extend(certificates(&read(path)?, &name)?);
+        Ok(self)
+    }
+
+    /// Shows this certificate chain, for servers that ask for one (mutual TLS).
+    ///
+    /// # Errors
+    ///
+    /// A text is not PEM, or lacks the certificate or the key: [`ErrorKind::Validation`].
+    ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    pub fn identity_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
+        let chain = certificates(chain, "the client's certificate")?;
+        self.identity = Some(Identity { chain, key: private_key(key, "the client's key")? });
+        Ok(self)
+    }
+
+    /// Shows the certificate chain of a PEM file, with the key of another.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or lacks the certificate or the key: [`ErrorKind::Validation`].
+    ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    pub fn identity_files(
+        mut self,
+        chain: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Result<Self, Error> {
+        let (chain, key) = (chain.as_ref(), key.as_ref());
+        self.identity = Some(Identity {
+            chain: certificates(&read(chain)?, &chain.display().to_string())?,
+            key: private_key(&read(key)?, &key.display().to_string())?,
+        });
+        Ok(self)
+    }
+
+    /// Expects this name in the server's certificate, in place of the address's host.
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// What rustls needs to connect to `host`.
+    pub(crate) fn build(
+        &self,
+        host: &str,
+    ) -> Result<(Arc<ClientConfig>, ServerName<'static>), Error> {
+        let name = self.server_name.as_deref().unwrap_or(host);
+        let server_name = ServerName::try_from(name.to_owned()).map_err(|error| {
+            Error::validation(format!("bad TLS server name `{name}`")).because(error)
+        })?;
+
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::validation("TLS cannot be set up").because(error))?
+            .with_root_certificates(self.roots()?);
+        let mut config = match &self.identity {
+            None => roots.with_no_client_auth(),
+            Some(Identity { chain, key }) => {
+                roots.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| {
+                    Error::validation("the client's certificate and key cannot be used")
+                        .because(error)
+                })?
+            }
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok((Arc::new(config), server_name))
+    }
+
+    fn roots(&self) -> Result<RootCertStore, Error> {
+        let mut roots = RootCertStore::empty();
+        if self.authorities.is_empty() {
+            // Some of a system's certificates may be unreadable; those that are not do.
+            let system = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(system.certs);
+            if roots.is_empty() {
+                return Err(Error::validation(
+                    "the system has no certificate authorities to trust; name some with a CA file",
+                ));
+            }
+        }
+        for authority in &self.authorities {
+            roots.add(authority.clone()).map_err(|error| {
+                Error::validation("an authority's certificate cannot be used").because(error)
+            })?;
+        }
+        Ok(roots)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| {
+        Error::validation(format!("cannot read {}", path.display())).because(error)
+    })
+}
+
+fn certificates(pem: &[u8], name: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let certificates = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::validation(format!("{name}: not PEM")).because(error))?;
+    if certificates.is_empty() {
+        return Err(Error::validation(format!("{name}: no certificate in PEM form")));
+    }
+    Ok(certificates)
+}
+
+fn private_key(pem: &[u8], name: &str) -> Result<PrivateKeyDer<'static>, Error> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
+        Error::validation(format!("{name}: no private key in PEM form")).because(error)
+    })
+}

@@ -1,0 +1,56 @@
+//! The context of the caller's active span, as W3C Trace Context puts it into metadata
+//! (<https://www.w3.org/TR/trace-context/>).
+//!
+//! Written out here, in place of the SDK's propagator: that would bring the SDK into every
+//! program that uses this library, and needs to be installed by the program first.
+
+use http::HeaderMap;
+
+/// Whether the caller has a span that the call belongs to.
+#[cfg(feature = "opentelemetry")]
+pub(crate) fn is_active() -> bool {
+    use opentelemetry::{Context, trace::TraceContextExt};
+
+    Context::map_current(TraceContextExt::has_active_span)
+}
+
+/// Adds `traceparent`, and `tracestate` where there is one, if a span is active.
+#[cfg(feature = "opentelemetry")]
+pub(crate) fn inject(headers: &mut HeaderMap) {
+    use http::{HeaderName, HeaderValue};
+    use opentelemetry::{Context, trace::TraceContextExt};
+
+    const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+    const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+    Context::map_current(|context| {
+        let span = context.span();
+        let span = span.span_context();
+        if !span.is_valid() {
+            return;
+        }
+        let flags = span.trace_flags().to_u8() & 1;
+        let parent = format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id());
+        if let Ok(mut parent) = HeaderValue::try_from(parent) {
+            // Different for each call: HPACK's table must not be filled with it.
+            parent.set_sensitive(true);
+            headers.insert(TRACEPARENT, parent);
+        }
+        let state = span.trace_state().header();
+        if !state.is_empty()
+            && let Ok(state) = HeaderValue::try_from(state)
+        {
+            headers.insert(TRACESTATE, state);
+        }
+    });
+}
+
+/// Never: the feature `opentelemetry` is off.
+#[cfg(not(feature = "opentelemetry"))]
+pub(crate) fn is_active() -> bool {
+    false
+}
+
+/// Does nothing: the feature `opentelemetry` is off.
+#[cfg(not(feature = "opentelemetry"))]
+pub(crate) fn inject(_headers: &mut HeaderMap) {}

@@ -1,0 +1,133 @@
+//! The metadata of a call. A [`Head`] is made once and used for many calls.
+
+use std::{fmt, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use tiny_cache_proto::key::{InvalidNamespace, Namespace};
+
+const USER_AGENT: &str = concat!("tiny-cache-client/", env!("CARGO_PKG_VERSION"));
+
+pub(crate) const NAMESPACE: HeaderName = HeaderName::from_static("x-cache-namespace");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// What goes with the message of a call: the namespace, the time it has, and whatever else
+/// is wanted.
+#[derive(Clone)]
+pub struct Head(HeaderMap);
+
+impl fmt::Debug for Head {
+    /// Names alone: values may be secret.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        Self(headers)
+    }
+}
+
+impl Head {
+    /// Names the keyspace; blank means the shared one.
+    ///
+    /// # Errors
+    ///
+    /// The text is no name of a namespace.
+    pub fn set_namespace(&mut self, name: &str) -> Result<(), InvalidNamespace> {
+        let namespace = Namespace::parse(name)?;
+        if namespace == Namespace::SHARED {
+            self.0.remove(NAMESPACE);
+        } else {
+            let value = HeaderValue::from_str(namespace.as_str()).map_err(|_| InvalidNamespace)?;
+            self.0.insert(NAMESPACE, value);
+        }
+        Ok(())
+    }
+
+    /// Names the program that calls, in place of this library: `tool/1.0`.
+    ///
+    /// # Panics
+    ///
+    /// The name has characters other than visible ASCII and spaces.
+    pub fn set_user_agent(&mut self, program: &'static str) {
+        self.0.insert(header::USER_AGENT, HeaderValue::from_static(program));
+    }
+
+    /// Tells the server how long the caller will wait. Giving up then is left to the caller.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.0.insert(TIMEOUT, grpc_timeout(timeout));
+    }
+
+    /// The headers, those that every call has among them.
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.0
+    }
+
+    /// A request with these headers and no body yet.
+    pub(super) fn request(&self, uri: Uri) -> Request<()> {
+        let mut request = Request::new(());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = self.0.clone();
+        request
+    }
+}
+
+/// A time as gRPC writes it: at most eight digits and a unit. Rounded up, so that the server
+/// does not give up first.
+fn grpc_timeout(timeout: Duration) -> HeaderValue {
+    const MOST: u128 = 99_999_999;
+    let micros = timeout.as_nanos().div_ceil(1_000);
+    let (number, unit) = if micros <= MOST {
+        (micros, 'u')
+    } else if micros.div_ceil(1_000) <= MOST {
+        (micros.div_ceil(1_000), 'm')
+    } else {
+        (micros.div_ceil(1_000_000).min(MOST), 'S')
+    };
+    HeaderValue::try_from(format!("{number}{unit}")).expect("digits and a letter")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_has_at_most_eight_digits_and_is_never_shorter() {
+        for (timeout, text) in [
+            (Duration::from_nanos(1), "1u"),
+            (Duration::from_millis(250), "250000u"),
+            (Duration::from_secs(30), "30000000u"),
+            (Duration::from_secs(100), "100000m"),
+            (Duration::new(100, 1), "100001m"),
+            (Duration::from_secs(100_000), "100000S"),
+            (Duration::MAX, "99999999S"),
+        ] {
+            assert_eq!(grpc_timeout(timeout), text, "{timeout:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_is_named_in_place_of_the_library() {
+        let mut head = Head::default();
+        assert_eq!(head.0[header::USER_AGENT], USER_AGENT);
+        head.set_user_agent("tool/1.0");
+        assert_eq!(head.0.get_all(header::USER_AGENT).iter().collect::<Vec<_>>(), ["tool/1.0"]);
+    }
+
+    #[test]
+    fn a_blank_namespace_is_not_sent() {
+        let mut head = Head::default();
+        head.set_namespace(" team ").unwrap();
+        assert_eq!(head.0[NAMESPACE], "team");
+        head.set_namespace(" ").unwrap();
+        assert!(!head.0.contains_key(NAMESPACE));
+        assert_eq!(head.set_namespace("a b"), Err(InvalidNamespace));
+    }
+}

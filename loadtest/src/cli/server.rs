@@ -1,0 +1,54 @@
+//! The options of reaching a server.
+
+use std::time::Duration;
+
+use clap::Args;
+use tiny_cache_client::{Address, transport::Head};
+
+use super::{TlsArgs, TlsError, positive_duration};
+use crate::transport::{Dial, Namespace};
+
+/// What servers and proxies see this program as.
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
+/// Where to work, how long to wait, whom to trust.
+#[derive(Args, Clone, Debug)]
+pub struct ServerArgs {
+    /// Namespace to work in [default: the shared keyspace]
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<Namespace>,
+
+    /// Longest a call may take before it counts as failed, such as 500ms or 2s
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive_duration)]
+    pub timeout: Duration,
+
+    /// How long to try to connect at the start
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration)]
+    pub connect_timeout: Duration,
+
+    /// TLS
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+impl ServerArgs {
+    /// How a connection to `target` is to be made. Reads the files of TLS.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be spoken as asked for.
+    pub fn dial(&self, target: &Address) -> Result<Dial, TlsError> {
+        let endpoint = self
+            .tls
+            .endpoint(target)?
+            .connect_timeout(self.connect_timeout)
+            // Values are as large as the workload says, or as another client made them.
+            .max_reply_bytes(usize::MAX);
+        let mut head = Head::default();
+        head.set_user_agent(USER_AGENT);
+        if let Some(namespace) = &self.namespace {
+            head.set_namespace(namespace.as_str()).expect("a namespace that exists is valid");
+        }
+        Ok(Dial { endpoint, patience: self.connect_timeout, head, timeout: self.timeout })
+    }
+}

@@ -1,0 +1,197 @@
+//! Plans when requests are sent, before anything is sent and whatever the server does.
+//! Knows rates and clocks only.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use clap::ValueEnum;
+use rand_distr::{Distribution, Exp};
+use rand_pcg::Pcg64Mcg;
+
+use super::lanes::LaneId;
+
+/// Requests in a second over all threads, or as many as the server answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rate {
+    /// Open loop: so many in a second.
+    PerSecond(u64),
+    /// Closed loop: the next one as soon as one is answered.
+    Max,
+}
+
+/// Highest rate that can be asked for: beyond a nanosecond between two there is no clock.
+const HIGHEST: u64 = 1_000_000_000;
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "max" => Ok(Self::Max),
+            Ok(rate @ 1..=HIGHEST) => Ok(Self::PerSecond(rate)),
+            _ => Err(format!("expected requests/s from 1 to {HIGHEST}, or max")),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PerSecond(rate) => write!(out, "{rate}"),
+            Self::Max => out.write_str("max"),
+        }
+    }
+}
+
+/// How the instants lie.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Arrivals {
+    /// The same time between any two
+    Constant,
+    /// Independent of each other, as those of many users: exponential gaps
+    Poisson,
+}
+
+impl Arrivals {
+    /// The name to report.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Poisson => "poisson",
+        }
+    }
+}
+
+/// The instants of one thread, as time since the start: without an end, and in order.
+#[derive(Debug)]
+pub struct Plan(Instants);
+
+#[derive(Debug)]
+enum Instants {
+    /// Multiples of the period, of which each thread has every so many: together they are
+    /// as even as one thread's would be. Counted, not added up, so that nothing drifts.
+    Constant { next: u64, step: u64, rate: u64 },
+    /// A Poisson process of a share of the rate. Those of all threads add up to one of the
+    /// whole rate.
+    Poisson { at: f64, gaps: Exp<f64>, rng: Pcg64Mcg },
+}
+
+impl Plan {
+    /// Plans the share of a thread in `rate` requests in a second.
+    #[must_use]
+    pub fn new(arrivals: Arrivals, rate: u64, lane: LaneId, seed: u64) -> Self {
+        Self(match arrivals {
+            Arrivals::Constant => {
+                Instants::Constant { next: lane.index as u64, step: lane.of as u64, rate }
+            }
+            Arrivals::Poisson => Instants::Poisson {
+                at: 0.0,
+                gaps: Exp::new(rate as f64 / lane.of as f64).expect("a rate is above zero"),
+                // Not the stream of the operations: those are the same at every rate.
+                rng: lane.rng(!seed),
+            },
+        })
+    }
+}
+
+impl Iterator for Plan {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(match &mut self.0 {
+            Instants::Constant { next, step, rate } => {
+                let (second, rest) = (*next / *rate, *next % *rate);
+                *next += *step;
+                let nanos = u128::from(rest) * 1_000_000_000 / u128::from(*rate);
+                Duration::new(second, nanos as u32)
+            }
+            Instants::Poisson { at, gaps, rng } => {
+                *at += gaps.sample(rng);
+                Duration::from_secs_f64(*at)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALONE: LaneId = LaneId { index: 0, of: 1 };
+
+    #[test]
+    fn constant_arrivals_are_evenly_spaced_and_do_not_drift() {
+        let plan = Plan::new(Arrivals::Constant, 8000, ALONE, 1);
+        for (index, at) in plan.take(100_000).enumerate() {
+            assert_eq!(at, Duration::from_micros(125) * index as u32);
+        }
+        let third = Plan::new(Arrivals::Constant, 3, ALONE, 1).nth(3_000_001).unwrap();
+        assert_eq!(third, Duration::new(1_000_000, 333_333_333));
+    }
+
+    #[test]
+    fn the_constant_arrivals_of_all_threads_are_those_of_one() {
+        let lanes = (0..3).map(|index| LaneId { index, of: 3 });
+        let mut merged: Vec<_> =
+            lanes.flat_map(|lane| Plan::new(Arrivals::Constant, 1000, lane, 1).take(100)).collect();
+        merged.sort();
+        assert!(merged.into_iter().eq(Plan::new(Arrivals::Constant, 1000, ALONE, 1).take(300)));
+    }
+
+    /// Of two threads together, so that the sum is looked at as well.
+    fn poisson(rate: u64, count: usize) -> Vec<f64> {
+        let lanes = (0..2).map(|index| LaneId { index, of: 2 });
+        let mut at: Vec<f64> = lanes
+            .flat_map(|lane| Plan::new(Arrivals::Poisson, rate, lane, 7).take(count))
+            .map(|at| at.as_secs_f64())
+            .collect();
+        at.sort_by(f64::total_cmp);
+        // Where one thread's sample ends, the other's goes on alone.
+        at.truncate(count);
+        at
+    }
+
+    #[test]
+    fn poisson_gaps_are_exponential() {
+        let at = poisson(1000, 100_000);
+        let mut gaps: Vec<f64> = at.windows(2).map(|pair| (pair[1] - pair[0]) * 1000.0).collect();
+        let count = gaps.len() as f64;
+        let mean = gaps.iter().sum::<f64>() / count;
+        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / count;
+        assert!((mean - 1.0).abs() < 0.015, "mean {mean}");
+        assert!((variance - 1.0).abs() < 0.05, "variance {variance}");
+        // Kolmogorov-Smirnov: 1.95 / sqrt(n) is passed by chance once in a thousand seeds.
+        gaps.sort_by(f64::total_cmp);
+        let distance = gaps
+            .iter()
+            .enumerate()
+            .map(|(index, gap)| (1.0 - (-gap).exp() - index as f64 / count).abs())
+            .fold(0.0, f64::max);
+        assert!(distance < 1.95 / count.sqrt(), "distance {distance}");
+    }
+
+    #[test]
+    fn poisson_counts_vary_as_much_as_they_are() {
+        let mut counts = vec![0_u32; 1000];
+        for at in poisson(50_000, 100_000) {
+            if let Some(count) = counts.get_mut((at * 500.0) as usize) {
+                *count += 1;
+            }
+        }
+        let whole = counts.len() as f64;
+        let mean = counts.iter().sum::<u32>() as f64 / whole;
+        let variance =
+            counts.iter().map(|count| (f64::from(*count) - mean).powi(2)).sum::<f64>() / whole;
+        assert!((mean - 100.0).abs() < 1.5, "mean {mean}");
+        assert!((variance / mean - 1.0).abs() < 0.2, "variance {variance}");
+    }
+
+    #[test]
+    fn a_rate_is_a_number_or_max() {
+        assert_eq!("max".parse(), Ok(Rate::Max));
+        assert_eq!("5000".parse(), Ok(Rate::PerSecond(5000)));
+        for text in ["0", "-1", "fast", "1.5", "1000000001"] {
+            assert!(text.parse::<Rate>().unwrap_err().contains("or max"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Turns an operation into a call on what is driven, and its reply into what is counted.
+
+use super::workload::{Operation, Write};
+use crate::{
+    cli::{ServerArgs, Target, TlsError},
+    transport::{CallError, Dial, Link, Lookup, Unreachable},
+    values::Values,
+};
+use tiny_cache_client::transport::rpc;
+
+/// What came back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// A read.
+    Read {
+        /// Keys that had a value.
+        hits: u64,
+        /// Keys that had none.
+        misses: u64,
+    },
+    /// A write or a removal.
+    Done,
+    /// A conditional write.
+    Conditional {
+        /// Whether the condition held.
+        stored: bool,
+    },
+}
+
+/// How to get to what is driven.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    Server(Box<Dial>),
+    Null,
+}
+
+impl Way {
+    /// Finds the way. Reads the files of TLS.
+    pub(super) fn find(target: &Target, server: &ServerArgs) -> Result<Self, TlsError> {
+        match target {
+            Target::Server(address) => Ok(Self::Server(Box::new(server.dial(address)?))),
+            Target::Null => Ok(Self::Null),
+        }
+    }
+
+    /// Goes it.
+    pub(super) async fn open(&self) -> Result<Outlet, Unreachable> {
+        match self {
+            Self::Server(dial) => Ok(Outlet::Server(Box::new(Link::open((**dial).clone()).await?))),
+            Self::Null => Ok(Outlet::Null),
+        }
+    }
+}
+
+/// Where the operations of a connection go.
+pub(super) enum Outlet {
+    Server(Box<Link>),
+    /// Every key is there and every condition holds.
+    Null,
+}
+
+impl Outlet {
+    /// The connection, if there is one.
+    pub(super) fn link(&self) -> Option<&Link> {
+        match self {
+            Self::Server(link) => Some(link),
+            Self::Null => None,
+        }
+    }
+
+    /// Makes the call of an operation, once.
+    pub(super) async fn issue(
+        &self,
+        operation: &Operation,
+        values: &Values,
+    ) -> Result<Answer, CallError> {
+        let Some(link) = self.link() else { return Ok(at_once(operation)) };
+        let value = |write: &Write| values.value(&write.key, write.size);
+        let reply = match operation {
+            Operation::Get(key) | Operation::Fetch(Write { key, .. }) => match link.get(key).await?
+            {
+                Lookup::Hit(_) => Answer::Read { hits: 1, misses: 0 },
+                Lookup::Miss => Answer::Read { hits: 0, misses: 1 },
+            },
+            Operation::Set(write) => {
+                link.set(&write.key, &value(write), write.ttl).await?;
+                Answer::Done
+            }
+            Operation::Delete(key) => {
+                link.delete(key).await?;
+                Answer::Done
+            }
+            Operation::SetIfAbsent(write) => {
+                let stored = link.set_if_absent(&write.key, &value(write), write.ttl).await?;
+                Answer::Conditional { stored }
+            }
+            Operation::CompareAndSet(write) => {
+                let value = value(write);
+                let stored = link.compare_and_set(&write.key, &value, &value, write.ttl).await?;
+                Answer::Conditional { stored }
+            }
+            Operation::MultiGet(keys) => {
+                let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+                let hits = link.multi_get(&names).await?;
+                Answer::Read { hits, misses: keys.len() as u64 - hits }
+            }
+            Operation::MultiSet(writes) => {
+                let values: Vec<_> = writes.iter().map(value).collect();
+                let items: Vec<_> = writes
+                    .iter()
+                    .zip(&values)
+                    .map(|(Write { key, ttl, .. }, value)| rpc::Set {
+                        key,
+                        value,
+                        ttl: ttl.seconds(),
+                    })
+                    .collect();
+                link.multi_set(&items).await?;
+                Answer::Done
+            }
+        };
+        Ok(reply)
+    }
+}
+
+fn at_once(operation: &Operation) -> Answer {
+    match operation {
+        Operation::Get(_) | Operation::Fetch(_) => Answer::Read { hits: 1, misses: 0 },
+        Operation::MultiGet(keys) => Answer::Read { hits: keys.len() as u64, misses: 0 },
+        Operation::Set(_) | Operation::Delete(_) | Operation::MultiSet(_) => Answer::Done,
+        Operation::SetIfAbsent(_) | Operation::CompareAndSet(_) => {
+            Answer::Conditional { stored: true }
+        }
+    }
+}
