@@ -1,0 +1,42 @@
+//! `delete`: one key.
+
+use clap::Args;
+
+use super::Session;
+use crate::{
+    Verdict,
+    error::Error,
+    input,
+    output::{self, Object},
+};
+
+const MORE: &str = "\
+Output:
+  Nothing; in JSON, whether or not there was a value,
+    {\"key\":\"k\",\"accepted\":true}
+
+Exit codes:
+  0  the value is not there any more
+  2  an error
+";
+
+/// Removes a value
+///
+/// Whether or not it was there: the server does not tell.
+#[derive(Args, Debug)]
+#[command(after_help = MORE)]
+pub(crate) struct DeleteArgs {
+    /// The key
+    #[arg(value_parser = input::key())]
+    key: String,
+}
+
+impl DeleteArgs {
+    pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
+        session.client.delete(&self.key).await?;
+        if session.is_json() {
+            output::json(&Object([("key", self.key.into()), ("accepted", true.into())]))?;
+        }
+        Ok(Verdict::Done)
+    }
+}

@@ -1,0 +1,190 @@
+//! `mset`: many values, from arguments or lines of JSON.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use clap::{
+    Args, ValueHint,
+    builder::{OsStringValueParser, TypedValueParser},
+};
+use serde::Deserialize;
+use tiny_cache_client::Item;
+
+use super::{Session, refusals::Refusals};
+use crate::{
+    Verdict,
+    error::Error,
+    input::{self, TtlArgs},
+};
+
+/// What some editors put in front of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+const MORE: &str = "\
+Input:
+  An argument is divided at its first `=`; a key that has one goes into a
+  file. A file has one JSON object in a line, with `key`, with `value` (text)
+  or `value_base64`, and if wanted with `ttl` (a duration, as --ttl):
+    {\"key\":\"a\",\"value\":\"1\"}
+    {\"key\":\"b\",\"value_base64\":\"/wA=\",\"ttl\":\"30s\"}
+
+Output:
+  Nothing; in JSON the number that was written, and what was refused:
+    {\"stored\":1,\"refused\":[{\"key\":\"b\",\"error\":\"…\"}]}
+  Where one was refused, there is an error line as well; items before and
+  after it are written.
+
+Examples:
+  tiny-cache mset a=1 b=2 --ttl 1m
+  tiny-cache mset --file items.jsonl
+  jq -c '.[] | {key: .id, value: .name}' users.json | tiny-cache mset --file -
+
+Exit codes:
+  0  all written
+  2  an error
+";
+
+/// Writes many values
+#[derive(Args, Debug)]
+#[command(after_help = MORE)]
+pub(crate) struct MsetArgs {
+    /// Items to write
+    #[arg(value_name = "KEY=VALUE", required_unless_present = "file", value_parser = pair())]
+    items: Vec<Pair>,
+
+    /// Read items from a file, one JSON object in a line; - is stdin
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: Option<PathBuf>,
+
+    #[command(flatten)]
+    ttl: TtlArgs,
+}
+
+/// A key and a value.
+#[derive(Clone, Debug)]
+struct Pair {
+    key: String,
+    value: Vec<u8>,
+    ttl: Option<Duration>,
+}
+
+/// A line of a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    key: String,
+    value: Option<String>,
+    value_base64: Option<String>,
+    ttl: Option<String>,
+}
+
+impl MsetArgs {
+    pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
+        let mut pairs = self.items;
+        if let Some(path) = &self.file {
+            pairs.extend(read(path)?);
+        }
+        let mut keys = Vec::with_capacity(pairs.len());
+        let mut items = Vec::with_capacity(pairs.len());
+        for Pair { key, value, ttl } in pairs {
+            let item = Item::new(key.clone(), value);
+            items.push(match ttl {
+                Some(ttl) => item.ttl(ttl),
+                None => item,
+            });
+            keys.push(key);
+        }
+        let request = session.client.set_many(items).ttl(self.ttl.or_default());
+        let results = request
+            .await
+            .map_err(|error| Error::of_batch(error, "; some of the items may have been written"))?;
+        let refusals = Refusals::of(&keys, &results);
+        if session.is_json() {
+            refusals.report("stored")?;
+        }
+        refusals.check()?;
+        Ok(Verdict::Done)
+    }
+}
+
+fn pair() -> impl TypedValueParser<Value = Pair> {
+    OsStringValueParser::new().try_map(|argument: OsString| {
+        let mut key = argument.into_encoded_bytes();
+        let Some(place) = key.iter().position(|byte| *byte == b'=') else {
+            return Err("expected KEY=VALUE");
+        };
+        let value = key.split_off(place + 1);
+        key.truncate(place);
+        let key = String::from_utf8(key).map_err(|_| "the key is not UTF-8")?;
+        Ok(Pair { key, value, ttl: None })
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<Pair>, Error> {
+    let name = if input::is_dash(path) { "stdin".into() } else { path.to_string_lossy() };
+    let text = input::read_file(path)?;
+    input::lines(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text))
+        .map(|(number, line)| {
+            parse(line).map_err(|reason| Error::Refused(format!("{name}:{number}: {reason}")))
+        })
+        .collect()
+}
+
+fn parse(line: &[u8]) -> Result<Pair, String> {
+    // serde would take an array for the members in their order.
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err("expected a JSON object with key and value".to_owned());
+    }
+    let Line { key, value, value_base64, ttl } =
+        serde_json::from_slice(line).map_err(|error| no_item(&error))?;
+    let value = match (value, value_base64) {
+        (Some(text), None) => text.into_bytes(),
+        (None, Some(text)) => {
+            BASE64.decode(&text).map_err(|error| format!("value_base64: {error}"))?
+        }
+        _ => return Err("expected one of value and value_base64".to_owned()),
+    };
+    let ttl = ttl.map(|text| input::ttl(&text).map_err(|error| format!("ttl `{text}`: {error}")));
+    Ok(Pair { key, value, ttl: ttl.transpose()? })
+}
+
+/// What is wrong with a line, without the line that serde counts: it is always the first.
+fn no_item(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let reason = text.split(" at line ").next().unwrap_or(&text);
+    let kind = if error.is_data() { "no item" } else { "not JSON" };
+    format!("{kind}: {reason} (column {})", error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_an_item_or_says_why_not() {
+        let pair = parse(br#"{"key":"k","value_base64":"/wA=","ttl":"30s"}"#).unwrap();
+        assert_eq!((pair.key.as_str(), &pair.value[..]), ("k", &b"\xff\0"[..]));
+        assert_eq!(pair.ttl, Some(Duration::from_secs(30)));
+        for (line, reason) in [
+            (r#"{"key":"k"}"#, "one of value and value_base64"),
+            (r#"{"key":"k","value":"","value_base64":""}"#, "one of value and value_base64"),
+            (r#"{"key":"k","value_base64":"/wA"}"#, "value_base64"),
+            (r#"{"key":"k","value":"","ttl":"30"}"#, "ttl `30`: expected a duration"),
+            (r#"{"key":"k","value":"","tll":"30s"}"#, "unknown field `tll`"),
+            (r#"{"key":"k",}"#, "not JSON: trailing comma (column 12)"),
+            (
+                r#"{"key":7,"value":""}"#,
+                "no item: invalid type: integer `7`, expected a string (col",
+            ),
+            ("k=v", "expected a JSON object"),
+            (r#"["k","v",null,null]"#, "expected a JSON object"),
+        ] {
+            let error = parse(line.as_bytes()).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The items of a batch that were refused while the others were done.
+
+use serde_json::{Value, json};
+use tiny_cache_client::Error as CacheError;
+
+use crate::{
+    error::Error,
+    output::{self, Object},
+};
+
+/// Those that were refused, in the batch's order.
+pub(super) struct Refusals<'a> {
+    asked: usize,
+    refused: Vec<(&'a str, &'a CacheError)>,
+}
+
+impl<'a> Refusals<'a> {
+    pub(super) fn of<T>(keys: &'a [String], results: &'a [Result<T, CacheError>]) -> Self {
+        let refused = keys
+            .iter()
+            .zip(results)
+            .filter_map(|(key, result)| result.as_ref().err().map(|error| (key.as_str(), error)));
+        Self { asked: results.len(), refused: refused.collect() }
+    }
+
+    /// Writes how many were done, under this name, and which were refused.
+    pub(super) fn report(&self, done: &'static str) -> Result<(), Error> {
+        let refused: Vec<Value> = self
+            .refused
+            .iter()
+            .map(|(key, error)| json!({ "key": key, "error": error.to_string() }))
+            .collect();
+        let done = (done, (self.asked - refused.len()).into());
+        output::json(&Object([done, ("refused", refused.into())]))
+    }
+
+    /// An error that tells of the first one.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Some((key, error)) = self.refused.first() else { return Ok(()) };
+        let shown: String = key.chars().take(32).collect();
+        let (refused, asked, error) = (self.refused.len(), self.asked, error.to_string());
+        // A key that was found wrong here stands in its error already.
+        let shown = if error.contains(&shown) { "" } else { &format!(" `{shown}`") };
+        let what = match (refused, asked) {
+            (1, 1) => format!("the key{shown} was refused"),
+            (1, _) => format!("1 of {asked} keys was refused,{shown}"),
+            _ => format!("{refused} of {asked} keys were refused, the first{shown}"),
+        };
+        let rest = if refused < asked { "; the others are done" } else { "" };
+        Err(Error::Refused(format!("{}: {error}{rest}", what.trim_end_matches(','))))
+    }
+}

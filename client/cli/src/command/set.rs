@@ -1,0 +1,55 @@
+//! `set`: one value, from an argument, a file or stdin.
+
+use clap::Args;
+
+use super::Session;
+use crate::{
+    Verdict,
+    error::Error,
+    input::{self, TtlArgs, ValueArgs},
+    output::{self, Object},
+};
+
+const MORE: &str = "\
+Output:
+  Nothing; in JSON
+    {\"key\":\"k\",\"stored\":true}
+
+Examples:
+  tiny-cache set greeting hello --ttl 10m
+  tiny-cache set photo --file cat.jpg
+  tar cz src | tiny-cache set backup --ttl 0
+  tiny-cache set flag -- --value-that-looks-like-an-option
+
+Exit codes:
+  0  written
+  2  an error
+";
+
+/// Writes a value
+///
+/// A value that was there is replaced, its time to live included.
+#[derive(Args, Debug)]
+#[command(after_help = MORE)]
+pub(crate) struct SetArgs {
+    /// The key
+    #[arg(value_parser = input::key())]
+    key: String,
+
+    #[command(flatten)]
+    value: ValueArgs,
+
+    #[command(flatten)]
+    ttl: TtlArgs,
+}
+
+impl SetArgs {
+    pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
+        let value = self.value.read()?;
+        session.client.set(&self.key, value).ttl(self.ttl.or_default()).await?;
+        if session.is_json() {
+            output::json(&Object([("key", self.key.into()), ("stored", true.into())]))?;
+        }
+        Ok(Verdict::Done)
+    }
+}

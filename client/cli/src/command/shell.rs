@@ -1,0 +1,41 @@
+//! `completions`: what a shell needs to complete the command line.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::{Verdict, cli::Cli, error::Error, output};
+
+const COMPLETIONS_MORE: &str = "\
+Examples:
+  tiny-cache completions bash \\
+    > ~/.local/share/bash-completion/completions/tiny-cache
+  tiny-cache completions zsh > ~/.zfunc/_tiny-cache
+  tiny-cache completions fish > ~/.config/fish/completions/tiny-cache.fish
+
+Exit codes:
+  0  done
+  2  an error
+";
+
+/// Prints a completion script for a shell
+#[derive(Args, Debug)]
+#[command(after_help = COMPLETIONS_MORE)]
+pub(crate) struct CompletionsArgs {
+    /// The shell to write for
+    shell: Shell,
+}
+
+impl CompletionsArgs {
+    pub(crate) fn run(self) -> Result<Verdict, Error> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "tiny-cache", &mut script);
+        let mut script = String::from_utf8_lossy(&script).into_owned();
+        if self.shell == Shell::Bash {
+            // clap_complete spells a name with a hyphen in two ways in one script, so that
+            // nothing is completed after a command: https://github.com/clap-rs/clap/issues/6421
+            script = script.replace("tiny__subcmd__cache", "tiny__cache");
+        }
+        output::text(&script)?;
+        Ok(Verdict::Done)
+    }
+}

@@ -1,0 +1,100 @@
+//! `watch-stats`: the server's figures as they change, drawn on a terminal, or line by line
+//! where stdout is none.
+
+mod source; // asks the server, again and again
+mod meter; // rates, from counters
+mod plain; // lines
+mod history; // what the view remembers
+mod view; // what is drawn
+mod terminal; // the screen and the keys
+
+use std::{env, num::NonZeroU64, time::Duration};
+
+use clap::Args;
+
+use self::source::Source;
+use crate::{
+    Verdict,
+    command::Session,
+    connection::positive_duration,
+    error::{Error, Place},
+    output,
+};
+
+const MORE: &str = "\
+Output:
+  On a terminal, a view that q, Esc and Ctrl-C end; the last figures stay as
+  a line. A server that goes away is shown as such, and the view goes on when
+  it is back. A sample may take as long as an interval, or a second where
+  that is longer, but never more than --timeout. Hit ratios are those of each
+  interval. The first sample has no rates: they take two.
+
+  Elsewhere, and where TERM is dumb or not set, one line for each sample,
+  with the time in UTC, and with - for a rate that is not known:
+    time=2025-03-01T12:00:00.000Z hits/s=120.0 misses/s=4.0 …
+  With --output json it is an object, with null for such a rate:
+    {\"time\":\"2025-03-01T12:00:00.000Z\",\"hits_per_second\":120.0,
+     \"misses_per_second\":4.0,\"hit_ratio\":0.968,\"entries\":900,
+     \"memory_usage_bytes\":91904,\"max_memory_bytes\":104857600,
+     \"evictions_per_second\":0.0}
+  A sample without an answer is
+    time=… error: …
+    {\"time\":…,\"error\":…}
+
+Examples:
+  tiny-cache watch-stats
+  tiny-cache watch-stats --interval 10s --count 6 | tee figures.txt
+
+Exit codes:
+  0  ended as asked
+  2  an error, or not one answer
+";
+
+/// Shortest time that a sample is given: a server that answers within this is slow, not away.
+const SHORTEST_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Shows the figures of the server as they change
+#[derive(Args, Debug)]
+#[command(after_help = MORE)]
+pub(crate) struct WatchArgs {
+    /// Time from one sample to the next
+    #[arg(
+        long,
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        default_value = "1s",
+        value_parser = positive_duration
+    )]
+    interval: Duration,
+
+    /// End after N samples [default: go on]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = count)]
+    count: Option<NonZeroU64>,
+}
+
+/// Watches until the count is reached, or until somebody wants it to end.
+pub(crate) async fn run(args: &WatchArgs, session: &Session) -> Result<Verdict, Error> {
+    let deadline = args.interval.max(SHORTEST_DEADLINE).min(session.place.timeout);
+    let place = if deadline < session.place.timeout {
+        Place { timeout: deadline, more: "--interval", ..session.place.clone() }
+    } else {
+        session.place.clone()
+    };
+    let source = Source::start(session.client.clone(), args.interval, deadline, args.count);
+    if is_drawable() && !session.is_json() {
+        terminal::run(args.interval, place, source).await?;
+    } else {
+        plain::run(session.is_json(), &place, source).await?;
+    }
+    Ok(Verdict::Done)
+}
+
+/// Whether stdout is a terminal, and one that can move its cursor.
+fn is_drawable() -> bool {
+    let is_dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    output::is_terminal() && !is_dumb
+}
+
+fn count(text: &str) -> Result<NonZeroU64, &'static str> {
+    text.parse().map_err(|_| "expected a whole number, at least 1")
+}

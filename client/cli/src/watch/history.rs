@@ -1,0 +1,158 @@
+//! What the view remembers: the last readings, and whether the server is there.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    meter::{Meter, Reading},
+    plain,
+    source::News,
+};
+use crate::error::{Place, one_line, told};
+
+/// Readings kept: more than a terminal has columns.
+const KEPT: usize = 1024;
+
+/// The readings so far.
+#[derive(Debug)]
+pub(super) struct History {
+    meter: Meter,
+    /// The latest in front; none for an interval without an answer.
+    readings: VecDeque<Option<Reading>>,
+    /// When the last answer came, or the view began.
+    heard: Instant,
+    state: State,
+    place: Place,
+    /// When the last reading was made, for people.
+    read: Option<SystemTime>,
+}
+
+/// What is known of the server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum State {
+    /// It was not heard of yet.
+    Connecting,
+    /// It answered the last question.
+    Live,
+    /// It takes longer than an interval for this one.
+    Late,
+    /// It did not answer the last one, for this reason.
+    Away(String),
+}
+
+impl History {
+    pub(super) fn new(place: Place) -> Self {
+        Self {
+            meter: Meter::default(),
+            readings: VecDeque::new(),
+            heard: Instant::now(),
+            state: State::Connecting,
+            place,
+            read: None,
+        }
+    }
+
+    /// Takes an answer, or that there was none.
+    pub(super) fn record(&mut self, news: News) {
+        let reading = match news {
+            News::Answer { at, stats: Ok(stats) } => {
+                (self.heard, self.state) = (at, State::Live);
+                self.read = Some(SystemTime::now());
+                Some(self.meter.read(at, stats))
+            }
+            News::Answer { stats: Err(error), .. } => {
+                self.meter.lose();
+                self.state = State::Away(one_line(&told(&error, Some(&self.place))));
+                None
+            }
+            News::Waiting => {
+                if self.state == State::Live {
+                    self.state = State::Late;
+                }
+                None
+            }
+        };
+        self.readings.truncate(KEPT - 1);
+        self.readings.push_front(reading);
+    }
+
+    /// The last reading that there was.
+    pub(super) fn latest(&self) -> Option<&Reading> {
+        self.readings.iter().flatten().next()
+    }
+
+    /// The last reading in one line.
+    pub(super) fn last_line(&self) -> Option<String> {
+        self.read.zip(self.latest()).map(|(time, reading)| plain::text(time, reading))
+    }
+
+    /// Which server it is.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What is known of the server.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// For how long nothing was heard of the server.
+    pub(super) fn silence(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
+    /// One figure of all readings, the latest first.
+    pub(super) fn series(
+        &self,
+        figure: fn(&Reading) -> Option<f64>,
+    ) -> impl Iterator<Item = Option<f64>> {
+        self.readings.iter().map(move |reading| reading.as_ref().and_then(figure))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tiny_cache_client::{Address, InvalidAddress, Stats};
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn answer() -> News {
+        News::Answer { at: Instant::now(), stats: Ok(Stats::default()) }
+    }
+
+    fn failure() -> News {
+        let error: InvalidAddress = "".parse::<Address>().unwrap_err();
+        News::Answer { at: Instant::now(), stats: Err(error.into()) }
+    }
+
+    /// A server that hung was called live until its sample's deadline, and then away for 0 s.
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_from_the_last_answer() {
+        let mut history = History::new(Place {
+            address: "grpc://cache:7".to_owned(),
+            timeout: Duration::ZERO,
+            more: "",
+        });
+        assert_eq!(history.state(), &State::Connecting);
+        history.record(answer());
+        for seconds in 1..=2 {
+            advance(Duration::from_secs(1)).await;
+            history.record(News::Waiting);
+            assert_eq!(history.state(), &State::Late);
+            assert_eq!(history.silence(), Duration::from_secs(seconds));
+        }
+        history.record(failure());
+        history.record(News::Waiting);
+        assert!(matches!(history.state(), State::Away(_)));
+        assert_eq!(history.silence(), Duration::from_secs(2));
+        let gaps = history.series(|_| Some(1.0)).take_while(Option::is_none).count();
+        assert_eq!(gaps, 4, "one for each interval");
+        history.record(answer());
+        assert_eq!((history.state(), history.silence()), (&State::Live, Duration::ZERO));
+    }
+}

@@ -1,0 +1,86 @@
+//! The screen and the keys. However the view ends, the terminal is as it was before.
+
+use std::{io, time::Duration};
+
+use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers};
+use futures::StreamExt;
+use ratatui::DefaultTerminal;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::interval,
+};
+
+use super::{history::History, source::Source, view::View};
+use crate::{
+    error::{Error, Place},
+    output,
+};
+
+/// Time between two drawings at most: the seconds of a silence are counted on the screen.
+const REDRAW: Duration = Duration::from_secs(1);
+
+/// Gives the terminal back when it is dropped, whether by a return or a panic.
+struct Screen(DefaultTerminal);
+
+impl Screen {
+    fn enter() -> io::Result<Self> {
+        ratatui::try_init().map(Self).inspect_err(|_| ratatui::restore())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        ratatui::restore();
+    }
+}
+
+/// Shows the view until a key or a signal ends it, or there are no more samples.
+pub(super) async fn run(interval: Duration, place: Place, source: Source) -> Result<(), Error> {
+    let mut history = History::new(place);
+    show(&View::new(interval), &mut history, source)
+        .await
+        .map_err(|cause| Error::Refused(format!("cannot use the terminal: {cause}")))?;
+    // The screen is gone, and all that was on it.
+    history.last_line().map_or(Ok(()), output::line)
+}
+
+async fn show(view: &View, history: &mut History, mut source: Source) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut screen = Screen::enter()?;
+    let mut events = EventStream::new();
+    let mut redraw = interval(REDRAW);
+    loop {
+        screen.0.draw(|frame| view.draw(frame, history))?;
+        tokio::select! {
+            news = source.next() => match news {
+                Some(news) => history.record(news),
+                None => return Ok(()),
+            },
+            _ = redraw.tick() => {}
+            event = events.next() => match event {
+                Some(Ok(event)) if ends(&event) => return Ok(()),
+                // Drawn anew: it may have been a new size.
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error),
+                None => return Ok(()),
+            },
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hang_up.recv() => return Ok(()),
+        }
+    }
+}
+
+/// Whether a key was one of those that end the view. In raw mode Ctrl-C is a key.
+fn ends(event: &Event) -> bool {
+    let Event::Key(key) = event else { return false };
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    key.kind == KeyEventKind::Press
+        && match key.code {
+            KeyCode::Char('q' | 'Q') | KeyCode::Esc => true,
+            KeyCode::Char('c') => control,
+            _ => false,
+        }
+}

@@ -1,0 +1,228 @@
+//! What is drawn: a head, a row for each figure, and a foot. Knows no terminal, only a frame
+//! of some size; what has no room is left out, the least needed first.
+//! Colours are for a terminal that wants them: the backend leaves them out under `NO_COLOR`.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::{Color, Modifier, Style},
+    text::{Line, Span, Text},
+    widgets::{RenderDirection, Sparkline},
+};
+
+use super::{
+    history::{History, State},
+    meter::{Rates, Reading},
+};
+
+/// Columns of names and numbers, left of the sparklines.
+const LEGEND: u16 = 28;
+
+/// Lines of a row that has a line for details.
+const ROOMY: u16 = 3;
+
+/// Parts of one that a sparkline is told in: it takes whole numbers.
+const SCALE: f64 = 1000.0;
+
+/// What matters less than the rest.
+const DIM: Modifier = Modifier::DIM;
+
+/// What does not change while the view lasts.
+pub(super) struct View {
+    interval: Duration,
+}
+
+/// A row: a figure, how it is written, and what the sparkline's top stands for.
+struct Figure {
+    name: &'static str,
+    colour: Color,
+    value: fn(&Reading) -> Option<f64>,
+    text: fn(f64) -> String,
+    detail: fn(&Reading) -> String,
+    /// None: the largest value that is seen.
+    top: fn(&Reading) -> Option<f64>,
+}
+
+const FIGURES: [Figure; 6] = [
+    Figure {
+        name: "hits",
+        colour: Color::Green,
+        value: |reading| reading.rates.map(|rates| rates.hits),
+        text: per_second,
+        detail: |reading| format!("{} total", reading.stats.hits),
+        top: |_| None,
+    },
+    Figure {
+        name: "misses",
+        colour: Color::Yellow,
+        value: |reading| reading.rates.map(|rates| rates.misses),
+        text: per_second,
+        detail: |reading| format!("{} total", reading.stats.misses),
+        top: |_| None,
+    },
+    Figure {
+        name: "hit ratio",
+        colour: Color::Cyan,
+        value: |reading| reading.rates.as_ref().and_then(Rates::hit_ratio),
+        text: percent,
+        detail: |reading| format!("{} total", percent(reading.stats.hit_ratio)),
+        top: |_| Some(1.0),
+    },
+    Figure {
+        name: "entries",
+        colour: Color::Blue,
+        value: |reading| Some(reading.stats.entries as f64),
+        text: |entries| format!("{entries:.0}"),
+        detail: |reading| match reading.stats.max_items {
+            0 => "no limit".to_owned(),
+            limit => format!("of {limit}"),
+        },
+        top: |_| None,
+    },
+    Figure {
+        name: "memory",
+        colour: Color::Magenta,
+        value: |reading| Some(reading.stats.memory_usage_bytes as f64),
+        text: |bytes| size(bytes as u64),
+        detail: |reading| format!("of {}", size(reading.stats.max_memory_bytes)),
+        top: |reading| Some(reading.stats.max_memory_bytes as f64),
+    },
+    Figure {
+        name: "evictions",
+        colour: Color::Red,
+        value: |reading| reading.rates.map(|rates| rates.evictions),
+        text: per_second,
+        detail: |reading| format!("{} total", reading.stats.evictions),
+        top: |_| None,
+    },
+];
+
+impl View {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self { interval }
+    }
+
+    /// Draws everything.
+    pub(super) fn draw(&self, frame: &mut Frame<'_>, history: &History) {
+        let area = frame.area();
+        let foot = foot(history, area.width);
+        // An error that is longer than a line takes the lines that the figures do not need.
+        let free = area.height.saturating_sub(1 + FIGURES.len() as u16).max(1);
+        let foot_height = u16::try_from(foot.height()).unwrap_or(free).clamp(1, free);
+        let [top, body, bottom] = Layout::vertical([
+            Constraint::Length(1),
+            Constraint::Fill(1),
+            Constraint::Length(foot_height),
+        ])
+        .areas(area);
+        frame.render_widget(self.head(history), top);
+        frame.render_widget(foot, bottom);
+
+        let height = (body.height / FIGURES.len() as u16).max(1);
+        let rows = (body.y..body.bottom()).step_by(height.into());
+        for (figure, y) in FIGURES.iter().zip(rows) {
+            let row = Rect { y, height: height.min(body.bottom() - y), ..body };
+            draw_row(frame, row, figure, history);
+        }
+    }
+
+    fn head(&self, history: &History) -> Line<'static> {
+        let silence = match history.silence().as_secs() {
+            0 => "no answer".to_owned(),
+            seconds => {
+                let time = humantime::format_duration(Duration::from_secs(seconds));
+                format!("no answer for {time}")
+            }
+        };
+        let bold = |colour| Style::new().fg(colour).add_modifier(Modifier::BOLD);
+        let state = match history.state() {
+            State::Connecting => Span::raw("connecting"),
+            State::Live => Span::styled("live", bold(Color::Green)),
+            State::Late => Span::styled(format!("waiting, {silence}"), bold(Color::Yellow)),
+            State::Away(_) => Span::styled(silence, bold(Color::Red)),
+        };
+        let address = &history.place().address;
+        let every = humantime::format_duration(self.interval);
+        let title = Span::styled("tiny-cache ", Modifier::BOLD);
+        // The state before the address: where there is little room, that is what counts.
+        Line::from(vec![title, state, Span::raw(format!("  {address}, every {every}"))])
+    }
+}
+
+/// How to leave, and what went wrong.
+fn foot(history: &History, width: u16) -> Text<'static> {
+    let quit = "q quits";
+    let State::Away(error) = history.state() else { return Line::styled(quit, DIM).into() };
+    // Broken wherever a line ends: an address has no better place for it.
+    let text: Vec<_> = format!("  {error}").chars().collect();
+    let room = usize::from(width).saturating_sub(quit.len()).min(text.len());
+    let (beside, below) = text.split_at(room);
+    let red = |part: &[char]| Span::styled(part.iter().collect::<String>(), Color::Red);
+    let first = Line::from(vec![Span::styled(quit, DIM), red(beside)]);
+    let rest = below.chunks(usize::from(width).max(1)).map(|part| Line::from(red(part)));
+    std::iter::once(first).chain(rest).collect()
+}
+
+fn draw_row(frame: &mut Frame<'_>, row: Rect, figure: &Figure, history: &History) {
+    let [left, right] =
+        Layout::horizontal([Constraint::Length(LEGEND), Constraint::Fill(1)]).areas(row);
+    let is_roomy = row.height >= ROOMY;
+    frame.render_widget(legend(figure, history, is_roomy), left);
+    // A line between two rows, where there is room.
+    let height = if is_roomy { row.height - 1 } else { row.height };
+    let top = top(figure, history, right.width);
+    frame.render_widget(sparkline(figure, history, top, right.width), Rect { height, ..right });
+    if is_roomy && top > 0.0 {
+        let scale = Line::styled(format!("full height {}", (figure.text)(top)), DIM);
+        frame.render_widget(scale, Rect { y: right.y + height, height: 1, ..right });
+    }
+}
+
+/// What a sparkline's full height stands for.
+fn top(figure: &Figure, history: &History, width: u16) -> f64 {
+    let seen = history.series(figure.value).take(width.into()).flatten().fold(0.0, f64::max);
+    history.latest().and_then(figure.top).unwrap_or(seen)
+}
+
+fn legend(figure: &Figure, history: &History, is_roomy: bool) -> Text<'static> {
+    let latest = history.latest();
+    let value = latest.and_then(figure.value).map_or_else(|| "–".to_owned(), figure.text);
+    // What stands there during an outage is what was.
+    let freshness = if *history.state() == State::Live { Modifier::BOLD } else { DIM };
+    let style = Style::new().fg(figure.colour).add_modifier(freshness);
+    let name = Span::raw(format!("{:<11}", figure.name));
+    let mut lines = vec![Line::from(vec![name, Span::styled(format!("{value:>14}"), style)])];
+    if is_roomy {
+        let detail = latest.map(figure.detail).unwrap_or_default();
+        lines.push(Line::styled(format!("{detail:>25}"), DIM));
+    }
+    Text::from(lines)
+}
+
+fn sparkline(figure: &Figure, history: &History, top: f64, width: u16) -> Sparkline<'static> {
+    let scaled = |value: f64| (value * SCALE) as u64;
+    let series = history.series(figure.value).take(width.into());
+    let points: Vec<_> = series.map(|value| value.map(scaled)).collect();
+    Sparkline::default()
+        .data(points)
+        .max(scaled(top).max(1))
+        .direction(RenderDirection::RightToLeft)
+        .absent_value_symbol("·")
+        .absent_value_style(DIM)
+        .style(figure.colour)
+}
+
+fn per_second(rate: f64) -> String {
+    format!("{rate:.1}/s")
+}
+
+fn percent(ratio: f64) -> String {
+    format!("{:.1} %", ratio * 100.0)
+}
+
+fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().iec().to_string()
+}

@@ -1,0 +1,20 @@
+//! The binary against a real server in the process: every command, its output in both forms
+//! and its exit codes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, outside the functions that the lint knows to be tests"
+)]
+
+mod cache; // a server, and the binary run against it
+mod screen; // a terminal to run it in
+mod link; // a way to the server that can be cut
+
+mod values;
+mod conditions;
+mod batches;
+mod streams;
+mod server;
+mod tls;
+mod usage;
+mod watch;

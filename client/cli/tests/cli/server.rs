@@ -1,0 +1,209 @@
+//! `stats`, `ping`, `health`, and servers that are not there or not ready.
+
+use std::{
+    io::Write,
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    thread,
+    time::Instant,
+};
+
+use tokio::runtime::Runtime;
+use tonic::{
+    Request, Status,
+    service::InterceptorLayer,
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_health::{ServingStatus, server::health_reporter};
+
+use crate::cache::{Cache, Nowhere, PATIENCE, Run, command, run};
+
+/// A server that knows nothing but its health.
+struct HealthServer {
+    target: String,
+    /// The request ids that it was sent.
+    seen: Arc<Mutex<Vec<String>>>,
+    _runtime: Runtime,
+}
+
+impl HealthServer {
+    fn start(status: ServingStatus) -> Self {
+        Self::start_with(status, |_| None)
+    }
+
+    /// A server that answers a call with such a failure, if there is one.
+    fn start_with(
+        status: ServingStatus,
+        fail: impl Fn(&Request<()>) -> Option<Status> + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let entered = runtime.enter();
+        let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let target = incoming.local_addr().unwrap().to_string();
+        let (reporter, health) = health_reporter();
+        runtime.block_on(reporter.set_service_status("cache.CacheService", status));
+
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let ids = Arc::clone(&seen);
+        let note = InterceptorLayer::new(move |request: Request<()>| {
+            let id = request.metadata().get("x-request-id");
+            ids.lock().unwrap().extend(id.map(|id| id.to_str().unwrap().to_owned()));
+            fail(&request).map_or(Ok(request), Err)
+        });
+        let server = Server::builder().layer(note).add_service(health);
+        runtime.spawn(server.serve_with_incoming(incoming));
+        drop(entered);
+        Self { target, seen, _runtime: runtime }
+    }
+}
+
+#[test]
+fn a_request_id_travels_with_the_call() {
+    let server = HealthServer::start(ServingStatus::Serving);
+    let run = run(["health", "--target", &server.target, "--request-id", "order-7"]);
+    run.ended(0, "serving\n");
+    assert_eq!(*server.seen.lock().unwrap(), ["order-7"]);
+}
+
+/// The id is what leads to the cause in the server's logs, and was thrown away.
+#[test]
+fn an_error_that_the_logs_explain_names_the_request() {
+    let HealthServer { target, .. } =
+        &HealthServer::start_with(ServingStatus::Serving, |request| {
+            let mut status = Status::internal("the server failed");
+            let id = request.metadata().get("x-request-id")?;
+            status.metadata_mut().insert("x-request-id", id.clone());
+            Some(status)
+        });
+    let run = run(["health", "--target", target, "--request-id", "order-7"]);
+    let expected = ": the server failed (request id order-7)";
+    assert!(run.refused().ends_with(expected), "{run:?}");
+}
+
+#[test]
+fn stats_are_a_table_or_an_object() {
+    let cache = Cache::start_with(&[("CACHE_MAX_MEMORY_MB", "16"), ("CACHE_MAX_ITEMS", "70")]);
+    cache.run(["set", "k", "v"]).ended(0, "");
+    cache.run(["mget", "k", "k", "k", "none"]);
+    let run = cache.run(["stats"]);
+    let rows: Vec<_> = run.text().lines().map(|row| row.split_at(26)).collect();
+    for row in [
+        ("entries", "1"),
+        ("entries allowed", "70"),
+        ("memory allowed", "16.0 MiB"),
+        ("hits", "3"),
+        ("misses", "1"),
+        ("hit ratio", "75.0 %"),
+    ] {
+        assert!(rows.iter().any(|(name, value)| (name.trim(), *value) == row), "{}", run.text());
+    }
+
+    let stats = cache.run(["stats", "--output", "json"]).json();
+    assert_eq!((&stats["entries"], &stats["hits"]), (&1.into(), &3.into()));
+    assert_eq!(stats["hit_ratio"], 0.75);
+    assert_eq!(stats["max_memory_bytes"], 16 << 20);
+    assert_eq!(stats.as_object().unwrap().len(), 13);
+}
+
+#[test]
+fn a_server_that_is_there_answers_a_ping_and_is_healthy() {
+    let cache = Cache::start();
+    let run = cache.run(["ping"]);
+    let head = format!("grpc://{} answers in ", cache.address());
+    assert!(run.code == 0 && run.text().starts_with(&head), "{run:?}");
+    let ping = cache.run(["ping", "--output", "json"]).json();
+    assert_eq!(ping["alive"], true);
+    assert!(ping["milliseconds"].as_f64().unwrap() > 0.0);
+    cache.run(["health"]).ended(0, "serving\n");
+    cache.run(["health", "--output", "json"]).ended(0, "{\"health\":\"serving\"}\n");
+}
+
+#[test]
+fn a_server_that_is_not_ready_is_exit_code_1() {
+    let HealthServer { target, .. } = &HealthServer::start(ServingStatus::NotServing);
+    run(["health", "--target", target]).ended(1, "not_serving\n");
+    let ping = run(["ping", "--target", target]);
+    ping.ended(1, format!("grpc://{target} takes no calls: it says that it is not serving\n"));
+    let ping = run(["ping", "--target", target, "--output", "json"]);
+    assert_eq!((ping.code, &ping.json()["alive"]), (1, &false.into()));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_at_once_and_in_one_line() {
+    let nowhere = Nowhere::find();
+    let target = nowhere.address();
+    for command in [&["get", "k"][..], &["set", "k", "v"], &["mget", "k"], &["stats"], &["health"]]
+    {
+        let start = Instant::now();
+        let run =
+            Run::of(crate::cache::command(command).args(["--target", target, "--timeout", "50s"]));
+        let line = run.refused();
+        let expected = format!("cannot connect to grpc://{target}: Connection refused");
+        assert!(line.starts_with(&expected) && line.contains("--target"), "{line}");
+        assert!(start.elapsed() < PATIENCE / 2, "it waited for its timeout");
+    }
+    let ping = run(["ping", "--target", target]);
+    assert!(ping.text().starts_with(&format!("grpc://{target} takes no calls: cannot connect")));
+    assert_eq!((ping.code, ping.stderr.as_str()), (1, ""));
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_given_up_after_the_timeout() {
+    // The system takes the connection; nobody ever reads from it.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = silent.local_addr().unwrap().to_string();
+    let run = run(["get", "k", "--target", &target, "--timeout", "200ms", "--retries", "2"]);
+    let line = run.refused();
+    let expected = format!("no connection to grpc://{target} within 200ms; check the server, or");
+    assert!(line.starts_with(&expected) && line.ends_with("--timeout"), "{line}");
+}
+
+/// A server that takes connections and calls, and never answers one.
+pub(crate) fn mute() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    // It ends with the test's process.
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // Settings, without any in them (RFC 9113, 6.5): enough for a connection.
+            let _ = stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+            kept.push(stream);
+        }
+    });
+    target
+}
+
+/// The message named the microseconds that were left of the time for the last try, and a
+/// batch said nothing of what may have been done.
+#[test]
+fn a_timeout_names_the_server_and_the_time_that_was_given() {
+    let target = &mute();
+    let ask = |args: &[&str]| Run::of(command(args).args(["--target", target, "--timeout", "3s"]));
+    let reply = format!("no reply from grpc://{target} within 3s");
+    let remedy = "; check the server, or allow more with --timeout";
+    // At once, for each waits for its timeout.
+    thread::scope(|scope| {
+        for (args, noted) in [
+            (&["get", "k"][..], ""),
+            (&["stats", "--retries", "3"], ""),
+            (&["mget", "k"], ""),
+            (&["mset", "k=v"], "; some of the items may have been written"),
+            (&["mdelete", "k"], "; some of the values may have been removed"),
+        ] {
+            let (ask, reply) = (&ask, &reply);
+            scope.spawn(move || {
+                assert_eq!(ask(args).refused(), format!("{reply}{noted}{remedy}"), "{args:?}");
+            });
+        }
+        ask(&["ping"]).ended(1, format!("grpc://{target} takes no calls: {reply}\n"));
+    });
+}
+
+#[test]
+fn retries_are_made_when_asked_for() {
+    let nowhere = Nowhere::find();
+    let target = nowhere.address();
+    let run = run(["get", "k", "--target", target, "--retries", "2", "--timeout", "50s"]);
+    assert!(run.refused().contains("(after 3 tries)"), "{run:?}");
+}

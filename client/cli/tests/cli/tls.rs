@@ -1,0 +1,114 @@
+//! TLS, with certificates made for each test.
+
+use std::{fs, path::Path};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tempfile::TempDir;
+
+use crate::cache::{Cache, Run, command};
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+/// A server that speaks TLS, and wants to see a certificate where that is said.
+struct Secured {
+    dir: TempDir,
+    cache: Cache,
+}
+
+impl Secured {
+    fn start(client_auth: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = authority("an authority");
+        fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
+        fs::write(dir.path().join("stranger.pem"), self::authority("another").pem()).unwrap();
+        sign(&authority, "cache.test", dir.path(), "server");
+        sign(&authority, "client", dir.path(), "client");
+        let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let cache = Cache::start_with(&[
+            ("CACHE_TLS_ENABLED", "true"),
+            ("CACHE_TLS_CERT_PATH", &file("server.pem")),
+            ("CACHE_TLS_KEY_PATH", &file("server.key")),
+            ("CACHE_TLS_REQUIRE_CLIENT_AUTH", client_auth),
+            ("CACHE_TLS_CLIENT_CA_PATH", &file("ca.pem")),
+        ]);
+        Self { dir, cache }
+    }
+
+    /// Runs `ping` in the directory of the certificates.
+    fn ping(&self, target: &str, args: &[&str]) -> Run {
+        let target = format!("{target}:{}", self.cache.port());
+        let mut command = command(["health", "--target", &target]);
+        Run::of(command.args(args).current_dir(self.dir.path()))
+    }
+}
+
+fn authority(name: &str) -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn sign(authority: &Authority, name: &str, dir: &Path, file: &str) {
+    let key = KeyPair::generate().unwrap();
+    let names = vec![name.to_owned(), "127.0.0.1".to_owned()];
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, authority).unwrap();
+    fs::write(dir.join(format!("{file}.pem")), certificate.pem()).unwrap();
+    fs::write(dir.join(format!("{file}.key")), key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn any_tls_option_or_the_address_turns_tls_on() {
+    let secured = Secured::start("false");
+    secured.ping("127.0.0.1", &["--ca", "ca.pem"]).ended(0, "serving\n");
+    secured.ping("127.0.0.1", &["--tls", "--ca", "ca.pem"]).ended(0, "serving\n");
+    secured.ping("grpcs://127.0.0.1", &["--ca", "ca.pem"]).ended(0, "serving\n");
+}
+
+#[test]
+fn a_name_that_the_certificate_lacks_is_refused_unless_another_is_expected() {
+    let secured = Secured::start("false");
+    let run = secured.ping("localhost", &["--ca", "ca.pem"]);
+    assert!(run.refused().contains("cannot connect to grpcs://localhost"), "{run:?}");
+    let named = ["--ca", "ca.pem", "--server-name", "cache.test"];
+    secured.ping("localhost", &named).ended(0, "serving\n");
+}
+
+#[test]
+fn an_authority_that_is_not_trusted_is_refused() {
+    let secured = Secured::start("false");
+    let run = secured.ping("127.0.0.1", &["--ca", "stranger.pem"]);
+    assert!(run.refused().contains("the TLS options"), "{run:?}");
+}
+
+#[test]
+fn a_client_shows_its_certificate() {
+    let secured = Secured::start("true");
+    let shown = ["--ca", "ca.pem", "--cert", "client.pem", "--key", "client.key"];
+    secured.ping("127.0.0.1", &shown).ended(0, "serving\n");
+    secured.ping("127.0.0.1", &["--ca", "ca.pem"]).refused();
+}
+
+#[test]
+fn tls_options_that_contradict_are_refused_with_the_remedy() {
+    let secured = Secured::start("false");
+    for (target, args, remedy) in [
+        ("grpc://127.0.0.1", &["--tls"][..], "write grpcs:// in front of the address"),
+        ("127.0.0.1", &["--cert", "client.pem"], "--cert client.pem needs its key: add --key"),
+        ("127.0.0.1", &["--key", "client.key"], "add --cert"),
+        ("127.0.0.1", &["--ca", "none.pem"], "cannot read none.pem"),
+        ("127.0.0.1", &["--ca", "client.key"], "client.key: no certificate in PEM form"),
+        ("127.0.0.1", &["--ca", "ca.pem", "--server-name", "a b"], "bad TLS server name `a b`"),
+    ] {
+        let run = secured.ping(target, args);
+        assert!(run.refused().contains(remedy), "{run:?}");
+    }
+}
+
+#[test]
+fn tls_against_a_plain_server_says_so() {
+    let cache = Cache::start();
+    let target = format!("grpcs://{}", cache.address().trim_start_matches("grpc://"));
+    let run = cache.run(["health", "--target", &target]);
+    assert!(run.refused().contains(": the server does not speak TLS; check"), "{run:?}");
+}

@@ -1,0 +1,170 @@
+//! `get`, `set` and `delete`.
+
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, time::Duration};
+
+use serde_json::json;
+
+use crate::cache::{Cache, Run};
+
+#[test]
+fn a_value_is_read_back_as_it_was_written() {
+    let cache = Cache::start();
+    cache.run(["set", "greeting", "hello"]).ended(0, "");
+    cache.run(["get", "greeting"]).ended(0, "hello");
+    cache.run(["set", "greeting", ""]).ended(0, "");
+    cache.run(["get", "greeting"]).ended(0, "");
+    cache.run(["set", "number", "-5"]).ended(0, "");
+    cache.run(["get", "number"]).ended(0, "-5");
+    cache.run(["set", "option", "--", "--ttl"]).ended(0, "");
+    cache.run(["get", "option"]).ended(0, "--ttl");
+}
+
+#[test]
+fn a_miss_is_exit_code_1_and_silent() {
+    let cache = Cache::start();
+    cache.run(["get", "nothing"]).ended(1, "");
+    let run = cache.run(["get", "nothing", "--output", "json"]);
+    run.ended(1, "{\"key\":\"nothing\",\"found\":false}\n");
+}
+
+#[test]
+fn an_argument_may_be_any_bytes_but_a_key_is_text() {
+    let cache = Cache::start();
+    let set = ["set", "k"].map(OsStr::new).into_iter().chain([OsStr::from_bytes(b"\xff\x01")]);
+    Run::of(&mut cache.command(set)).ended(0, "");
+    cache.run(["get", "k"]).ended(0, b"\xff\x01");
+
+    let get = Run::of(&mut cache.command([OsStr::new("get"), OsStr::from_bytes(b"k\xff")]));
+    assert!(get.refused().contains("'k\u{fffd}' for '<KEY>': not UTF-8"), "{get:?}");
+}
+
+#[test]
+fn get_shows_a_value_in_the_form_that_is_asked_for() {
+    let cache = Cache::start();
+    cache.run(["set", "text", "né"]).ended(0, "");
+    for (format, shown) in
+        [("raw", "né"), ("utf8", "né\n"), ("hex", "6ec3a9\n"), ("base64", "bsOp\n")]
+    {
+        cache.run(["get", "text", "--format", format]).ended(0, shown);
+    }
+    cache.run_with_stdin(["set", "bytes"], b"\xff\0").ended(0, "");
+    cache.run(["get", "bytes"]).ended(0, b"\xff\0");
+    cache.run(["get", "bytes", "--format", "base64"]).ended(0, "/wA=\n");
+    let run = cache.run(["get", "bytes", "--format", "utf8"]);
+    assert_eq!(
+        run.refused(),
+        "the value of `bytes` is not UTF-8; choose --format raw, hex or base64"
+    );
+}
+
+#[test]
+fn json_tells_text_from_bytes() {
+    let cache = Cache::start();
+    let run = cache.run(["set", "text", "a \"b\"\n", "--output", "json"]);
+    run.ended(0, "{\"key\":\"text\",\"stored\":true}\n");
+    let run = cache.run(["--output", "json", "get", "text"]);
+    assert_eq!(run.json(), json!({ "key": "text", "found": true, "value": "a \"b\"\n" }));
+
+    cache.run_with_stdin(["set", "bytes"], b"\xff\0").ended(0, "");
+    let run = cache.run(["get", "bytes", "--output", "json"]);
+    assert_eq!(run.json(), json!({ "key": "bytes", "found": true, "value_base64": "/wA=" }));
+
+    let run = cache.run(["get", "text", "--output", "json", "--format", "hex"]);
+    assert!(run.refused().starts_with("--format has no meaning in JSON"));
+}
+
+#[test]
+fn get_writes_to_a_file_and_leaves_it_alone_on_a_miss() {
+    let (cache, dir) = (Cache::start(), tempfile::tempdir().unwrap());
+    let path = dir.path().join("value");
+    let file = path.to_str().unwrap();
+    cache.run(["get", "k", "--file", file]).ended(1, "");
+    assert!(!path.exists());
+
+    cache.run_with_stdin(["set", "k"], b"\0\xff").ended(0, "");
+    cache.run(["get", "k", "--file", file]).ended(0, "");
+    assert_eq!(fs::read(&path).unwrap(), b"\0\xff");
+    cache.run(["get", "k", "--file", "-"]).ended(0, b"\0\xff");
+
+    let run = cache.run(["get", "k", "--file", file, "--output", "json"]);
+    assert_eq!(run.json(), json!({ "key": "k", "found": true, "file": file, "bytes": 2 }));
+
+    let run = cache.run(["get", "k", "--file", "/nowhere/at/all"]);
+    assert!(run.refused().starts_with("cannot write /nowhere/at/all: No such file"));
+}
+
+#[test]
+fn set_reads_a_file_or_stdin_and_names_what_it_cannot_read() {
+    let (cache, dir) = (Cache::start(), tempfile::tempdir().unwrap());
+    let path = dir.path().join("value");
+    fs::write(&path, b"from a file\n").unwrap();
+    cache.run(["set", "k", "--file", path.to_str().unwrap()]).ended(0, "");
+    cache.run(["get", "k"]).ended(0, "from a file\n");
+    cache.run_with_stdin(["set", "k", "--file", "-"], b"piped").ended(0, "");
+    cache.run(["get", "k"]).ended(0, "piped");
+
+    let run = cache.run(["set", "k", "--file", "/nowhere/at/all"]);
+    assert!(run.refused().starts_with("cannot read /nowhere/at/all: No such file"));
+    let run = cache.run(["set", "k", "--file", "/dev/zero"]);
+    assert_eq!(run.refused(), "/dev/zero has more than 256.0 MiB, the most that is read");
+    let run = cache.run(["set", "k", "value", "--file", "x"]);
+    assert!(run.refused().contains("cannot be used with"), "{run:?}");
+}
+
+/// A hyphen was stored, and what was piped in was lost.
+#[test]
+fn a_hyphen_in_place_of_the_value_is_refused_with_both_remedies() {
+    let cache = Cache::start();
+    for args in [&["set", "k", "-"][..], &["set-if-absent", "k", "-"]] {
+        let run = Run::of(cache.command(args).write_stdin("piped"));
+        assert!(run.refused().contains("--file - for stdin"), "{run:?}");
+    }
+    cache.run_with_stdin(["set", "k"], b"-").ended(0, "");
+    cache.run(["get", "k"]).ended(0, "-");
+}
+
+#[test]
+fn a_value_lives_as_long_as_its_ttl() {
+    let cache = Cache::start();
+    cache.run(["set", "short", "x", "--ttl", "1s"]).ended(0, "");
+    cache.run(["set", "long", "x", "--ttl", "0"]).ended(0, "");
+    let start = std::time::Instant::now();
+    while cache.run(["get", "short"]).code == 0 {
+        assert!(start.elapsed() < crate::cache::PATIENCE);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    cache.run(["get", "long"]).ended(0, "x");
+}
+
+#[test]
+fn delete_removes_a_value_and_is_content_with_none() {
+    let cache = Cache::start();
+    cache.run(["set", "k", "v"]).ended(0, "");
+    cache.run(["delete", "k"]).ended(0, "");
+    cache.run(["get", "k"]).ended(1, "");
+    let run = cache.run(["delete", "k", "--output", "json"]);
+    run.ended(0, "{\"key\":\"k\",\"accepted\":true}\n");
+}
+
+#[test]
+fn namespaces_keep_keys_apart() {
+    let cache = Cache::start();
+    cache.run(["--namespace", "team", "set", "k", "v"]).ended(0, "");
+    cache.run(["get", "k"]).ended(1, "");
+    cache.run(["get", "k", "--namespace", "team"]).ended(0, "v");
+    let run = cache.run(["get", "k", "--namespace", "a b"]);
+    assert!(run.refused().starts_with("bad --namespace `a b`: "));
+    // A variable that was not set made this the shared keyspace.
+    for blank in ["", " "] {
+        let run = cache.run(["get", "k", "--namespace", blank]);
+        assert_eq!(run.refused(), "--namespace is blank; leave it out for the shared keyspace");
+    }
+}
+
+#[test]
+fn a_value_that_is_too_large_is_refused_in_one_line() {
+    let cache = Cache::start_with(&[("CACHE_MAX_VALUE_BYTES", "1000")]);
+    let run = cache.run_with_stdin(["set", "k"], &[0; 1001]);
+    let expected = ": Value exceeds maximum allowed cache entry size; `tiny-cache stats` shows";
+    assert!(run.refused().contains(expected), "{run:?}");
+}
