@@ -1,6 +1,6 @@
 //! `watch-stats`, drawn and in lines; and what other commands do on a terminal.
 
-use std::{process::Command, time::SystemTime};
+use std::time::SystemTime;
 
 use serde_json::Value;
 
