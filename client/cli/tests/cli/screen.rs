@@ -1,6 +1,7 @@
 //! A terminal to run the binary in, and what it shows.
 
 use std::{
+    fs::{File, OpenOptions},
     io::{Read, Write},
     num::NonZeroU16,
     process::Command,
@@ -14,13 +15,20 @@ use vt100::Parser;
 
 use crate::cache::PATIENCE;
 
+/// Written to the terminal after the binary's end, as a title: what comes before it is all that
+/// the binary wrote.
+const END: &[u8] = b"\x1b]2;the end\x07";
+
 /// A pseudo-terminal with the binary in it.
 pub(crate) struct Screen {
     master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     parser: Arc<Mutex<Parser>>,
-    reader: Option<JoinHandle<()>>,
+    reader: Option<JoinHandle<Vec<u8>>>,
+    /// The binary's side of the terminal. Held open, so that its end does not hang the terminal
+    /// up: the last bytes were once missing then.
+    terminal: File,
     /// The mode of the terminal before anything ran in it.
     mode: String,
 }
@@ -35,27 +43,30 @@ impl Screen {
         command.args(args);
         command.env_remove("NO_COLOR");
         command.env_remove("TINY_CACHE_TARGET");
-        // The end of a session's leader hangs its terminal up, and the kernel then drops what
-        // has not been read: under load the last bytes were missing.
-        command.set_controlling_tty(false);
         command.env("TERM", "xterm-256color");
         for (name, value) in environment {
             command.env(name, value);
         }
+        let name = pair.master.tty_name().unwrap();
+        let terminal = OpenOptions::new().write(true).open(name).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
 
         let parser = Arc::new(Mutex::new(Parser::new(number(rows), number(cols), 0)));
         let mut output = pair.master.try_clone_reader().unwrap();
         let shown = Arc::clone(&parser);
         let reader = thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            // The end is an error here: the other side of the terminal is gone.
+            let (mut bytes, mut all) = ([0; 4096], Vec::new());
             while let Ok(len @ 1..) = output.read(&mut bytes) {
                 shown.lock().unwrap().process(&bytes[..len]);
+                all.extend_from_slice(&bytes[..len]);
+                if all.ends_with(END) {
+                    break;
+                }
             }
+            all
         });
         let keyboard = pair.master.take_writer().unwrap();
-        Self { master: pair.master, keyboard, child, parser, reader: Some(reader), mode }
+        Self { master: pair.master, keyboard, child, parser, reader: Some(reader), terminal, mode }
     }
 
     pub(crate) fn shown(&self) -> String {
@@ -90,8 +101,6 @@ impl Screen {
     pub(crate) fn resize(&self, rows: u16, cols: u16) {
         self.parser.lock().unwrap().screen_mut().set_size(number(rows), number(cols));
         self.master.resize(PtySize { rows, cols, ..PtySize::default() }).unwrap();
-        // Comes of itself where the terminal is the controlling one.
-        self.signal("-WINCH");
     }
 
     pub(crate) fn is_in_use(&self) -> bool {
@@ -117,10 +126,12 @@ impl Screen {
             thread::sleep(Duration::from_millis(10));
         };
         assert_eq!(mode(self.master.as_ref()), self.mode, "the terminal's mode was left changed");
-        self.reader.take().unwrap().join().unwrap();
+        self.terminal.write_all(END).unwrap();
+        let all = self.reader.take().unwrap().join().unwrap();
+        let written = String::from_utf8_lossy(&all);
         let parser = self.parser.lock().unwrap();
-        assert!(!parser.screen().alternate_screen(), "the screen was not given back");
-        assert!(!parser.screen().hide_cursor(), "the cursor was left hidden");
+        assert!(!parser.screen().alternate_screen(), "the screen was not given back: {written:?}");
+        assert!(!parser.screen().hide_cursor(), "the cursor was left hidden: {written:?}");
         (code, parser.screen().contents())
     }
 }
