@@ -14,17 +14,18 @@ use std::{
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use tiny_cache_client::{Address, Ttl};
+use tiny_cache_client::Ttl;
 
 pub use self::{
-    run::{Length, Pace, RunArgs, Target},
+    run::{Rate, RunArgs, Target},
     server::ServerArgs,
     tls::{TlsArgs, TlsError},
 };
 use crate::{
     access::{self, Content, ValueSize},
+    engine::{Course, Length, Pace},
+    error::Error,
     trace::{Format, Keys, Reading},
-    transport::Dial,
 };
 
 /// Most threads used when nobody asks for more: the server wants cores as well.
@@ -105,7 +106,7 @@ pub enum Command {
     ///
     /// Each access of the trace is issued in the trace's order, as fast as the server
     /// answers and with at most --in-flight requests under way: a read is a Get and, on a
-    /// miss, a Set. The trace's own timestamps are not kept. A report follows on stdout.
+    /// miss, a Set. With --speed the trace's own times are kept. A report follows on stdout.
     #[command(after_help = EXIT_CODES, after_long_help = format!("{REPLAY_MORE}\n{EXIT_CODES}"))]
     Replay(Box<ReplayArgs>),
     /// Sends a made-up workload at a rate of its own, or as fast as the server answers
@@ -136,17 +137,38 @@ pub struct ReplayArgs {
     pub format: FormatChoice,
 
     /// Server to drive, with grpcs:// in front where it speaks TLS; grpc://, http:// and
-    /// https:// are understood as well
+    /// https:// are understood as well; or null, which answers at once
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
-    pub target: Address,
+    pub target: Target,
 
     /// Connections to open, at most one for each request in flight
     #[arg(long, value_name = "N", default_value = "4", value_parser = count)]
     pub connections: NonZeroUsize,
 
-    /// Requests under way at once, over all connections
-    #[arg(long, value_name = "N", default_value = "64", value_parser = count)]
-    pub in_flight: NonZeroUsize,
+    /// Requests on the wire at once, over all connections; with --speed, those beyond wait in
+    /// this process from their instant on [default: 64, with --speed 256]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub in_flight: Option<NonZeroUsize>,
+
+    /// Keep the trace's own times, at this multiple of its speed, such as 1 or 0.5 or 20 (open
+    /// loop) [default: as fast as the server answers]
+    #[arg(long, value_name = "FACTOR", value_parser = speed)]
+    pub speed: Option<f64>,
+
+    /// With --speed: stop and fail beyond so many requests on the wire or waiting for it
+    /// [default: 65536]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub max_in_flight: Option<NonZeroUsize>,
+
+    /// With --speed: fail if 1 % of the requests are sent later than planned by more than this
+    /// [default: 1ms]
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    pub max_slip: Option<Duration>,
+
+    /// After a read that misses, wait so long as for a database before the value is set.
+    /// Milliseconds are the finest unit [default: no time]
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    pub origin: Option<Duration>,
 
     /// Threads that drive the connections, at most one for each connection
     /// [default: the number of cores, at most 4]
@@ -205,19 +227,46 @@ impl ReplayArgs {
         }
     }
 
-    /// How a connection to the server is to be made. Reads the files of TLS.
+    /// The course to play.
     ///
     /// # Errors
     ///
-    /// TLS cannot be spoken as asked for.
-    pub fn dial(&self) -> Result<Dial, TlsError> {
-        self.server.dial(&self.target)
+    /// An option is there that means nothing at this pace.
+    pub fn course(&self) -> Result<Course, Error> {
+        let in_flight = self.in_flight().get();
+        let pace = match self.speed {
+            Some(speed) => Pace::Traced {
+                speed,
+                in_flight,
+                max_in_flight: self.max_in_flight.map_or(run::MAX_IN_FLIGHT, NonZeroUsize::get),
+            },
+            None if self.max_in_flight.is_some() => {
+                return Err(Error::Idle { option: "--max-in-flight", needs: "--speed" });
+            }
+            None if self.max_slip.is_some() => {
+                return Err(Error::Idle { option: "--max-slip", needs: "--speed" });
+            }
+            None => Pace::Closed { in_flight },
+        };
+        Ok(Course { pace, warm_up: Duration::ZERO, length: Length::Whole, seed: 0 })
+    }
+
+    /// What a sender may be late by, at the 99th percentile.
+    #[must_use]
+    pub fn max_slip(&self) -> Duration {
+        self.max_slip.unwrap_or(run::MAX_SLIP)
+    }
+
+    fn in_flight(&self) -> NonZeroUsize {
+        let default =
+            if self.speed.is_some() { run::IN_FLIGHT_OPEN } else { run::IN_FLIGHT_CLOSED };
+        self.in_flight.or(NonZeroUsize::new(default)).expect("a default is above zero")
     }
 
     /// Connections that will be opened: none that would never carry a request.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.min(self.in_flight).get()
+        self.connections.min(self.in_flight()).get()
     }
 
     /// Threads that will run: none without a connection of its own.
@@ -239,6 +288,13 @@ fn count(text: &str) -> Result<NonZeroUsize, String> {
     match text.parse::<NonZeroUsize>() {
         Ok(count) if count.get() <= MOST => Ok(count),
         _ => Err(format!("expected a number from 1 to {MOST}")),
+    }
+}
+
+fn speed(text: &str) -> Result<f64, &'static str> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed > 0.0 && speed <= 1e6 => Ok(speed),
+        _ => Err("expected a factor above 0 and up to 1000000, such as 1 or 0.5 or 20"),
     }
 }
 
@@ -266,6 +322,7 @@ pub fn completions(shell: Shell) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::Way;
 
     fn replay(options: &[&str]) -> Result<Box<ReplayArgs>, String> {
         let line = ["tiny-cache-loadtest", "replay", "t.lis"].iter().chain(options);
@@ -299,7 +356,7 @@ mod tests {
     fn defaults_are_those_of_the_help() {
         let args = replay(&[]).unwrap();
         assert_eq!(args.target.to_string(), "grpc://127.0.0.1:50051");
-        assert_eq!((args.connections(), args.in_flight.get()), (4, 64));
+        assert_eq!((args.connections(), args.in_flight().get()), (4, 64));
         assert_eq!((args.value_size.bytes(), args.ttl.seconds()), (1024, 3600));
         assert!((1..=4).contains(&args.threads()));
     }
@@ -334,14 +391,18 @@ mod tests {
 
     #[test]
     fn tls_is_spoken_where_the_target_asks_for_it_and_is_not_set_up_for_nothing() {
+        let way = |options: &[&str]| {
+            let args = replay(options).unwrap();
+            Way::find(&args.target, &args.server)
+        };
         let named = ["--server-name", "cache.internal"];
-        let message = replay(&named).unwrap().dial().unwrap_err().to_string();
+        let message = way(&named).unwrap_err().to_string();
         assert_eq!(
             message,
             "grpc://127.0.0.1:50051 is plain, but TLS is set up; write grpcs:// in front of the target"
         );
         let missing = ["--target", "grpcs://cache", "--ca", "/nowhere/ca.pem"];
-        let message = replay(&missing).unwrap().dial().unwrap_err().to_string();
+        let message = way(&missing).unwrap_err().to_string();
         assert!(message.starts_with("cannot read /nowhere/ca.pem: No such file"), "{message}");
     }
 }

@@ -1,34 +1,45 @@
 //! Drives a tiny-cache server with real traces or a made-up workload and reports what it saw.
 //!
-//! The path of one access: [`cli`] reads the settings, [`trace`] turns a line of a file
-//! into an [`Access`](access::Access), [`replay`] issues it over a [`transport`] and
-//! tallies the outcome, [`report`] says what the tallies add up to. A made-up workload goes from
-//! [`cli`] through [`run`], which has its own plan, operations and report, over the same
-//! [`transport`].
+//! The path of a request: [`cli`] reads the settings; [`run`] or [`replay`] makes a
+//! [`session`] of them; the threads of the [`engine`] take operations from a [`workload`] or a
+//! [`trace`], send them to a [`target`] at their instants and tally what becomes of them;
+//! a [`report`] says what the tallies add up to, and an [`outcome`] what to think of it.
 
 // The command line: what can be asked, and what each option means.
 pub mod cli;
 
-// One access of a trace: a key and what is done with it.
-pub mod access;
+// The commands: one file each.
+pub mod replay;
+pub mod run;
 
-// Trace files: plain or zstd, ARC or twitter/cache-trace, read as a stream.
+// What every run has around its requests: connections, progress, Ctrl-C.
+pub(crate) mod session;
+mod interrupt;
+mod progress;
+
+// What is sent: a workload that is made up, perhaps after a preset.
+pub mod lanes;
+pub mod preset;
+pub mod workload;
+
+// Or the accesses of a trace file: plain or zstd, read as a stream.
+pub mod access;
 pub mod trace;
 
-// The replay itself: threads, requests in flight, tallies, progress.
-pub mod replay;
-
-// A synthetic workload, at a rate of its own or as fast as the server answers.
-pub mod run;
+// When it is sent, and what becomes of it.
+pub mod engine;
 
 // Values to write.
 mod values;
 
-// Ctrl-C.
-mod interrupt;
-
-// gRPC connections to a cache server, and the calls made over them.
+// What is driven, and gRPC connections to it.
+pub mod target;
 pub mod transport;
 
 // What a run is summed up to, as a table and as JSON.
 pub mod report;
+pub mod hdr;
+
+// How it ended, or why it did not begin.
+pub mod error;
+pub mod outcome;

@@ -9,8 +9,9 @@ use std::{
 use clap::{Parser, error::ErrorKind};
 use tiny_cache_loadtest::{
     cli::{self, Cli, Command},
-    replay::{self, ReplayError, Verdict},
-    run::{self, RunError},
+    error::Error,
+    outcome::Outcome,
+    preset, replay, run,
 };
 
 /// The client side allocates for every RPC; the default allocator shows in profiles.
@@ -27,47 +28,32 @@ fn main() -> ExitCode {
         Err(help) => help.exit(),
     };
     let ended = match command {
-        Command::Replay(settings) => replay::run(settings)
-            .and_then(|outcome| conclude(&outcome))
-            .map_err(|error| (error.to_string(), error.exit_code())),
-        Command::Run(settings) => run::run(settings)
-            .and_then(|outcome| conclude_run(&outcome))
-            .map_err(|error| (error.to_string(), error.exit_code())),
-        Command::Presets => {
-            // A reader that has left is no error.
-            let _ = io::stdout().write_all(run::preset_list().as_bytes());
-            return ExitCode::SUCCESS;
-        }
-        Command::Completions { shell } => {
-            // A reader that has left is no error.
-            let _ = io::stdout().write_all(cli::completions(shell).as_bytes());
-            return ExitCode::SUCCESS;
-        }
+        Command::Replay(settings) => replay::run(settings).and_then(|outcome| conclude(&outcome)),
+        Command::Run(settings) => run::run(settings).and_then(|outcome| conclude(&outcome)),
+        Command::Presets => print(&preset::list()),
+        Command::Completions { shell } => print(&cli::completions(shell)),
     };
-    ended.unwrap_or_else(|(message, code)| {
-        complain(&message);
-        ExitCode::from(code)
+    ended.unwrap_or_else(|error| {
+        complain(&error.to_string());
+        ExitCode::from(error.exit_code())
     })
 }
 
-/// Prints the report; a trace that broke on the way is named after it.
-fn conclude(outcome: &replay::Outcome) -> Result<ExitCode, ReplayError> {
-    outcome.publish(&mut io::stdout().lock())?;
-    match &outcome.verdict {
-        Verdict::TraceBroken(error) => complain(&error.to_string()),
-        Verdict::AllFailed => complain("every request failed"),
-        Verdict::Clean | Verdict::SomeFailed | Verdict::Interrupted => {}
-    }
-    Ok(ExitCode::from(outcome.verdict.exit_code()))
-}
-
-/// Prints the report of a run, and after it what spoils it.
-fn conclude_run(outcome: &run::RunOutcome) -> Result<ExitCode, RunError> {
+/// Prints the report, and after it what spoils it.
+fn conclude(outcome: &Outcome) -> Result<ExitCode, Error> {
     outcome.publish(&mut io::stdout().lock())?;
     if let Some(complaint) = outcome.verdict.complaint() {
         complain(&complaint);
     }
     Ok(ExitCode::from(outcome.verdict.exit_code()))
+}
+
+/// Prints a text. A reader that has left is no error.
+fn print(text: &str) -> Result<ExitCode, Error> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Whether the message is the help, which goes to stderr where no command was given.

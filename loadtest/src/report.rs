@@ -1,158 +1,126 @@
-//! What a run is summed up to. The JSON report is this module's [`Report`] as it stands;
-//! units are in the field names. Fields are added, never renamed or given a new unit.
+//! What a run is summed up to. The JSON report is this module's [`Report`] as it stands; units
+//! are in the field names. Fields are added, never renamed or given a new unit.
 
-mod json;
-mod latency;
-mod server;
-mod settings;
-mod table;
+mod figures; // what became of the requests
+mod json; // the file
+mod latency; // percentiles
+mod server; // the server's own figures
+mod settings; // what was asked for
+mod table; // for people, in a terminal
 
-use std::time::Duration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use serde::Serialize;
-
+pub(crate) use self::json::JsonFile;
 pub use self::{
+    figures::{Failure, Figures, FirstFailure, OperationFigures, OriginLoad},
     json::JsonError,
-    latency::{Latencies, Latency},
+    latency::{Histogram, Latency},
     server::{Server, ServerStats},
-    settings::Settings,
+    settings::{Settings, TraceSettings, WorkloadSettings},
 };
-pub(crate) use self::{
-    json::JsonFile,
-    table::{NUMBER, header, row, time},
-};
-use crate::replay::{ErrorTally, Tally, Verdict};
 
 /// The figures of one run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Report {
     /// Who measured.
     pub tool: Tool,
+    /// What was done: run, replay or search.
+    pub command: String,
+    /// When it began, as RFC 3339 has it, in UTC.
+    pub started: String,
     /// What was asked for.
     pub settings: Settings,
-    /// Whether the trace was replayed to its end.
+    /// How it ended.
     pub ending: Ending,
     /// Where and why the trace could not be read on; none where it could.
     pub trace_error: Option<String>,
-    /// Accesses issued.
-    pub accesses: u64,
-    /// Calls made, failed ones among them: `gets + sets + deletes`.
-    pub requests: u64,
-    /// Gets made.
-    pub gets: u64,
-    /// Gets that found a value.
-    pub hits: u64,
-    /// Gets that found none.
-    pub misses: u64,
-    /// Hits among the answered Gets, 0 to 1; none without such a Get.
-    pub hit_ratio: Option<f64>,
-    /// Sets made.
-    pub sets: u64,
-    /// Deletes made.
-    pub deletes: u64,
-    /// Calls that failed.
-    pub failed: u64,
-    /// The failed calls by kind, the most frequent first.
-    pub errors: Vec<Failure>,
-    /// From the first access taken to the last reply.
-    pub duration_seconds: f64,
-    /// Calls made in a second, failed ones among them.
-    pub requests_per_second: f64,
-    /// Accesses issued in a second.
-    pub accesses_per_second: f64,
-    /// From a call to its reply, answered calls only.
-    pub latency_us: Latencies,
+    /// Whether the requests were sent when they were planned, within `max_slip`; none in a
+    /// closed loop.
+    pub kept_up: Option<bool>,
+    /// What became of the requests.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// The same for each rate, where there was more than one.
+    pub steps: Vec<Step>,
+    /// The same for each second that was measured, in order; those of a step follow those of
+    /// the one before.
+    pub seconds: Vec<SecondReport>,
     /// The server's own figures.
     pub server: Server,
 }
 
 /// Who measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Tool {
     /// The package's name.
-    pub name: &'static str,
+    pub name: String,
     /// The package's version.
-    pub version: &'static str,
+    pub version: String,
 }
 
 impl Tool {
     /// This program.
-    pub const THIS: Self =
-        Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+    #[must_use]
+    pub fn this() -> Self {
+        Self {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// At the trace's end, or at the limit asked for.
+    /// As it was to.
     Completed,
     /// At Ctrl-C.
     Interrupted,
-    /// At what could not be read.
+    /// At what could not be read of the trace.
     TraceBroken,
+    /// At more than `max_in_flight` requests under way.
+    TooManyInFlight,
+    /// At a sender that was far behind its plan.
+    FarBehind,
 }
 
-/// Failed calls of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    /// The gRPC status, or `TIMED_OUT`, or `REPLY_NOT_OK`.
-    pub kind: &'static str,
-    /// How many.
-    pub count: u64,
-    /// The first one in the trace's order.
-    pub first: FirstFailure,
+/// What became of the requests at one rate.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Step {
+    /// What was asked for; none in a closed loop.
+    pub requests_per_second: Option<u64>,
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether the requests were sent when they were planned; none in a closed loop.
+    pub kept_up: Option<bool>,
+    /// Of a search: whether what was promised held.
+    pub held: Option<bool>,
+    /// What became of the requests.
+    #[serde(flatten)]
+    pub figures: Figures,
 }
 
-/// One failed call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FirstFailure {
-    /// get, set or delete.
-    pub call: &'static str,
-    /// The line of the trace that led to it.
-    pub trace_line: u64,
-    /// What the server or the transport said.
-    pub message: String,
-}
-
-impl Report {
-    /// Sums a tally up.
-    #[must_use]
-    pub fn new(settings: Settings, verdict: &Verdict, tally: &Tally, duration: Duration) -> Self {
-        let (ending, trace_error) = match verdict {
-            Verdict::Clean | Verdict::SomeFailed | Verdict::AllFailed => (Ending::Completed, None),
-            Verdict::Interrupted => (Ending::Interrupted, None),
-            Verdict::TraceBroken(error) => (Ending::TraceBroken, Some(error.to_string())),
-        };
-        let seconds = duration.as_secs_f64();
-        Self {
-            tool: Tool::THIS,
-            settings,
-            ending,
-            trace_error,
-            accesses: tally.accesses,
-            requests: tally.requests(),
-            gets: tally.get.made,
-            hits: tally.hits,
-            misses: tally.misses,
-            hit_ratio: ratio(tally.hits, tally.hits + tally.misses),
-            sets: tally.set.made,
-            deletes: tally.delete.made,
-            failed: tally.failed(),
-            errors: failures(&tally.errors),
-            duration_seconds: seconds,
-            requests_per_second: rate(tally.requests(), seconds),
-            accesses_per_second: rate(tally.accesses, seconds),
-            latency_us: Latencies::of(tally),
-            server: Server::default(),
-        }
-    }
-
-    /// Adds what the server said of itself before and after the run.
-    #[must_use]
-    pub fn with_server(self, before: Option<ServerStats>, after: Option<ServerStats>) -> Self {
-        Self { server: Server { before, after }, ..self }
-    }
+/// What became of the requests that were done within one second.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct SecondReport {
+    /// The step, counted from 0.
+    pub step: usize,
+    /// Seconds since the step's warm-up, at the beginning of this one.
+    pub second: u64,
+    /// Requests done, failed ones among them.
+    pub requests: u64,
+    /// Of them, those that failed.
+    pub failed: u64,
+    /// Keys read that had a value.
+    pub hits: u64,
+    /// Keys read that had none.
+    pub misses: u64,
+    /// From the intended instant to the reply, or from the sending in a closed loop.
+    pub latency_us: Option<Latency>,
+    /// The same in full.
+    pub histogram: Histogram,
 }
 
 /// A part of a whole, 0 to 1; none of nothing.
@@ -166,23 +134,3 @@ pub fn ratio(part: u64, whole: u64) -> Option<f64> {
 pub fn rate(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }
-
-fn failures(errors: &[ErrorTally]) -> Vec<Failure> {
-    let mut failures: Vec<_> = errors
-        .iter()
-        .map(|error| Failure {
-            kind: error.kind,
-            count: error.count,
-            first: FirstFailure {
-                call: error.call.name(),
-                trace_line: error.line,
-                message: error.message.clone(),
-            },
-        })
-        .collect();
-    failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
-    failures
-}
-
-#[cfg(test)]
-mod tests;

@@ -14,9 +14,24 @@ use tiny_cache_proto::{codec::MAX_BATCH_ITEMS, key::MAX_KEY_CHARS};
 
 use super::{ServerArgs, count, positive_duration, threads};
 use crate::{
-    run::{Arrivals, KeyDistribution, Mix, Preset, Rate, RunError, Sizes, Spec, Ttls},
+    engine::{Arrivals, Course, HIGHEST_RATE, Length, Pace},
+    error::Error,
+    preset::Preset,
     transport::Namespace,
+    workload::{KeyDistribution, Mix, Sizes, Spec, Ttls},
 };
+
+/// Requests on the wire at once in a closed loop, where nobody says how many.
+pub(super) const IN_FLIGHT_CLOSED: usize = 64;
+
+/// The same in an open loop: enough for 100,000 requests/s of 2.5 ms each.
+pub(super) const IN_FLIGHT_OPEN: usize = 256;
+
+/// Requests under way, where nobody says how many.
+pub(super) const MAX_IN_FLIGHT: usize = 65_536;
+
+/// What a sender may be late by.
+pub(super) const MAX_SLIP: Duration = Duration::from_millis(1);
 
 /// What a run can be told. Options that a preset can set have no default of clap's.
 #[derive(Args, Clone, Debug)]
@@ -26,7 +41,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
     pub target: Target,
 
-    /// Requests in a second over all threads; max for a closed loop
+    /// Requests in a second over all threads; several, one after the other, as 1000,2000,5000;
+    /// max for a closed loop
     #[arg(long, value_name = "N|max", default_value = "1000")]
     pub rate: Rate,
 
@@ -34,11 +50,13 @@ pub struct RunArgs {
     #[arg(long, value_enum)]
     pub arrivals: Option<Arrivals>,
 
-    /// Requests under way at once, over all connections, with --rate max [default: 64]
+    /// Requests on the wire at once, over all connections; with a --rate, those beyond wait in
+    /// this process from their instant on [default: 256, with --rate max 64]
     #[arg(long, value_name = "N", value_parser = count)]
     pub in_flight: Option<NonZeroUsize>,
 
-    /// With a --rate: stop and fail beyond so many requests under way [default: 65536]
+    /// With a --rate: stop and fail beyond so many requests on the wire or waiting for it
+    /// [default: 65536]
     #[arg(long, value_name = "N", value_parser = count)]
     pub max_in_flight: Option<NonZeroUsize>,
 
@@ -47,15 +65,15 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub max_slip: Option<Duration>,
 
-    /// How long to measure [default: 10s]
+    /// How long to measure, at each rate [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub duration: Option<Duration>,
 
-    /// Stop after N measured requests
+    /// Stop after N measured requests, at each rate
     #[arg(long, value_name = "N", conflicts_with = "duration")]
     pub requests: Option<NonZeroU64>,
 
-    /// How long to send requests before they are measured
+    /// How long to send requests before they are measured, at each rate
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub warm_up: Option<Duration>,
 
@@ -152,68 +170,75 @@ impl fmt::Display for Target {
     }
 }
 
-/// How requests follow each other.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Pace {
-    /// At instants planned ahead.
-    Open {
-        /// Requests in a second.
-        rate: u64,
-        /// How the instants lie.
-        arrivals: Arrivals,
-        /// Most requests under way.
-        max_in_flight: usize,
-        /// Highest p99 of the slip.
-        max_slip: Duration,
-    },
-    /// Each after another one's reply.
-    Closed {
-        /// Requests under way.
-        in_flight: usize,
-    },
+/// Requests in a second over all threads, or as many as the server answers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Rate {
+    /// Open loop: so many in a second, one rate after the other.
+    PerSecond(Vec<u64>),
+    /// Closed loop: the next one as soon as one is answered.
+    Max,
 }
 
-/// When a run is over.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Length {
-    /// After a time.
-    Time(Duration),
-    /// After a number of requests.
-    Requests(NonZeroU64),
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "max" {
+            return Ok(Self::Max);
+        }
+        let rates = text.split(',').map(|rate| match rate.parse() {
+            Ok(rate @ 1..=HIGHEST_RATE) => Ok(rate),
+            _ => Err(format!(
+                "expected requests/s from 1 to {HIGHEST_RATE}, several with commas between, or max"
+            )),
+        });
+        Ok(Self::PerSecond(rates.collect::<Result<_, _>>()?))
+    }
 }
 
 impl RunArgs {
-    /// How requests follow each other.
+    /// The courses to play, one after the other: never none.
     ///
     /// # Errors
     ///
     /// An option is there that means nothing at this kind of rate.
-    pub fn pace(&self) -> Result<Pace, RunError> {
-        let refuse = |option, rate| Err(RunError::Idle { option, rate });
-        match self.rate {
-            Rate::PerSecond(_) if self.in_flight.is_some() => {
-                refuse("--in-flight", "--rate max; see --max-in-flight")
+    pub fn courses(&self) -> Result<Vec<Course>, Error> {
+        let time = self.duration.unwrap_or(Duration::from_secs(10));
+        let course = |pace| Course {
+            pace,
+            warm_up: self.warm_up.unwrap_or_default(),
+            length: self.requests.map_or(Length::Time(time), Length::Requests),
+            seed: self.seed,
+        };
+        match &self.rate {
+            Rate::PerSecond(rates) => {
+                let pace = |&rate| Pace::Open {
+                    rate,
+                    arrivals: self.arrivals.unwrap_or(Arrivals::Constant),
+                    in_flight: self.in_flight.map_or(IN_FLIGHT_OPEN, NonZeroUsize::get),
+                    max_in_flight: self.max_in_flight.map_or(MAX_IN_FLIGHT, NonZeroUsize::get),
+                };
+                Ok(rates.iter().map(pace).map(course).collect())
             }
-            Rate::Max if self.arrivals.is_some() => refuse("--arrivals", "a rate"),
-            Rate::Max if self.max_in_flight.is_some() => refuse("--max-in-flight", "a rate"),
-            Rate::Max if self.max_slip.is_some() => refuse("--max-slip", "a rate"),
-            Rate::PerSecond(rate) => Ok(Pace::Open {
-                rate,
-                arrivals: self.arrivals.unwrap_or(Arrivals::Constant),
-                max_in_flight: self.max_in_flight.map_or(65_536, NonZeroUsize::get),
-                max_slip: self.max_slip.unwrap_or(Duration::from_millis(1)),
-            }),
             Rate::Max => {
-                Ok(Pace::Closed { in_flight: self.in_flight.map_or(64, NonZeroUsize::get) })
+                let idle = [
+                    ("--arrivals", self.arrivals.is_some()),
+                    ("--max-in-flight", self.max_in_flight.is_some()),
+                    ("--max-slip", self.max_slip.is_some()),
+                ];
+                if let Some((option, _)) = idle.into_iter().find(|(_, is_there)| *is_there) {
+                    return Err(Error::Idle { option, needs: "a rate" });
+                }
+                let in_flight = self.in_flight.map_or(IN_FLIGHT_CLOSED, NonZeroUsize::get);
+                Ok(vec![course(Pace::Closed { in_flight })])
             }
         }
     }
 
-    /// When the run is over.
+    /// What a sender may be late by, at the 99th percentile.
     #[must_use]
-    pub fn length(&self) -> Length {
-        let time = self.duration.unwrap_or(Duration::from_secs(10));
-        self.requests.map_or(Length::Time(time), Length::Requests)
+    pub fn max_slip(&self) -> Duration {
+        self.max_slip.unwrap_or(MAX_SLIP)
     }
 
     /// What operations are to be like.
@@ -221,7 +246,7 @@ impl RunArgs {
     /// # Errors
     ///
     /// Options that do not go with each other.
-    pub fn spec(&self) -> Result<Spec, RunError> {
+    pub fn spec(&self) -> Result<Spec, Error> {
         let keys = self.keys.get();
         let longest =
             self.server.namespace.as_ref().map_or(MAX_KEY_CHARS, Namespace::max_key_chars);
@@ -232,18 +257,18 @@ impl RunArgs {
             .or(preset.map(|preset| preset.key_size))
             .map_or(16.max(digits), NonZeroUsize::get);
         if !(digits..=longest).contains(&key_size) {
-            return Err(RunError::KeySize { key_size, keys, digits, longest });
+            return Err(Error::KeySize { key_size, keys, digits, longest });
         }
         let key_distribution = self
             .key_distribution
             .or(preset.map(|preset| preset.key_distribution))
             .unwrap_or(KeyDistribution::Uniform);
         if matches!(key_distribution, KeyDistribution::Hot { .. }) && keys < 2 {
-            return Err(RunError::HotKeys);
+            return Err(Error::HotKeys);
         }
         let batch = self.batch.get();
         if batch > MAX_BATCH_ITEMS {
-            return Err(RunError::Batch { batch });
+            return Err(Error::Batch { batch });
         }
 
         Ok(Spec {
@@ -259,15 +284,10 @@ impl RunArgs {
         })
     }
 
-    /// Connections that will be opened: with a closed loop, none that would never carry a
-    /// request.
+    /// Connections that will be opened: none that would never carry a request.
     #[must_use]
     pub fn connections(&self, pace: Pace) -> usize {
-        match pace {
-            Pace::Open { max_in_flight: most, .. } | Pace::Closed { in_flight: most } => {
-                self.connections.get().min(most)
-            }
-        }
+        self.connections.get().min(pace.in_flight())
     }
 
     /// Threads that will run: none without a connection of its own.
@@ -300,6 +320,16 @@ mod tests {
         let line = ["x", "run"].iter().chain(options);
         let Command::Run(args) = Cli::parse_from(line).command else { panic!("another command") };
         args.spec().unwrap()
+    }
+
+    #[test]
+    fn a_rate_is_a_number_or_several_or_max() {
+        assert_eq!("max".parse(), Ok(Rate::Max));
+        assert_eq!("5000".parse(), Ok(Rate::PerSecond(vec![5000])));
+        assert_eq!("1,20,3".parse(), Ok(Rate::PerSecond(vec![1, 20, 3])));
+        for text in ["", "0", "-1", "fast", "1.5", "1000000001", "1,", "1,max"] {
+            assert!(text.parse::<Rate>().unwrap_err().contains("or max"), "{text}");
+        }
     }
 
     #[test]

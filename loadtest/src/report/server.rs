@@ -1,10 +1,11 @@
 //! The server's own figures, as its Stats RPC gives them.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tiny_cache_proto::cache::CacheStats;
 
 /// The figures around a run; none where the server did not answer.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Server {
     /// Before the first access.
     pub before: Option<ServerStats>,
@@ -14,7 +15,7 @@ pub struct Server {
 
 /// What the Stats RPC says. Counters are those of the server's process: they include
 /// what other clients do, and stop at 2147483647.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct ServerStats {
     /// Live entries.
     pub entries: i32,

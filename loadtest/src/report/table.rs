@@ -4,19 +4,22 @@ use std::fmt::{self, Display, Formatter};
 
 use bytesize::ByteSize;
 
-use super::{Ending, Latency, Report, Server};
+use super::{Ending, Failure, Figures, Latency, Report, Server};
 
 /// Width of the first column.
-const LABEL: usize = 14;
+const LABEL: usize = 18;
 
 /// Width of a number.
-pub(crate) const NUMBER: usize = 12;
+const NUMBER: usize = 12;
 
 impl Display for Report {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         self.conditions(out)?;
-        self.counts(out)?;
-        self.latencies(out)?;
+        self.figures.counts(out)?;
+        if self.steps.len() > 1 {
+            self.curve(out)?;
+        }
+        self.figures.latencies(out)?;
         self.server.table(out)
     }
 }
@@ -28,75 +31,154 @@ impl Report {
             Ending::Completed => "completed",
             Ending::Interrupted => "interrupted",
             Ending::TraceBroken => "broken off: the trace cannot be read on",
+            Ending::TooManyInFlight => "broken off: too many requests under way",
+            Ending::FarBehind => "broken off: far behind the plan",
         };
-        row(out, "trace", format_args!("{} ({}), {ending}", settings.trace, settings.format))?;
+        if let Some(trace) = &settings.trace {
+            row(out, "trace", format_args!("{} ({})", trace.file, trace.format))?;
+        }
+        let in_flight = settings.in_flight;
+        match (settings.requests_per_second, &settings.arrivals, settings.speed) {
+            (_, _, Some(speed)) => {
+                row(out, "open loop", format_args!("the trace's times, {speed} x, {ending}"))?;
+            }
+            (Some(rate), Some(arrivals), _) => {
+                row(out, "open loop", format_args!("{rate} requests/s, {arrivals}, {ending}"))?;
+            }
+            (None, Some(arrivals), _) => {
+                let steps = self.steps.len();
+                row(out, "open loop", format_args!("{steps} rates, {arrivals}, {ending}"))?;
+            }
+            (_, None, None) => row(out, "closed loop", format_args!("{ending}"))?,
+        }
         row(
             out,
             "server",
             format_args!(
-                "{}, connections {}, in flight {}, threads {}",
-                settings.target, settings.connections, settings.in_flight, settings.threads
+                "{}, connections {}, in flight {in_flight}, threads {}",
+                settings.target, settings.connections, settings.threads
             ),
         )?;
-        writeln!(out)
-    }
-
-    fn counts(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let count = |out: &mut Formatter<'_>, label, count: u64| {
-            row(out, label, format_args!("{count:>NUMBER$}"))
-        };
-        count(out, "accesses", self.accesses)?;
-        count(out, "gets", self.gets)?;
-        count(out, "  hits", self.hits)?;
-        count(out, "  misses", self.misses)?;
-        match self.hit_ratio {
-            Some(ratio) => row(out, "  hit ratio", format_args!("{:>NUMBER$.2} %", ratio * 100.0))?,
-            None => row(out, "  hit ratio", format_args!("{:>NUMBER$}", "-"))?,
-        }
-        count(out, "sets", self.sets)?;
-        count(out, "deletes", self.deletes)?;
-        count(out, "errors", self.failed)?;
-        for failure in &self.errors {
-            let first = &failure.first;
-            writeln!(
+        if let Some(workload) = &settings.workload {
+            row(
                 out,
-                "  {} {}, the first by the {} of line {}: {}",
-                failure.count,
-                failure.kind,
-                first.call,
-                first.trace_line,
-                first.message.escape_debug()
+                "workload",
+                format_args!(
+                    "{}; {} keys of {}, {}; values {}, ttl {}; seed {}",
+                    workload.mix,
+                    workload.keys,
+                    workload.key_size,
+                    workload.key_distribution,
+                    workload.value_size,
+                    workload.ttl,
+                    workload.seed
+                ),
             )?;
         }
-        row(out, "duration", format_args!("{:>NUMBER$.3} s", self.duration_seconds))?;
-        row(out, "throughput", format_args!("{:>NUMBER$.0} requests/s", self.requests_per_second))?;
         writeln!(out)
     }
 
-    fn latencies(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        header(out, "latency", &["p50", "p99", "p99.9", "max"])?;
-        let latency = &self.latency_us;
-        for (label, latency) in [
-            ("  get", latency.get),
-            ("  set", latency.set),
-            ("  delete", latency.delete),
-            ("  all", latency.all),
-        ] {
-            if let Some(Latency { p50, p99, p99_9, max }) = latency {
-                let [p50, p99, p99_9, max] = [p50, p99, p99_9, max].map(time);
-                row(
-                    out,
-                    label,
-                    format_args!("{p50:>NUMBER$}{p99:>NUMBER$}{p99_9:>NUMBER$}{max:>NUMBER$}"),
-                )?;
+    /// What became of each rate.
+    fn curve(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        header(out, "requests/s", &["answered", "errors", "p50", "p99", "p99.9", "max"])?;
+        for step in &self.steps {
+            let rate = step.requests_per_second.unwrap_or_default();
+            let Figures { answered_per_second: answered, failed, .. } = step.figures;
+            write!(out, "{:<LABEL$}{answered:>NUMBER$.0}{failed:>NUMBER$}", format!("  {rate}"))?;
+            match step.figures.latency() {
+                Some(Latency { p50, p99, p99_9, max, .. }) => {
+                    for micros in [p50, p99, p99_9, max] {
+                        write!(out, "{:>NUMBER$}", time(micros))?;
+                    }
+                    writeln!(
+                        out,
+                        "{}",
+                        if step.kept_up == Some(false) { "  slipped" } else { "" }
+                    )?;
+                }
+                None => writeln!(out)?,
             }
         }
         writeln!(out)
     }
 }
 
+impl Figures {
+    fn counts(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let count = |out: &mut Formatter<'_>, label, count: u64| {
+            row(out, label, format_args!("{count:>NUMBER$}"))
+        };
+        count(out, "requests", self.requests)?;
+        for (name, operation) in &self.operations {
+            writeln!(out, "  {name:<15} {:>9}", operation.requests)?;
+        }
+        if let Some(ratio) = self.hit_ratio {
+            count(out, "hits", self.hits)?;
+            count(out, "misses", self.misses)?;
+            row(out, "hit ratio", format_args!("{:>NUMBER$.2} %", ratio * 100.0))?;
+        }
+        if let Some(origin) = &self.origin {
+            row(out, "origin", format_args!("{:>NUMBER$.0} fetches/s", origin.fetches_per_second))?;
+        }
+        if self.stored + self.not_stored > 0 {
+            count(out, "stored", self.stored)?;
+            count(out, "not stored", self.not_stored)?;
+        }
+        count(out, "errors", self.failed)?;
+        for failure in &self.errors {
+            writeln!(out, "  {failure}")?;
+        }
+        row(out, "duration", format_args!("{:>NUMBER$.3} s", self.duration_seconds))?;
+        row(out, "answered", format_args!("{:>NUMBER$.0} requests/s", self.answered_per_second))?;
+        writeln!(out)
+    }
+
+    /// What a user would see: response times, or service times in a closed loop.
+    #[must_use]
+    pub fn latency(&self) -> Option<Latency> {
+        self.response_us.or(self.service_us)
+    }
+
+    /// Response, service and slip; below, each kind of request.
+    fn latencies(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let series = |out: &mut Formatter<'_>, label: &str, latency: Option<Latency>| {
+            let Some(Latency { p50, p90, p99, p99_9, max, .. }) = latency else { return Ok(()) };
+            write!(out, "{label:<LABEL$}")?;
+            for micros in [p50, p90, p99, p99_9, max] {
+                write!(out, "{:>NUMBER$}", time(micros))?;
+            }
+            writeln!(out)
+        };
+        header(out, "latency", &["p50", "p90", "p99", "p99.9", "max"])?;
+        series(out, "  response", self.response_us)?;
+        series(out, "  service", self.service_us)?;
+        series(out, "  slip", self.slip_us)?;
+        if self.operations.len() > 1 {
+            let what = if self.response_us.is_some() { "response of" } else { "service of" };
+            writeln!(out, "{what}")?;
+            for (name, operation) in &self.operations {
+                let latency = operation.response_us.or(operation.service_us);
+                series(out, &format!("  {name}"), latency)?;
+            }
+        }
+        writeln!(out)
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let Self { count, kind, first } = self;
+        write!(out, "{count} {kind}, the first by a {} ", first.call)?;
+        match first.trace_line {
+            Some(line) => write!(out, "of line {line}")?,
+            None => write!(out, "after {:.3} s", first.sent_seconds)?,
+        }
+        write!(out, ": {}", first.message.escape_debug())
+    }
+}
+
 impl Server {
-    pub(crate) fn table(&self, out: &mut Formatter<'_>) -> fmt::Result {
+    fn table(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let Self { before, after } = self;
         if before.is_none() && after.is_none() {
             return row(out, "server stats", "not available");
@@ -122,12 +204,12 @@ impl Server {
 }
 
 /// Writes a line of a table.
-pub(crate) fn row(out: &mut Formatter<'_>, label: &str, content: impl Display) -> fmt::Result {
+fn row(out: &mut Formatter<'_>, label: &str, content: impl Display) -> fmt::Result {
     writeln!(out, "{label:<LABEL$}{content}")
 }
 
 /// Writes the heads of columns.
-pub(crate) fn header(out: &mut Formatter<'_>, label: &str, columns: &[&str]) -> fmt::Result {
+fn header(out: &mut Formatter<'_>, label: &str, columns: &[&str]) -> fmt::Result {
     write!(out, "{label:<LABEL$}")?;
     for column in columns {
         write!(out, "{column:>NUMBER$}")?;
@@ -136,7 +218,7 @@ pub(crate) fn header(out: &mut Formatter<'_>, label: &str, columns: &[&str]) -> 
 }
 
 /// Microseconds in the unit that people would say, to three digits.
-pub(crate) fn time(micros: f64) -> String {
+fn time(micros: f64) -> String {
     let (number, unit) = match micros {
         micros if micros < 999.5 => (micros, "µs"),
         micros if micros < 999_500.0 => (micros / 1e3, "ms"),

@@ -4,9 +4,10 @@ use std::{fmt, str::FromStr};
 
 use rand_distr::{Distribution, weighted::WeightedAliasIndex};
 use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
 
 /// The operations of a run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Call {
     /// Get.
     Get,
@@ -22,11 +23,13 @@ pub enum Call {
     MultiGet,
     /// MultiSet of a batch.
     MultiSet,
+    /// The Set that follows a Get that missed, when reads are cache-aside. No mix has it.
+    Fill,
 }
 
 impl Call {
-    /// Every one, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    /// Those that a mix can have.
+    const MIXED: [Self; 7] = [
         Self::Get,
         Self::Set,
         Self::Delete,
@@ -34,6 +37,18 @@ impl Call {
         Self::CompareAndSet,
         Self::MultiGet,
         Self::MultiSet,
+    ];
+
+    /// Every one, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Get,
+        Self::Set,
+        Self::Delete,
+        Self::SetIfAbsent,
+        Self::CompareAndSet,
+        Self::MultiGet,
+        Self::MultiSet,
+        Self::Fill,
     ];
 
     /// The name in a mix and in a report.
@@ -47,6 +62,7 @@ impl Call {
             Self::CompareAndSet => "compare-and-set",
             Self::MultiGet => "mget",
             Self::MultiSet => "mset",
+            Self::Fill => "fill",
         }
     }
 }
@@ -76,10 +92,11 @@ impl FromStr for Mix {
         let (mut calls, mut weights) = (Vec::new(), Vec::new());
         for part in text.split(',') {
             let (name, weight) = part.split_once('=').ok_or("expected OPERATION=WEIGHT,…")?;
-            let call = Call::ALL.into_iter().find(|call| call.name() == name).ok_or_else(|| {
-                let names = Call::ALL.map(Call::name).join(", ");
-                format!("no operation {name:?}; expected one of {names}")
-            })?;
+            let call =
+                Call::MIXED.into_iter().find(|call| call.name() == name).ok_or_else(|| {
+                    let names = Call::MIXED.map(Call::name).join(", ");
+                    format!("no operation {name:?}; expected one of {names}")
+                })?;
             if calls.contains(&call) {
                 return Err(format!("{name} is there twice"));
             }
@@ -101,7 +118,7 @@ impl fmt::Display for Mix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::lanes::LaneId;
+    use crate::lanes::LaneId;
 
     #[test]
     fn operations_have_their_shares() {
@@ -119,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_no_mix_is_refused() {
-        for text in ["", "get", "get=x", "get=1,get=2", "fetch=1", "get=0", "get=-1,set=2"] {
+        for text in ["", "get", "get=x", "get=1,get=2", "fill=1", "get=0", "get=-1,set=2"] {
             assert!(text.parse::<Mix>().is_err(), "{text}");
         }
     }

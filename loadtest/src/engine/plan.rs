@@ -1,49 +1,20 @@
 //! Plans when requests are sent, before anything is sent and whatever the server does.
 //! Knows rates and clocks only.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use rand_distr::{Distribution, Exp};
 use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
 
-use super::lanes::LaneId;
-
-/// Requests in a second over all threads, or as many as the server answers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Rate {
-    /// Open loop: so many in a second.
-    PerSecond(u64),
-    /// Closed loop: the next one as soon as one is answered.
-    Max,
-}
+use crate::lanes::LaneId;
 
 /// Highest rate that can be asked for: beyond a nanosecond between two there is no clock.
-const HIGHEST: u64 = 1_000_000_000;
-
-impl FromStr for Rate {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            _ if text == "max" => Ok(Self::Max),
-            Ok(rate @ 1..=HIGHEST) => Ok(Self::PerSecond(rate)),
-            _ => Err(format!("expected requests/s from 1 to {HIGHEST}, or max")),
-        }
-    }
-}
-
-impl fmt::Display for Rate {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PerSecond(rate) => write!(out, "{rate}"),
-            Self::Max => out.write_str("max"),
-        }
-    }
-}
+pub const HIGHEST_RATE: u64 = 1_000_000_000;
 
 /// How the instants lie.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 pub enum Arrivals {
     /// The same time between any two
     Constant,
@@ -184,14 +155,5 @@ mod tests {
             counts.iter().map(|count| (f64::from(*count) - mean).powi(2)).sum::<f64>() / whole;
         assert!((mean - 100.0).abs() < 1.5, "mean {mean}");
         assert!((variance / mean - 1.0).abs() < 0.2, "variance {variance}");
-    }
-
-    #[test]
-    fn a_rate_is_a_number_or_max() {
-        assert_eq!("max".parse(), Ok(Rate::Max));
-        assert_eq!("5000".parse(), Ok(Rate::PerSecond(5000)));
-        for text in ["0", "-1", "fast", "1.5", "1000000001"] {
-            assert!(text.parse::<Rate>().unwrap_err().contains("or max"), "{text}");
-        }
     }
 }

@@ -1,12 +1,13 @@
 //! Turns an operation into a call on what is driven, and its reply into what is counted.
 
-use super::workload::{Operation, Write};
+use tiny_cache_client::transport::rpc;
+
 use crate::{
     cli::{ServerArgs, Target, TlsError},
     transport::{CallError, Dial, Link, Lookup, Unreachable},
     values::Values,
+    workload::{Operation, Write},
 };
-use tiny_cache_client::transport::rpc;
 
 /// What came back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,14 +30,16 @@ pub enum Answer {
 
 /// How to get to what is driven.
 #[derive(Clone, Debug)]
-pub(super) enum Way {
+pub enum Way {
+    /// Over gRPC.
     Server(Box<Dial>),
+    /// Nowhere.
     Null,
 }
 
 impl Way {
     /// Finds the way. Reads the files of TLS.
-    pub(super) fn find(target: &Target, server: &ServerArgs) -> Result<Self, TlsError> {
+    pub(crate) fn find(target: &Target, server: &ServerArgs) -> Result<Self, TlsError> {
         match target {
             Target::Server(address) => Ok(Self::Server(Box::new(server.dial(address)?))),
             Target::Null => Ok(Self::Null),
@@ -44,7 +47,7 @@ impl Way {
     }
 
     /// Goes it.
-    pub(super) async fn open(&self) -> Result<Outlet, Unreachable> {
+    pub(crate) async fn open(&self) -> Result<Outlet, Unreachable> {
         match self {
             Self::Server(dial) => Ok(Outlet::Server(Box::new(Link::open((**dial).clone()).await?))),
             Self::Null => Ok(Outlet::Null),
@@ -53,7 +56,8 @@ impl Way {
 }
 
 /// Where the operations of a connection go.
-pub(super) enum Outlet {
+pub enum Outlet {
+    /// To a server over gRPC.
     Server(Box<Link>),
     /// Every key is there and every condition holds.
     Null,
@@ -61,7 +65,7 @@ pub(super) enum Outlet {
 
 impl Outlet {
     /// The connection, if there is one.
-    pub(super) fn link(&self) -> Option<&Link> {
+    pub(crate) fn link(&self) -> Option<&Link> {
         match self {
             Self::Server(link) => Some(link),
             Self::Null => None,
@@ -69,7 +73,7 @@ impl Outlet {
     }
 
     /// Makes the call of an operation, once.
-    pub(super) async fn issue(
+    pub(crate) async fn issue(
         &self,
         operation: &Operation,
         values: &Values,

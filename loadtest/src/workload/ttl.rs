@@ -74,7 +74,7 @@ impl fmt::Display for Ttls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::lanes::LaneId;
+    use crate::lanes::LaneId;
 
     fn drawn(text: &str) -> Vec<i32> {
         let ttls: Ttls = text.parse().unwrap();

@@ -16,7 +16,7 @@ pub use self::{
     sizes::Sizes,
     ttl::Ttls,
 };
-use super::lanes::LaneId;
+use crate::lanes::LaneId;
 
 /// What operations are to be like.
 #[derive(Clone, Debug)]
@@ -120,6 +120,7 @@ impl Workload {
             Call::MultiSet => {
                 Operation::MultiSet((0..self.spec.batch).map(|_| self.write()).collect())
             }
+            Call::Fill => unreachable!("no mix has it"),
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
     vec,
 };
 
-use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use crate::{
     access::Access,
@@ -27,80 +27,43 @@ const CHUNK: usize = 256;
 const CHUNKS_AHEAD: usize = 16;
 
 /// Where slots take the next access from.
-pub(super) struct Feed {
-    front: Mutex<Front>,
+pub struct Feed {
+    front: Mutex<vec::IntoIter<Access>>,
     chunks: AsyncMutex<mpsc::Receiver<Vec<Access>>>,
-    /// Wakes the one slot that may be waiting for a chunk.
-    stopping: Notify,
-}
-
-#[derive(Default)]
-struct Front {
-    chunk: vec::IntoIter<Access>,
-    stopped: bool,
 }
 
 impl Feed {
     /// Makes a feed and the reader that will fill it.
     #[must_use]
-    pub(super) fn new() -> (Self, Reader) {
+    pub fn new() -> (Self, Reader) {
         let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-        let feed = Self {
-            front: Mutex::default(),
-            chunks: AsyncMutex::new(receiver),
-            stopping: Notify::new(),
-        };
+        let feed = Self { front: Mutex::default(), chunks: AsyncMutex::new(receiver) };
         (feed, Reader { chunks: sender })
     }
 
-    /// The next access of the trace; none when the trace has ended or was stopped.
-    pub(super) async fn next(&self) -> Option<Access> {
+    /// The next access of the trace; none when the trace has ended. Nothing is lost when the
+    /// wait for it is given up.
+    pub async fn next(&self) -> Option<Access> {
         loop {
-            if let Some(access) = self.front().chunk.next() {
+            if let Some(access) = self.front().next() {
                 return Some(access);
             }
             let mut chunks = self.chunks.lock().await;
-            {
-                // Another slot may have brought a chunk while this one waited.
-                let front = self.front();
-                if front.stopped {
-                    return None;
-                }
-                if !front.chunk.as_slice().is_empty() {
-                    continue;
-                }
-            }
-            tokio::select! {
-                chunk = chunks.recv() => self.put(chunk?),
-                () = self.stopping.notified() => return None,
+            // Another slot may have brought a chunk while this one waited.
+            if self.front().as_slice().is_empty() {
+                *self.front() = chunks.recv().await?.into_iter();
             }
         }
     }
 
-    /// Hands out nothing from now on.
-    pub(super) fn stop(&self) {
-        let mut front = self.front();
-        front.stopped = true;
-        front.chunk = vec::IntoIter::default();
-        drop(front);
-        self.stopping.notify_one();
-    }
-
-    fn put(&self, chunk: Vec<Access>) {
-        let mut front = self.front();
-        if !front.stopped {
-            front.chunk = chunk.into_iter();
-        }
-    }
-
-    fn front(&self) -> MutexGuard<'_, Front> {
+    fn front(&self) -> MutexGuard<'_, vec::IntoIter<Access>> {
         // Nothing panics under the lock, and what it guards is whole at every step.
         self.front.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The side of the feed that reads the trace.
-pub(super) struct Reader {
+pub struct Reader {
     chunks: mpsc::Sender<Vec<Access>>,
 }
 
@@ -110,7 +73,7 @@ impl Reader {
     /// # Errors
     ///
     /// The system gives no thread.
-    pub(super) fn start(self, trace: Trace, limit: Option<NonZeroU64>) -> io::Result<Reading> {
+    pub fn start(self, trace: Trace, limit: Option<NonZeroU64>) -> io::Result<Reading> {
         let thread = thread::Builder::new()
             .name("trace-reader".to_owned())
             .spawn(move || self.read(trace, limit.map_or(u64::MAX, NonZeroU64::get)))?;
@@ -143,7 +106,7 @@ impl Reader {
 }
 
 /// A trace that is being read.
-pub(super) struct Reading {
+pub struct Reading {
     thread: JoinHandle<Result<(), TraceError>>,
 }
 
@@ -153,7 +116,7 @@ impl Reading {
     /// # Errors
     ///
     /// What stopped the reading before the trace's end.
-    pub(super) fn outcome(self) -> Result<(), TraceError> {
+    pub fn outcome(self) -> Result<(), TraceError> {
         self.thread.join().expect("the trace reader does not panic")
     }
 }
@@ -219,10 +182,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stopping_ends_the_feed_for_slots_that_wait_and_those_that_ask_later() {
-        let (feed, _reader) = Feed::new();
-        let (first, second, ()) = tokio::join!(feed.next(), feed.next(), async { feed.stop() });
-        assert!(first.is_none() && second.is_none());
-        assert!(feed.next().await.is_none());
+    async fn a_wait_that_is_given_up_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (feed, reader) = Feed::new();
+        for _ in 0..3 {
+            tokio::select! {
+                biased;
+                _ = feed.next() => unreachable!("nothing is there yet"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        let reading = reader.start(trace(dir.path(), &numbered(3)), None).unwrap();
+        assert_eq!(drain(&feed).await, ["0", "1", "2"]);
+        assert!(reading.outcome().is_ok());
     }
 }

@@ -3,11 +3,11 @@
 
 use std::{fmt::Write, num::NonZeroUsize, str::FromStr, sync::LazyLock};
 
-use super::workload::{Groups, KeyDistribution, Mix, Sizes, Ttls};
+use crate::workload::{Groups, KeyDistribution, Mix, Sizes, Ttls};
 
-const TWITTER: &str = include_str!("../../presets/twitter-2020mar.txt");
+const TWITTER: &str = include_str!("../presets/twitter-2020mar.txt");
 
-const META: &str = include_str!("../../presets/meta-kvcache-reg.txt");
+const META: &str = include_str!("../presets/meta-kvcache-reg.txt");
 
 /// The name of the one preset of Meta's.
 const META_NAME: &str = "meta/kvcache_reg";

@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, Uniform, Zipf, weighted::WeightedAliasIndex};
 use rand_pcg::Pcg64Mcg;
 
-use crate::run::lanes::LaneId;
+use crate::lanes::LaneId;
 
 /// How often which key is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-/// Why a run was stopped before its end.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// Why a course was stopped before its end.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Stopped {
     /// By Ctrl-C.
     Interrupted,
@@ -15,32 +16,32 @@ pub enum Stopped {
     FarBehind,
 }
 
-/// The brake of a run.
+/// The brake of a course.
 #[derive(Default)]
-pub(super) struct Control {
+pub(crate) struct Control {
     stop: CancellationToken,
     why: Mutex<Option<Stopped>>,
 }
 
 impl Control {
     /// Stops all threads. The first reason stands.
-    pub(super) fn stop(&self, why: Stopped) {
+    pub(crate) fn stop(&self, why: Stopped) {
         self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
         self.stop.cancel();
     }
 
     /// Why the threads were stopped, if they were.
-    pub(super) fn stopped(&self) -> Option<Stopped> {
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
         *self.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the threads are to stop.
-    pub(super) fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
     /// Waits until they are.
-    pub(super) async fn stopping(&self) {
+    pub(crate) async fn stopping(&self) {
         self.stop.cancelled().await;
     }
 }

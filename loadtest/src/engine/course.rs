@@ -1,0 +1,80 @@
+//! How long a course is, and how its requests follow each other. Plain data, which other
+//! processes understand as well.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::Arrivals;
+
+/// One stretch of requests at one pace.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Course {
+    /// How requests follow each other.
+    pub pace: Pace,
+    /// Time before anything is measured.
+    pub warm_up: Duration,
+    /// When it is over.
+    pub length: Length,
+    /// Where the random numbers of arrivals begin.
+    pub seed: u64,
+}
+
+/// How requests follow each other.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub enum Pace {
+    /// At instants planned ahead (open loop).
+    Open {
+        /// Requests in a second, over all threads.
+        rate: u64,
+        /// How the instants lie.
+        arrivals: Arrivals,
+        /// Most requests on the wire. Those beyond wait in this process, from their instant.
+        in_flight: usize,
+        /// Most requests under way, those that wait among them.
+        max_in_flight: usize,
+    },
+    /// At the instants of a trace (open loop).
+    Traced {
+        /// How many seconds of the trace pass in one.
+        speed: f64,
+        /// As for an open loop.
+        in_flight: usize,
+        /// As for an open loop.
+        max_in_flight: usize,
+    },
+    /// Each after another one's reply (closed loop).
+    Closed {
+        /// Requests on the wire.
+        in_flight: usize,
+    },
+}
+
+impl Pace {
+    /// Whether requests have an instant that they were meant for.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !matches!(self, Self::Closed { .. })
+    }
+
+    /// Most requests on the wire.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        match self {
+            Self::Open { in_flight, .. }
+            | Self::Traced { in_flight, .. }
+            | Self::Closed { in_flight } => *in_flight,
+        }
+    }
+}
+
+/// When a course is over.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Length {
+    /// After a time.
+    Time(Duration),
+    /// After a number of measured requests.
+    Requests(NonZeroU64),
+    /// When there is nothing more to send.
+    Whole,
+}

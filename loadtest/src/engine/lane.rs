@@ -1,0 +1,270 @@
+//! What the requests of one thread share during a course: its outlets, its tally, and the way
+//! of a single request.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::Notify, task};
+
+use super::{
+    control::Control,
+    live::Counters,
+    second::Second,
+    source::Job,
+    tally::{Tally, Times},
+};
+use crate::{
+    target::{Answer, Outlet},
+    values::Values,
+    workload::{Call, Operation},
+};
+
+/// What a thread has for all of its courses.
+pub(super) struct Bench {
+    pub(super) outlets: Vec<Outlet>,
+    pub(super) values: Values,
+    /// How long the origin takes.
+    pub(super) origin: Duration,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// The requests of one thread in one course; no other thread touches them but for the counters.
+pub(super) struct Lane {
+    pub(super) bench: Rc<Bench>,
+    pub(super) control: Arc<Control>,
+    pub(super) start: Instant,
+    pub(super) tally: RefCell<Tally>,
+    /// Most requests on the wire.
+    most: usize,
+    on_wire: Cell<usize>,
+    /// Requests whose instant has come, and fills after a miss among them.
+    under_way: Cell<usize>,
+    waiting: RefCell<VecDeque<(Job, Departure)>>,
+    idle: Notify,
+    turn: Cell<usize>,
+    clock: Clock,
+}
+
+/// The seconds of a course, as one thread counts them.
+pub(super) struct Clock {
+    /// When measuring begins, since the start.
+    pub(super) warm_up: Duration,
+    /// What is done after the last second counts to it; none where nobody knows it.
+    pub(super) last: Option<u64>,
+    pub(super) hand_over: Box<dyn Fn(u64, Second)>,
+    pub(super) current: RefCell<(u64, Second)>,
+}
+
+/// When a request goes out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Departure {
+    /// The planned instant, as time since the start, and how late it was noticed; none in a
+    /// closed loop.
+    pub planned: Option<Planned>,
+    /// Whether it goes into the tally.
+    pub measured: bool,
+}
+
+/// An instant of the plan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Planned {
+    /// The instant, as time since the start.
+    pub intended: Duration,
+    /// When the sender got to it.
+    pub due: Duration,
+}
+
+/// What an application does after a miss.
+pub(super) struct Fill {
+    outlet: usize,
+    line: Option<u64>,
+    operation: Operation,
+    measured: bool,
+}
+
+impl Lane {
+    pub(super) fn new(
+        bench: Rc<Bench>,
+        control: Arc<Control>,
+        start: Instant,
+        most: usize,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            bench,
+            control,
+            start,
+            tally: RefCell::default(),
+            most,
+            on_wire: Cell::new(0),
+            under_way: Cell::new(0),
+            waiting: RefCell::default(),
+            idle: Notify::new(),
+            turn: Cell::new(0),
+            clock,
+        }
+    }
+
+    /// Requests sent by [`Lane::send`] that are not done.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.get()
+    }
+
+    /// Sends a request as soon as there is room on the wire: whoever calls goes on at once.
+    pub(super) fn send(self: &Rc<Self>, job: Job, departure: Departure) {
+        self.under_way.set(self.under_way.get() + 1);
+        if self.on_wire.get() >= self.most {
+            self.waiting.borrow_mut().push_back((job, departure));
+            return;
+        }
+        self.on_wire.set(self.on_wire.get() + 1);
+        let turn = self.turn.get();
+        self.turn.set((turn + 1) % self.bench.outlets.len());
+        let lane = Rc::clone(self);
+        task::spawn_local(async move {
+            let mut next = Some((job, departure));
+            while let Some((job, departure)) = next {
+                match lane.make(turn, job, departure).await {
+                    Some(fill) => lane.fill_apart(fill),
+                    None => lane.done(),
+                }
+                next = lane.waiting.borrow_mut().pop_front();
+            }
+            lane.on_wire.set(lane.on_wire.get() - 1);
+        });
+    }
+
+    /// Waits for the requests that were sent.
+    pub(super) async fn drained(&self) {
+        while self.under_way.get() > 0 {
+            self.idle.notified().await;
+        }
+    }
+
+    /// Gives up what has not been put on the wire: it was never sent, and counts as made and
+    /// failed nowhere.
+    pub(super) fn forget_waiting(&self) {
+        let forgotten = self.waiting.take().len();
+        self.under_way.set(self.under_way.get() - forgotten);
+        if self.under_way.get() == 0 {
+            self.idle.notify_one();
+        }
+    }
+
+    /// Makes one request over an outlet and counts it. After a cache-aside miss, what an
+    /// application would do next is returned.
+    pub(super) async fn make(&self, outlet: usize, job: Job, departure: Departure) -> Option<Fill> {
+        let Departure { planned, measured } = departure;
+        let Bench { outlets, values, counters, .. } = &*self.bench;
+        let sent = self.start.elapsed();
+        let reply = outlets[outlet].issue(&job.operation, values).await;
+        let times = Times {
+            intended: planned.map(|planned| planned.intended),
+            due: planned.map_or(sent, |planned| planned.due),
+            sent,
+            done: self.start.elapsed(),
+        };
+        counters.count(&reply);
+        let missed = matches!(reply, Ok(Answer::Read { misses: 1.., .. }));
+        if measured {
+            self.count(times, &reply);
+            self.tally.borrow_mut().record(job.operation.call(), job.line, times, reply);
+        } else {
+            self.tally.borrow_mut().warm_up += 1;
+        }
+        match job.operation {
+            Operation::Fetch(write) if missed => {
+                let operation = Operation::Set(write);
+                Some(Fill { outlet, line: job.line, operation, measured })
+            }
+            _ => None,
+        }
+    }
+
+    /// Waits for the origin and writes what it gave.
+    pub(super) async fn fill(&self, fill: Fill) {
+        let Fill { outlet, line, operation, measured } = fill;
+        let Bench { outlets, values, origin, .. } = &*self.bench;
+        if !origin.is_zero() {
+            tokio::time::sleep(*origin).await;
+        }
+        let sent = self.start.elapsed();
+        let reply = outlets[outlet].issue(&operation, values).await;
+        let done = self.start.elapsed();
+        if measured {
+            let times = Times { intended: None, due: sent, sent, done };
+            self.tally.borrow_mut().record(Call::Fill, line, times, reply);
+        }
+    }
+
+    /// Fills in a task of its own, so that its place on the wire is free for the next request:
+    /// the origin takes its time elsewhere.
+    fn fill_apart(self: &Rc<Self>, fill: Fill) {
+        let lane = Rc::clone(self);
+        task::spawn_local(async move {
+            lane.fill(fill).await;
+            lane.done();
+        });
+    }
+
+    fn done(&self) {
+        self.under_way.set(self.under_way.get() - 1);
+        if self.under_way.get() == 0 {
+            self.idle.notify_one();
+        }
+    }
+}
+
+/// The seconds.
+impl Lane {
+    fn count(&self, times: Times, reply: &Result<Answer, crate::transport::CallError>) {
+        self.reach(self.second_at(times.done));
+        self.clock.current.borrow_mut().1.record(times, reply);
+    }
+
+    /// Hands the current second over if it has passed.
+    pub(super) fn tick(&self) {
+        self.reach(self.second_at(self.start.elapsed()));
+    }
+
+    /// Hands the current second over, passed or not.
+    pub(super) fn hand_over_last(&self) {
+        let (index, second) = self.clock.current.take();
+        (self.clock.hand_over)(index, second);
+    }
+
+    fn reach(&self, index: u64) {
+        let current = self.clock.current.borrow().0;
+        if index > current {
+            let (passed, second) = self.clock.current.replace((index, Second::default()));
+            (self.clock.hand_over)(passed, second);
+        }
+    }
+
+    fn second_at(&self, at: Duration) -> u64 {
+        let second = at.saturating_sub(self.clock.warm_up).as_secs();
+        self.clock.last.map_or(second, |last| second.min(last))
+    }
+}
+
+/// A prefill's write failed, with what was said.
+#[derive(Debug)]
+pub(super) struct Unfilled(pub(super) String);
+
+impl Bench {
+    /// Makes one write of a prefill.
+    pub(super) async fn prefill(
+        &self,
+        outlet: usize,
+        operation: &Operation,
+    ) -> Result<(), Unfilled> {
+        let reply = self.outlets[outlet].issue(operation, &self.values).await;
+        self.counters.count(&reply);
+        reply.map(|_done| ()).map_err(|error| Unfilled(format!("{}: {error}", error.name())))
+    }
+}

@@ -1,0 +1,89 @@
+//! Why a run did not begin, or its report could not be written: one clear line each.
+
+use std::io;
+
+use thiserror::Error;
+use tiny_cache_client::transport::Failure;
+
+use crate::{
+    cli::{Target, TlsError},
+    engine::StartError,
+    outcome::INTERRUPTED,
+    report::JsonError,
+    trace::TraceError,
+    transport::Unreachable,
+};
+
+/// Why a run did not begin, or its report could not be written.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// An option that means nothing beside another one.
+    #[error("{option} is for {needs}")]
+    Idle {
+        /// The option.
+        option: &'static str,
+        /// What it is for.
+        needs: &'static str,
+    },
+    /// Keys are too short for their number or too long for the server.
+    #[error("--key-size {key_size} does not do: {keys} keys take {digits} to {longest} characters")]
+    KeySize {
+        /// What was asked for.
+        key_size: usize,
+        /// How many keys there are.
+        keys: u64,
+        /// Digits of the last one.
+        digits: usize,
+        /// Longest key that the server takes, in this namespace.
+        longest: usize,
+    },
+    /// No key would be cold.
+    #[error("a hot set takes 2 --keys or more")]
+    HotKeys,
+    /// A batch is beyond the wire's limit.
+    #[error("--batch {batch} exceeds {} keys", tiny_cache_proto::codec::MAX_BATCH_ITEMS)]
+    Batch {
+        /// What was asked for.
+        batch: usize,
+    },
+    /// The trace is missing or broken at its beginning.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// TLS cannot be spoken as asked for.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No connection could be made.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// What listens there does not answer as a cache server would.
+    #[error("{target} does not answer as a tiny-cache server: Stats: {}: {failure}", failure.name())]
+    Unfit {
+        /// What was asked.
+        target: Target,
+        /// What became of the question.
+        failure: Failure,
+    },
+    /// A thread could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The JSON report cannot be written.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// The table cannot be written.
+    #[error("cannot write the report: {0}")]
+    Output(io::Error),
+    /// The system gives no thread or no event queue.
+    #[error("cannot start a thread: {0}")]
+    Runtime(#[from] io::Error),
+    /// Ctrl-C came first.
+    #[error("interrupted before the first request")]
+    Interrupted,
+}
+
+impl Error {
+    /// What the process exits with.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Interrupted) { INTERRUPTED } else { 2 }
+    }
+}

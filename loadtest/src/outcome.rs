@@ -1,0 +1,159 @@
+//! How a run ended, and what the process says about it: report, error line, exit code.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use crate::{
+    engine::{Stopped, Tally},
+    error::Error,
+    report::{Ending, JsonFile, Report},
+    trace::TraceError,
+};
+
+/// The exit code after Ctrl-C: 128 and the signal's number, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// A run that began, with what there is to say about it.
+pub struct Outcome {
+    /// What the run saw.
+    pub report: Report,
+    /// How it ended.
+    pub verdict: Verdict,
+    pub(crate) json: Option<JsonFile>,
+}
+
+impl Outcome {
+    /// Writes the report: the table to `out` and, where asked for, the JSON file.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be written. A reader of `out` that has left is no error.
+    pub fn publish(&self, out: &mut impl Write) -> Result<(), Error> {
+        match write!(out, "{}", self.report).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(Error::Output(error));
+            }
+            _ => {}
+        }
+        if let Some(file) = &self.json {
+            file.write(&self.report)?;
+        }
+        Ok(())
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub enum Verdict {
+    /// Every request was answered.
+    #[default]
+    Clean,
+    /// Some requests failed.
+    SomeFailed,
+    /// Not one request was answered.
+    AllFailed,
+    /// Requests were sent later than planned.
+    Slipped {
+        /// The slip's p99.
+        slip: Duration,
+        /// What it may be.
+        max: Duration,
+    },
+    /// It was stopped before its end.
+    Stopped(Stopped),
+    /// The trace could not be read to its end.
+    TraceBroken(TraceError),
+}
+
+impl Verdict {
+    /// Judges a course; `max_slip` is none in a closed loop. What spoils its figures comes
+    /// before what they say.
+    #[must_use]
+    pub fn of(stopped: Option<Stopped>, max_slip: Option<Duration>, tally: &Tally) -> Self {
+        if let Some(stopped) = stopped {
+            return Self::Stopped(stopped);
+        }
+        let failed = tally.failed();
+        if failed > 0 && failed == tally.rpcs() {
+            return Self::AllFailed;
+        }
+        let slip = Duration::from_nanos(tally.slip.value_at_quantile(0.99));
+        match max_slip {
+            Some(max) if slip > max => Self::Slipped { slip, max },
+            _ if failed > 0 => Self::SomeFailed,
+            _ => Self::Clean,
+        }
+    }
+
+    /// What the process exits with.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::SomeFailed
+            | Self::Slipped { .. }
+            | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind) => 1,
+            Self::AllFailed | Self::TraceBroken(_) => 2,
+            Self::Stopped(Stopped::Interrupted) => INTERRUPTED,
+        }
+    }
+
+    /// Which of several counts: the highest.
+    pub(crate) fn severity(&self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::SomeFailed => 1,
+            Self::AllFailed => 2,
+            Self::Slipped { .. } => 3,
+            Self::Stopped(Stopped::TooManyInFlight) => 4,
+            Self::Stopped(Stopped::FarBehind) => 5,
+            Self::TraceBroken(_) => 6,
+            Self::Stopped(Stopped::Interrupted) => 7,
+        }
+    }
+
+    /// The word for it in a report.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Clean | Self::SomeFailed | Self::AllFailed | Self::Slipped { .. } => {
+                Ending::Completed
+            }
+            Self::Stopped(Stopped::Interrupted) => Ending::Interrupted,
+            Self::Stopped(Stopped::TooManyInFlight) => Ending::TooManyInFlight,
+            Self::Stopped(Stopped::FarBehind) => Ending::FarBehind,
+            Self::TraceBroken(_) => Ending::TraceBroken,
+        }
+    }
+
+    /// Whether the requests were sent when they were planned.
+    #[must_use]
+    pub fn kept_up(&self) -> bool {
+        !matches!(self, Self::Slipped { .. } | Self::Stopped(Stopped::FarBehind))
+    }
+
+    /// The error line, where the report does not say enough.
+    #[must_use]
+    pub fn complaint(&self) -> Option<String> {
+        let behind = "the generator could not keep up, so the figures are not those of the rate \
+                      that was asked for";
+        match self {
+            Self::Clean | Self::SomeFailed | Self::Stopped(Stopped::Interrupted) => None,
+            Self::AllFailed => Some("every request failed".to_owned()),
+            Self::Slipped { slip, max } => {
+                Some(format!("{behind}: p99 of the slip is {slip:?}, above --max-slip {max:?}"))
+            }
+            Self::Stopped(Stopped::FarBehind) => {
+                Some(format!("{behind}: it was broken off, seconds behind its plan"))
+            }
+            Self::Stopped(Stopped::TooManyInFlight) => Some(
+                "broken off: more than --max-in-flight requests were under way; the server does \
+                 not answer at the rate that was asked for"
+                    .to_owned(),
+            ),
+            Self::TraceBroken(error) => Some(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What became of the requests, summed up.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Histogram, Latency, rate, ratio};
+use crate::{
+    engine::{CallTally, ErrorTally, Tally},
+    workload::Call,
+};
+
+/// What became of some requests.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Figures {
+    /// Measured requests, failed ones among them, without fills.
+    pub requests: u64,
+    /// Requests of the warm-up, which count nowhere else.
+    pub warm_up_requests: u64,
+    /// Measured requests by kind, with the fills that follow a miss where reads are
+    /// cache-aside.
+    pub operations: BTreeMap<String, OperationFigures>,
+    /// Keys read that had a value.
+    pub hits: u64,
+    /// Keys read that had none.
+    pub misses: u64,
+    /// Hits among the keys read, 0 to 1; none without one.
+    pub hit_ratio: Option<f64>,
+    /// What the origin had to do; none where reads are not cache-aside.
+    pub origin: Option<OriginLoad>,
+    /// Conditional writes that were made.
+    pub stored: u64,
+    /// Conditional writes whose condition did not hold.
+    pub not_stored: u64,
+    /// Requests that failed, fills among them.
+    pub failed: u64,
+    /// Failed requests of all, fills among them, 0 to 1; none without one.
+    pub error_ratio: Option<f64>,
+    /// The failed requests by kind, the most frequent first.
+    pub errors: Vec<Failure>,
+    /// From the end of the warm-up to the last reply.
+    pub duration_seconds: f64,
+    /// Answered requests in a second, of that time, without fills.
+    pub answered_per_second: f64,
+    /// From the intended instant to the reply, answered requests only; none in a closed
+    /// loop, which has no such instant.
+    pub response_us: Option<Latency>,
+    /// From the actual sending to the reply, answered requests only.
+    pub service_us: Option<Latency>,
+    /// How late the sender was: from the intended instant to the one at which it got to the
+    /// request; none in a closed loop.
+    pub slip_us: Option<Latency>,
+    /// The response times in full; none in a closed loop.
+    pub response_histogram: Option<Histogram>,
+    /// The service times in full.
+    pub service_histogram: Histogram,
+}
+
+/// The load of the origin behind a cache-aside run.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct OriginLoad {
+    /// Values fetched, one for each get that missed.
+    pub fetches: u64,
+    /// In a second.
+    pub fetches_per_second: f64,
+    /// Fetches for each answered get, 0 to 1; none without one.
+    pub share_of_gets: Option<f64>,
+}
+
+/// The requests of one kind.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct OperationFigures {
+    /// Requests made, failed ones among them.
+    pub requests: u64,
+    /// From the intended instant to the reply; none in a closed loop, and for fills.
+    pub response_us: Option<Latency>,
+    /// From the actual sending to the reply.
+    pub service_us: Option<Latency>,
+}
+
+/// Failed requests of one kind.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Failure {
+    /// The gRPC status, or what stands in for one.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+    /// The first one.
+    pub first: FirstFailure,
+}
+
+/// One failed request.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct FirstFailure {
+    /// The operation.
+    pub call: String,
+    /// When it was sent, since the start with its warm-up.
+    pub sent_seconds: f64,
+    /// The line of the trace that led to it; none without a trace.
+    pub trace_line: Option<u64>,
+    /// What the server or the transport said.
+    pub message: String,
+}
+
+impl Figures {
+    /// Sums a tally up, which took this time.
+    #[must_use]
+    pub fn new(tally: &Tally, time: Duration, cache_aside: bool) -> Self {
+        let seconds = time.as_secs_f64();
+        let all = tally.all();
+        let operations = Call::ALL
+            .into_iter()
+            .filter(|call| tally.of(*call).made > 0)
+            .map(|call| (call.name().to_owned(), OperationFigures::of(tally.of(call))))
+            .collect();
+        let fetches = tally.of(Call::Fill).made;
+        let origin = cache_aside.then(|| OriginLoad {
+            fetches,
+            fetches_per_second: rate(fetches, seconds),
+            share_of_gets: ratio(fetches, tally.of(Call::Get).service.len()),
+        });
+        Self {
+            requests: tally.requests(),
+            warm_up_requests: tally.warm_up,
+            operations,
+            hits: tally.hits,
+            misses: tally.misses,
+            hit_ratio: ratio(tally.hits, tally.hits + tally.misses),
+            origin,
+            stored: tally.stored,
+            not_stored: tally.not_stored,
+            failed: tally.failed(),
+            error_ratio: ratio(tally.failed(), tally.rpcs()),
+            errors: failures(&tally.errors),
+            duration_seconds: seconds,
+            answered_per_second: rate(all.service.len(), seconds),
+            response_us: Latency::of(&all.response),
+            service_us: Latency::of(&all.service),
+            slip_us: Latency::of(&tally.slip),
+            response_histogram: Some(Histogram(all.response)).filter(|times| !times.0.is_empty()),
+            service_histogram: Histogram(all.service),
+        }
+    }
+}
+
+impl OperationFigures {
+    fn of(calls: &CallTally) -> Self {
+        Self {
+            requests: calls.made,
+            response_us: Latency::of(&calls.response),
+            service_us: Latency::of(&calls.service),
+        }
+    }
+}
+
+fn failures(errors: &[ErrorTally]) -> Vec<Failure> {
+    let mut failures: Vec<_> = errors
+        .iter()
+        .map(|error| Failure {
+            kind: error.kind.clone().into_owned(),
+            count: error.count,
+            first: FirstFailure {
+                call: error.call.name().to_owned(),
+                sent_seconds: error.sent.as_secs_f64(),
+                trace_line: error.line,
+                message: error.message.clone(),
+            },
+        })
+        .collect();
+    failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
+    failures
+}

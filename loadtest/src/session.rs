@@ -1,0 +1,166 @@
+//! What every kind of run has around its courses: the server's own figures before and after,
+//! the crew, progress, Ctrl-C and the seconds that were seen.
+
+use std::{future::Future, pin::pin, process, sync::Arc, time::SystemTime};
+
+use tiny_cache_client::ErrorKind;
+
+use crate::{
+    cli::Target,
+    engine::{Control, Course, Crew, Length, Parts, Played, Second, Seen, Stopped},
+    error::Error,
+    interrupt::Interrupt,
+    outcome::INTERRUPTED,
+    progress::{Goal, Progress},
+    report::{Histogram, JsonFile, Latency, SecondReport, Server, ServerStats},
+    target::Outlet,
+};
+
+/// A run between its first connection and its report.
+pub(crate) struct Session {
+    /// Not used for the run: it asks for the server's figures.
+    figures: Outlet,
+    before: Option<ServerStats>,
+    crew: Crew,
+    interrupt: Interrupt,
+    seconds: Vec<SecondReport>,
+    steps: usize,
+    pub(crate) started: SystemTime,
+    pub(crate) json: Option<JsonFile>,
+}
+
+impl Session {
+    /// Connects, and fills the cache if asked to.
+    pub(crate) async fn open(
+        target: &Target,
+        parts: &Parts,
+        prefill: Option<u64>,
+        json: Option<JsonFile>,
+    ) -> Result<Self, Error> {
+        let mut interrupt = Interrupt::listen();
+        let opening = async {
+            let figures = parts.way.open().await?;
+            let before = stats(&figures, target).await?;
+            let mut crew = Crew::assemble(parts)?;
+            match prefill {
+                None => crew.ready().await?,
+                Some(keys) => {
+                    let live = crew.live();
+                    let progress = Progress::new("prefill", Goal::Requests(keys), live.seen());
+                    showing(crew.ready(), || live.seen(), progress).await?;
+                }
+            }
+            Ok::<_, Error>((figures, before, crew))
+        };
+        let (figures, before, crew) = tokio::select! {
+            opened = opening => opened?,
+            () = interrupt.received() => return Err(Error::Interrupted),
+        };
+        let (seconds, started) = (Vec::new(), SystemTime::now());
+        Ok(Self { figures, before, crew, interrupt, seconds, steps: 0, started, json })
+    }
+
+    /// Plays one course. The first Ctrl-C stops it; a second one does not wait for its end.
+    pub(crate) async fn play(&mut self, course: Course, phase: &str, goal: Goal) -> Played {
+        let control = Arc::new(Control::default());
+        let live = self.crew.live();
+        let progress = Progress::new(phase, goal, live.seen());
+        let notice = progress.notice();
+        let (step, seconds) = (self.steps, &mut self.seconds);
+        self.steps += 1;
+        let playing = self.crew.play(course, &control, |index, second| {
+            seconds.push(SecondReport::of(step, index, second));
+        });
+        let stopping = async {
+            self.interrupt.received().await;
+            control.stop(Stopped::Interrupted);
+            notice.say(
+                "interrupted: waiting for the requests under way; Ctrl-C again leaves at once",
+            );
+            self.interrupt.received().await;
+            process::exit(INTERRUPTED.into())
+        };
+        tokio::select! {
+            played = showing(playing, || live.seen(), progress) => played,
+            () = stopping => unreachable!("it ends the process"),
+        }
+    }
+
+    /// Asks the server for its figures once more, and gives everything back.
+    pub(crate) async fn close(self) -> Closed {
+        let after = match self.figures.link() {
+            Some(link) => link.stats().await.ok().map(ServerStats::from),
+            None => None,
+        };
+        Closed {
+            server: Server { before: self.before, after },
+            seconds: self.seconds,
+            started: humantime::format_rfc3339_seconds(self.started).to_string(),
+            json: self.json,
+        }
+    }
+}
+
+/// What is left of a session.
+pub(crate) struct Closed {
+    pub(crate) server: Server,
+    pub(crate) seconds: Vec<SecondReport>,
+    pub(crate) started: String,
+    pub(crate) json: Option<JsonFile>,
+}
+
+impl SecondReport {
+    fn of(step: usize, index: u64, second: &Second) -> Self {
+        Self {
+            step,
+            second: index,
+            requests: second.requests,
+            failed: second.failed,
+            hits: second.hits,
+            misses: second.misses,
+            latency_us: Latency::of(second.times()),
+            histogram: Histogram(second.times().clone()),
+        }
+    }
+}
+
+/// The server's own figures; none where it has none to give.
+async fn stats(figures: &Outlet, target: &Target) -> Result<Option<ServerStats>, Error> {
+    let Some(link) = figures.link() else { return Ok(None) };
+    match link.stats().await {
+        Ok(stats) => Ok(Some(stats.into())),
+        // A server without this RPC can be driven all the same.
+        Err(failure) if failure.kind() == ErrorKind::Unimplemented => Ok(None),
+        Err(failure) => Err(Error::Unfit { target: target.clone(), failure }),
+    }
+}
+
+/// Shows progress until the end.
+async fn showing<T>(
+    end: impl Future<Output = T>,
+    seen: impl Fn() -> Seen,
+    mut progress: Progress,
+) -> T {
+    let mut end = pin!(end);
+    let mut ticks = tokio::time::interval(progress.period());
+    // The first tick comes at once, when there is nothing to show.
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            end = &mut end => {
+                progress.clear();
+                return end;
+            }
+            _ = ticks.tick() => progress.show(seen()),
+        }
+    }
+}
+
+/// The time that a course takes, if it is known before.
+pub(crate) fn goal(course: &Course) -> Option<Goal> {
+    match course.length {
+        Length::Time(time) => Some(Goal::Time(course.warm_up + time)),
+        Length::Requests(requests) => Some(Goal::Requests(requests.get())),
+        Length::Whole => None,
+    }
+}
