@@ -149,7 +149,7 @@ struct Slot {
 impl Slot {
     async fn run(self) {
         let lane = &self.lane;
-        while let Some(Access { line, key, operation }) = lane.feed.next().await {
+        while let Some(Access { line, key, operation, .. }) = lane.feed.next().await {
             lane.tally.borrow_mut().access();
             let served = match operation {
                 Operation::Read(content) => self.read(line, &key, content).await,

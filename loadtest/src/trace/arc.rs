@@ -1,7 +1,10 @@
 //! The ARC format: a line is `start count 0 n` and stands for the accesses to the
 //! `count` consecutive ids from `start`. Sizes and ttls are not in it.
 
-use super::error::{Excerpt, Problem};
+use super::{
+    error::{Excerpt, Problem},
+    row,
+};
 
 /// The columns of a line.
 pub(super) const ROW: &str = "start count 0 n";
@@ -57,7 +60,7 @@ impl Iterator for Run {
 }
 
 fn number(column: &'static str, bytes: &[u8]) -> Result<u64, Problem> {
-    super::number(bytes).ok_or_else(|| not(column, bytes, "a whole number of 64 bits"))
+    row::number(bytes).ok_or_else(|| not(column, bytes, "a whole number of 64 bits"))
 }
 
 fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::access::{self, Operation, ValueSize};
 
 const FALLBACK: &str = "64";
 
@@ -26,6 +27,25 @@ fn read(name: &str, bytes: impl AsRef<[u8]>) -> Result<Vec<Access>, TraceError> 
     Trace::open(&path, reading(None))?.collect()
 }
 
+fn content(size: u64, ttl: i128) -> Content {
+    Content {
+        size: ValueSize::from_bytes(size).unwrap(),
+        ttl: access::ttl_of_seconds(ttl).unwrap(),
+    }
+}
+
+fn operations(accesses: &[Access]) -> Vec<Operation> {
+    accesses.iter().map(|access| access.operation).collect()
+}
+
+fn lines(accesses: &[Access]) -> Vec<u64> {
+    accesses.iter().map(|access| access.line).collect()
+}
+
+fn seconds(accesses: &[Access]) -> Vec<Option<u64>> {
+    accesses.iter().map(|access| access.at.map(|at| at.as_secs())).collect()
+}
+
 fn keys(accesses: &[Access]) -> Vec<&str> {
     accesses.iter().map(|access| access.key.as_str()).collect()
 }
@@ -34,7 +54,8 @@ fn keys(accesses: &[Access]) -> Vec<&str> {
 fn an_arc_line_becomes_reads_of_its_ids_with_the_fallback_content() {
     let accesses = read("a.lis", "5 2 0 0\n9 1 0 1\n").unwrap();
     assert_eq!(keys(&accesses), ["5", "6", "9"]);
-    assert_eq!(accesses.iter().map(|access| access.line).collect::<Vec<_>>(), [1, 1, 2]);
+    assert_eq!(lines(&accesses), [1, 1, 2]);
+    assert_eq!(seconds(&accesses), [None; 3]);
     assert!(accesses.iter().all(|access| matches!(access.operation,
         Operation::Read(content) if content.size.bytes() == 64 && content.ttl.seconds() == 3600)));
 }
@@ -42,14 +63,8 @@ fn an_arc_line_becomes_reads_of_its_ids_with_the_fallback_content() {
 #[test]
 fn a_row_gives_its_own_content_and_a_read_without_one_the_fallback() {
     let rows = "1,a,1,10,1,get,0\n1,b,1,0,1,gets,0\n1,c,1,0,1,set,0\n1,d,1,7,1,incr,60\n1,e,1,0,1,delete,0\n";
-    let content = |size: u64, ttl| Content {
-        size: ValueSize::from_bytes(size).unwrap(),
-        ttl: access::ttl_of_seconds(ttl).unwrap(),
-    };
-    let operations: Vec<_> =
-        read("c.csv", rows).unwrap().into_iter().map(|access| access.operation).collect();
     assert_eq!(
-        operations,
+        operations(&read("c.csv", rows).unwrap()),
         [
             Operation::Read(content(10, 3600)),
             Operation::Read(content(64, 3600)),
@@ -58,6 +73,14 @@ fn a_row_gives_its_own_content_and_a_read_without_one_the_fallback() {
             Operation::Delete,
         ]
     );
+}
+
+#[test]
+fn accesses_have_the_time_since_the_first_and_never_go_back() {
+    let rows: String =
+        [70, 70, 73, 71, 74].map(|second| format!("{second},a,1,10,1,get,0\n")).concat();
+    let expected = [0, 0, 3, 3, 4].map(Some);
+    assert_eq!(seconds(&read("c.csv", rows).unwrap()), expected);
 }
 
 #[test]
