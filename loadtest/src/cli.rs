@@ -68,17 +68,23 @@ Examples:
 
 const REPLAY_MORE: &str = "\
 Formats:
-  arc      lines `start count 0 n`: reads of the ids start to start+count-1
-  twitter  rows `timestamp,key,key size,value size,client id,operation,ttl`, no header
+  arc       lines `start count 0 n`: reads of the ids start to start+count-1
+  twitter   rows `timestamp,key,key size,value size,client id,operation,ttl`, no header
+  cachelib  rows below a header that names at least the columns `key,op,size`, in any order;
+            `op_count`, `ttl` and `op_time` are read as well, all others are ignored
 
-What a twitter operation becomes:
-  get gets                  a cache-aside read: Get, and on a miss Set
-  set add replace cas
-  append prepend incr decr  Set, with the row's value size and ttl
-  delete                    Delete
+What an operation becomes:
+  twitter   get gets                  a cache-aside read: Get, and on a miss Set
+            set add replace cas
+            append prepend incr decr  Set, with the row's value size and ttl
+            delete                    Delete
+  cachelib  GET GET_LEASE             a cache-aside read, as often as op_count says
+            SET SET_LEASE             Set, as often, with the row's size and ttl
+            DELETE                    Delete, as often
 A read's row without a value size or ttl (0) takes --value-size or --ttl; a write's 0
-means an empty value, or one that never expires. Conditional and arithmetic operations
-are plain writes here: the trace tells how long their values are, not what is in them.
+means an empty value, or one that never expires. Where a cachelib row has no ttl at all,
+a write takes --ttl too. Conditional and arithmetic operations are plain writes here: the
+trace tells how long their values are, not what is in them. Leases are not taken.
 
 A key is at most 256 characters long, --key-prefix and --namespace included. A longer
 one stops the replay with its line number, as any broken line does.
@@ -131,7 +137,7 @@ pub struct ReplayArgs {
     /// Trace file, plain or zstd (told by its first bytes)
     pub trace: PathBuf,
 
-    /// Format of the trace; auto goes by the name (.lis, .csv), then by the first line
+    /// Format of the trace; auto goes by the name (.lis, .csv) and by the first line
     #[arg(long, value_enum, default_value_t = FormatChoice::Auto)]
     pub format: FormatChoice,
 
@@ -182,12 +188,14 @@ pub struct ReplayArgs {
 /// A format, or the wish to have it found out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum FormatChoice {
-    /// Go by the name, then by the first line
+    /// Go by the name and by the first line
     Auto,
     /// `start count 0 n`, the traces of the ARC paper
     Arc,
     /// The rows of twitter/cache-trace
     Twitter,
+    /// The rows with a header of CacheLib's cachebench, the key-value traces of Meta
+    Cachelib,
 }
 
 impl ReplayArgs {
@@ -199,6 +207,7 @@ impl ReplayArgs {
                 FormatChoice::Auto => None,
                 FormatChoice::Arc => Some(Format::Arc),
                 FormatChoice::Twitter => Some(Format::Twitter),
+                FormatChoice::Cachelib => Some(Format::Cachelib),
             },
             keys: Keys::new(self.key_prefix.clone(), self.server.namespace.as_ref()),
             fallback: Content { size: self.value_size, ttl: self.ttl },

@@ -2,6 +2,7 @@
 //! Knows which content an access gets; nothing of how accesses are issued.
 
 mod arc;
+mod cachelib;
 mod clock;
 mod error;
 mod format;
@@ -50,7 +51,7 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, holds no access, or its first line is broken.
+    /// The file cannot be read, holds no access, or its header or first row is broken.
     pub fn open(path: &Path, reading: Reading) -> Result<Self, TraceError> {
         let (mut lines, meter) =
             input::open(path).map_err(|problem| TraceError::in_file(path, problem))?;
@@ -59,7 +60,7 @@ impl Trace {
             None => Format::detect(path, &mut lines)
                 .map_err(|problem| TraceError::at_line(path, lines.number(), problem))?,
         };
-        let mut source = Source::new(path, lines, format, reading);
+        let mut source = Source::new(path, lines, format, reading)?;
         let Some(first) = source.next()? else {
             return Err(source.error(Problem::Empty));
         };

@@ -145,6 +145,23 @@ fn twitter_rows_are_read_written_and_deleted_with_their_size_and_ttl() {
 }
 
 #[test]
+fn cachelib_rows_are_read_written_and_deleted_as_often_as_they_say() {
+    let server = FakeServer::start(Manners::default());
+    let rows = "op_time,key,key_size,op,op_count,size,cache_hits,ttl\n7,a,1,GET,3,100,3,0\n7,b,1,SET,2,7,0,60\n8,c,1,GET_LEASE,1,0,0,0\n9,d,1,SET_LEASE,1,9,0,5\n9,d,1,DELETE,1,0,0,0\n";
+    let bench = Bench::new("kvcache.csv", rows);
+    let report =
+        bench.report(&server, &["--in-flight", "1", "--value-size", "2KiB", "--ttl", "2m"], 0);
+    for (field, count) in [("accesses", 8), ("gets", 4), ("hits", 2), ("sets", 5), ("deletes", 1)] {
+        assert_eq!(report[field], count, "{field} in {report}");
+    }
+    assert_eq!(server.entry("a"), Some((100, 120)));
+    assert_eq!(server.entry("b"), Some((7, 60)));
+    assert_eq!(server.entry("c"), Some((2048, 120)));
+    assert_eq!(server.entry("d"), None);
+    assert_eq!(report["settings"]["format"], "cachelib");
+}
+
+#[test]
 fn limit_prefix_and_namespace_do_what_they_say() {
     let server = FakeServer::start(Manners::default());
     let bench = Bench::new("t.lis", ARC);

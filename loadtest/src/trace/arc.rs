@@ -30,7 +30,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Run, Problem> {
         (columns.next(), columns.next(), columns.next(), columns.next(), columns.next())
     else {
         let count = line.split(u8::is_ascii_whitespace).filter(|column| !column.is_empty()).count();
-        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW });
+        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW.into() });
     };
     let start = number("start", start)?;
     let ids = number("count", count)?;
@@ -64,7 +64,7 @@ fn number(column: &'static str, bytes: &[u8]) -> Result<u64, Problem> {
 }
 
 fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {
-    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW }
+    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW.into() }
 }
 
 #[cfg(test)]

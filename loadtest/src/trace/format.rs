@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, path::Path};
 
-use super::{Excerpt, Problem, arc, lines::Lines, twitter};
+use super::{Excerpt, Problem, arc, cachelib, lines::Lines, twitter};
 
 /// The formats that can be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,6 +11,8 @@ pub enum Format {
     Arc,
     /// The rows of twitter/cache-trace.
     Twitter,
+    /// The key-value rows of CacheLib's cachebench, below a header.
+    Cachelib,
 }
 
 impl Format {
@@ -20,10 +22,13 @@ impl Format {
         match self {
             Self::Arc => "arc",
             Self::Twitter => "twitter",
+            Self::Cachelib => "cachelib",
         }
     }
 
-    /// Finds the format out: by the name without `.zst`, then by the first line.
+    /// Finds the format out, from the name without `.zst` and from the first line. A name
+    /// with `.lis` settles it. One with `.csv` leaves open which of two it is, and tells
+    /// only where the first line fits neither, so that the error names what is wrong in it.
     ///
     /// # Errors
     ///
@@ -38,15 +43,17 @@ impl Format {
         if is(&name, "lis") {
             return Ok(Self::Arc);
         }
-        if is(&name, "csv") {
-            return Ok(Self::Twitter);
-        }
+        let csv = is(&name, "csv");
         let Some(line) = lines.peek()? else {
             return Err(Problem::Empty);
         };
-        if arc::parse(line).is_ok() {
+        if !csv && arc::parse(line).is_ok() {
             Ok(Self::Arc)
         } else if twitter::parse(line).is_ok() {
+            Ok(Self::Twitter)
+        } else if cachelib::Header::resembles(line) {
+            Ok(Self::Cachelib)
+        } else if csv {
             Ok(Self::Twitter)
         } else {
             Err(Problem::UnknownFormat { found: Excerpt::of(line) })

@@ -1,6 +1,8 @@
 //! What the row of a trace says, whichever format it has, and the operation that it leads
 //! to. Knows nothing of how a row is cut into columns.
 
+use std::num::NonZeroU32;
+
 use super::Problem;
 use crate::access::{self, Content, Operation, ValueSize};
 
@@ -15,8 +17,11 @@ pub(super) struct Row<'line> {
     pub value_size: u64,
     /// What was done.
     pub verb: Verb,
-    /// Seconds; 0 where the operation had none. Not yet held against the wire's limits.
-    pub ttl: i128,
+    /// How often it was done, one after the other.
+    pub times: NonZeroU32,
+    /// Seconds; 0 where the operation had none, and none where the trace does not tell.
+    /// Not yet held against the wire's limits.
+    pub ttl: Option<i128>,
 }
 
 /// The operation of a row, as far as a replay tells operations apart.
@@ -33,7 +38,8 @@ pub(super) enum Verb {
 impl Row<'_> {
     /// Decides the content of a row. A read's row has no ttl, and no size where the
     /// original cache missed: both are 0 there, and the fallback steps in. A write's 0 is
-    /// meant: an empty value, or one that never expires.
+    /// meant: an empty value, or one that never expires. A ttl that the trace does not
+    /// tell is the fallback's for both.
     ///
     /// # Errors
     ///
@@ -41,14 +47,14 @@ impl Row<'_> {
     pub(super) fn operation(&self, fallback: Content) -> Result<Operation, Problem> {
         let mut content = Content {
             size: ValueSize::from_bytes(self.value_size)?,
-            ttl: access::ttl_of_seconds(self.ttl)?,
+            ttl: self.ttl.map_or(Ok(fallback.ttl), access::ttl_of_seconds)?,
         };
         Ok(match self.verb {
             Verb::Read => {
                 if self.value_size == 0 {
                     content.size = fallback.size;
                 }
-                if self.ttl == 0 {
+                if self.ttl == Some(0) {
                     content.ttl = fallback.ttl;
                 }
                 Operation::Read(content)

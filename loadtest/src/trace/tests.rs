@@ -81,6 +81,74 @@ fn accesses_have_the_time_since_the_first_and_never_go_back() {
         [70, 70, 73, 71, 74].map(|second| format!("{second},a,1,10,1,get,0\n")).concat();
     let expected = [0, 0, 3, 3, 4].map(Some);
     assert_eq!(seconds(&read("c.csv", rows).unwrap()), expected);
+
+    let rows: String = [70, 70, 73, 71, 74].map(|second| format!("a,GET,1,{second}\n")).concat();
+    let accesses = read("c.csv", format!("key,op,size,op_time\n{rows}")).unwrap();
+    assert_eq!(seconds(&accesses), expected);
+    assert_eq!(lines(&accesses), [2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_cachelib_row_repeats_its_operation_and_gives_its_own_content() {
+    let rows = "op_time,key,key_size,op,op_count,size,cache_hits,ttl,usecase,sub_usecase\n\
+        604038471,82131353f9ddc8c6,48,GET,1,87,1,0,366387042,3003229276\n\
+        604038471,a54f88ab02ece24d,24,GET_LEASE,3,0,0,0,699950563,699950563\n\
+        604038473,828769c1e1ce3a29,67,SET,1,65,0,7200,2777918327,655456894\n\
+        604038474,749ab7237b8d0372,47,SET_LEASE,2,0,0,0,176962275,176962275\n\
+        604038475,828769c1e1ce3a29,67,DELETE,1,0,0,0,2777918327,655456894\n";
+    let accesses = read("c.csv", rows).unwrap();
+    let missed = Operation::Read(content(64, 3600));
+    let empty = Operation::Write(content(0, 0));
+    assert_eq!(
+        operations(&accesses),
+        [
+            Operation::Read(content(87, 3600)),
+            missed,
+            missed,
+            missed,
+            Operation::Write(content(65, 7200)),
+            empty,
+            empty,
+            Operation::Delete,
+        ]
+    );
+    assert_eq!(accesses[3].key, "a54f88ab02ece24d");
+    assert_eq!(lines(&accesses), [2, 3, 3, 3, 4, 5, 5, 6]);
+    assert_eq!(seconds(&accesses), [0, 0, 0, 0, 2, 3, 3, 4].map(Some));
+}
+
+#[test]
+fn a_cachelib_trace_without_ttls_and_times_takes_the_fallback_ttl_for_writes_too() {
+    let accesses = read("c.csv", "key,op,size,op_count,key_size\n1,SET,82,1,40\n").unwrap();
+    assert_eq!(operations(&accesses), [Operation::Write(content(82, 3600))]);
+    assert_eq!(seconds(&accesses), [None]);
+}
+
+#[test]
+fn the_files_of_a_cachelib_trace_may_be_put_one_after_the_other() {
+    let accesses = read("c.csv", "key,op,size\na,GET,1\nkey,op,size\nb,GET,1\n").unwrap();
+    assert_eq!(keys(&accesses), ["a", "b"]);
+    assert_eq!(lines(&accesses), [2, 4]);
+}
+
+#[test]
+fn a_broken_cachelib_trace_is_refused_with_its_line() {
+    for (text, expected) in [
+        ("\nkey,_op,size\na,GET,1\n", "line 2: header \"key,_op,size\" lacks op; expected"),
+        ("key,op,size\na,GET,1\n\nb,SAT,1\n", "line 4: op is \"SAT\"; expected GET, "),
+        ("key,op,size\na,GET,1073741825\n", "line 2: value size 1073741825 exceeds"),
+        ("key,op,size,ttl\na,SET,1,-1\n", "line 2: ttl -1 is negative"),
+        ("key,op,size\n\n", "line 2: no access in this file"),
+    ] {
+        for name in ["a.csv", "a"] {
+            let message = read(name, text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+    let (_dir, path) = file("a.csv", "1,SET,82,1,40\n");
+    let error = Trace::open(&path, reading(Some(Format::Cachelib))).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("line 1: header "), "{error}");
+    assert!(error.to_string().contains(" lacks key, op, size; "), "{error}");
 }
 
 #[test]
@@ -91,6 +159,10 @@ fn the_format_comes_from_the_name_and_else_from_the_first_line() {
         ("a.LIS.zst", "1 1 0 0\n", Format::Arc),
         ("cluster52.csv", row, Format::Twitter),
         ("cluster52.0", row, Format::Twitter),
+        ("kvcache_traces_1.csv", "key,op,size\na,GET,1\n", Format::Cachelib),
+        ("kvcache", "\nop_time,op,key,size\n1,GET,a,1\n", Format::Cachelib),
+        // A key with commas does not make a header.
+        ("cluster52.csv", "1,key,op,size,1,10,1,get,0\n", Format::Twitter),
         ("trace", "\n\n1 1 0 0\n", Format::Arc),
     ] {
         let (_dir, path) = file(name, bytes);
@@ -180,7 +252,8 @@ fn contents_that_the_wire_cannot_carry_are_refused_with_their_line() {
 proptest! {
     #[test]
     fn any_file_reads_or_fails_without_a_panic(bytes: Vec<u8>, name in "a(\\.lis|\\.csv|)") {
-        let _ = read(&name, bytes);
+        let _ = read(&name, &bytes);
+        let _ = read(&name, [b"key,op,size,op_time\n", bytes.as_slice()].concat());
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! and commas as they are. So the first column is taken from the left, five from the
 //! right, and the key is whatever is between.
 
+use std::num::NonZeroU32;
+
 use super::{
     error::{Excerpt, Problem},
     row::{self, Row, Verb},
@@ -26,7 +28,7 @@ const COLUMNS: usize = 7;
 pub(super) fn parse(line: &[u8]) -> Result<Row<'_>, Problem> {
     let Some([timestamp, key, _key_size, value_size, _client, operation, ttl]) = split(line) else {
         let count = line.split(|&byte| byte == b',').count();
-        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW });
+        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW.into() });
     };
     Ok(Row {
         seconds: Some(
@@ -43,7 +45,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Row<'_>, Problem> {
                 "get, gets, set, add, replace, cas, append, prepend, delete, incr or decr",
             )
         })?,
-        ttl: row::ttl(ttl.trim_ascii()).ok_or_else(|| not("ttl", ttl, "whole seconds"))?,
+        times: NonZeroU32::MIN,
+        ttl: Some(row::ttl(ttl.trim_ascii()).ok_or_else(|| not("ttl", ttl, "whole seconds"))?),
     })
 }
 
@@ -77,7 +80,7 @@ fn verb(operation: &[u8]) -> Option<Verb> {
 }
 
 fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {
-    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW }
+    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW.into() }
 }
 
 #[cfg(test)]
@@ -87,7 +90,8 @@ mod tests {
     use super::*;
 
     fn row(seconds: u64, key: &str, value_size: u64, verb: Verb, ttl: i128) -> Row<'_> {
-        Row { seconds: Some(seconds), key, value_size, verb, ttl }
+        let times = NonZeroU32::MIN;
+        Row { seconds: Some(seconds), key, value_size, verb, times, ttl: Some(ttl) }
     }
 
     #[test]
