@@ -11,6 +11,12 @@ use tiny_cache_client::Ttl;
 pub struct Access {
     /// The line of the trace it came from, counted from 1.
     pub line: u64,
+    /// When, as the time since the trace's first access; none where the trace has no
+    /// times. It never falls from one access to the next: one that is earlier in the
+    /// trace than another before it has the time of the latest so far. Traces count in
+    /// whole seconds, so many accesses share a time. All accesses of one trace have a
+    /// time, or none has.
+    pub at: Option<Duration>,
     /// Never empty, and short enough for the server: [`crate::trace::Keys`] made it.
     pub key: String,
     /// What is done with the key.

@@ -1,6 +1,7 @@
 //! The command line. Defaults are written here and nowhere else; a setting that is
 //! wrong is refused here with what is allowed.
 
+mod output;
 mod run;
 mod server;
 mod tls;
@@ -17,6 +18,7 @@ use clap_complete::Shell;
 use tiny_cache_client::Ttl;
 
 pub use self::{
+    output::OutputArgs,
     run::{Rate, RunArgs, Target},
     server::ServerArgs,
     tls::{TlsArgs, TlsError},
@@ -69,17 +71,23 @@ Examples:
 
 const REPLAY_MORE: &str = "\
 Formats:
-  arc      lines `start count 0 n`: reads of the ids start to start+count-1
-  twitter  rows `timestamp,key,key size,value size,client id,operation,ttl`, no header
+  arc       lines `start count 0 n`: reads of the ids start to start+count-1
+  twitter   rows `timestamp,key,key size,value size,client id,operation,ttl`, no header
+  cachelib  rows below a header that names at least the columns `key,op,size`, in any order;
+            `op_count`, `ttl` and `op_time` are read as well, all others are ignored
 
-What a twitter operation becomes:
-  get gets                  a cache-aside read: Get, and on a miss Set
-  set add replace cas
-  append prepend incr decr  Set, with the row's value size and ttl
-  delete                    Delete
+What an operation becomes:
+  twitter   get gets                  a cache-aside read: Get, and on a miss Set
+            set add replace cas
+            append prepend incr decr  Set, with the row's value size and ttl
+            delete                    Delete
+  cachelib  GET GET_LEASE             a cache-aside read, as often as op_count says
+            SET SET_LEASE             Set, as often, with the row's size and ttl
+            DELETE                    Delete, as often
 A read's row without a value size or ttl (0) takes --value-size or --ttl; a write's 0
-means an empty value, or one that never expires. Conditional and arithmetic operations
-are plain writes here: the trace tells how long their values are, not what is in them.
+means an empty value, or one that never expires. Where a cachelib row has no ttl at all,
+a write takes --ttl too. Conditional and arithmetic operations are plain writes here: the
+trace tells how long their values are, not what is in them. Leases are not taken.
 
 A key is at most 256 characters long, --key-prefix and --namespace included. A longer
 one stops the replay with its line number, as any broken line does.
@@ -132,7 +140,7 @@ pub struct ReplayArgs {
     /// Trace file, plain or zstd (told by its first bytes)
     pub trace: PathBuf,
 
-    /// Format of the trace; auto goes by the name (.lis, .csv), then by the first line
+    /// Format of the trace; auto goes by the name (.lis, .csv) and by the first line
     #[arg(long, value_enum, default_value_t = FormatChoice::Auto)]
     pub format: FormatChoice,
 
@@ -192,9 +200,9 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub key_prefix: String,
 
-    /// Write the report to a file as JSON as well
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    /// What to write beside the table
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// How to reach the server
     #[command(flatten)]
@@ -204,12 +212,14 @@ pub struct ReplayArgs {
 /// A format, or the wish to have it found out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum FormatChoice {
-    /// Go by the name, then by the first line
+    /// Go by the name and by the first line
     Auto,
     /// `start count 0 n`, the traces of the ARC paper
     Arc,
     /// The rows of twitter/cache-trace
     Twitter,
+    /// The rows with a header of CacheLib's cachebench, the key-value traces of Meta
+    Cachelib,
 }
 
 impl ReplayArgs {
@@ -221,6 +231,7 @@ impl ReplayArgs {
                 FormatChoice::Auto => None,
                 FormatChoice::Arc => Some(Format::Arc),
                 FormatChoice::Twitter => Some(Format::Twitter),
+                FormatChoice::Cachelib => Some(Format::Cachelib),
             },
             keys: Keys::new(self.key_prefix.clone(), self.server.namespace.as_ref()),
             fallback: Content { size: self.value_size, ttl: self.ttl },

@@ -1,6 +1,6 @@
 //! Why a run did not begin, or its report could not be written: one clear line each.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use thiserror::Error;
 use tiny_cache_client::transport::Failure;
@@ -10,7 +10,7 @@ use crate::{
     engine::StartError,
     outcome::INTERRUPTED,
     report::JsonError,
-    trace::TraceError,
+    trace::{Format, TraceError},
     transport::Unreachable,
 };
 
@@ -49,6 +49,19 @@ pub enum Error {
     /// The trace is missing or broken at its beginning.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// There is no pace to keep.
+    #[error(
+        "--speed keeps the times of a trace, and {} ({}) has none; leave it out, or replay another \
+         format",
+        trace.display(),
+        format.name()
+    )]
+    NoTimes {
+        /// The trace.
+        trace: PathBuf,
+        /// Its format.
+        format: Format,
+    },
     /// TLS cannot be spoken as asked for.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -40,6 +40,9 @@ pub mod transport;
 pub mod report;
 pub mod hdr;
 
+// And where that goes.
+pub(crate) mod outputs;
+
 // How it ended, or why it did not begin.
 pub mod error;
 pub mod outcome;

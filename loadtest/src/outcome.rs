@@ -8,7 +8,8 @@ use std::{
 use crate::{
     engine::{Stopped, Tally},
     error::Error,
-    report::{Ending, JsonFile, Report},
+    outputs::Outputs,
+    report::{Ending, Report},
     trace::TraceError,
 };
 
@@ -25,7 +26,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Writes the report: the table to `out` and, where asked for, the JSON file.
+    /// Writes the report: the table to `out` and, where asked for, the files.
     ///
     /// # Errors
     ///
@@ -37,10 +38,7 @@ impl Outcome {
             }
             _ => {}
         }
-        if let Some(file) = &self.json {
-            file.write(&self.report)?;
-        }
-        Ok(())
+        self.outputs.write(&self.report)
     }
 }
 

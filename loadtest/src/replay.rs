@@ -10,8 +10,9 @@ use crate::{
     engine::{Feed, Parts, Supply},
     error::Error,
     outcome::{Outcome, Verdict},
+    outputs::Outputs,
     progress::Goal,
-    report::{Figures, JsonFile, Report, Settings, Tool},
+    report::{Figures, Report, Settings, Tool},
     session::Session,
     target::Way,
     trace::Trace,
@@ -22,10 +23,12 @@ use crate::{
 /// # Errors
 ///
 /// The replay could not begin: the trace or the server is not what it should be.
-#[expect(clippy::needless_pass_by_value, reason = "the settings of a run end with it")]
 pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
     let course = args.course()?;
     let trace = Trace::open(&args.trace, args.reading())?;
+    if args.speed.is_some() && !trace.has_times() {
+        return Err(Error::NoTimes { trace: args.trace, format: trace.format() });
+    }
     let (feed, reader) = Feed::new();
     let parts = Parts {
         threads: args.threads(),
@@ -38,9 +41,9 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
     let settings = Settings::of_replay(&args, &course, trace.format());
     let goal = args.limit.map_or(Goal::File(trace.meter()), |limit| Goal::Requests(limit.get()));
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let json = args.json.as_deref().map(JsonFile::open).transpose()?;
-        let mut session = Session::open(&args.target, &parts, None, json).await?;
-        let reading = reader.start(trace, args.limit)?;
+        let outputs = Outputs::open(&args.output)?;
+        let mut session = Session::open(&args.target, &parts, None, outputs).await?;
+        let reading = reader.start(trace, args.limit, args.speed.is_some())?;
         let played = session.play(course, "replay", goal).await;
         let closed = session.close().await;
 
@@ -68,6 +71,6 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
             seconds: closed.seconds,
             server: closed.server,
         };
-        Ok(Outcome { report, verdict, json: closed.json })
+        Ok(Outcome { report, verdict, outputs: closed.outputs })
     })
 }

@@ -9,7 +9,8 @@ use crate::{
     engine::{Course, Pace, Parts, Stopped, Supply, Tally},
     error::Error,
     outcome::{Outcome, Verdict},
-    report::{Figures, JsonFile, Report, Settings, Step, Tool},
+    outputs::Outputs,
+    report::{Figures, Report, Settings, Step, Tool},
     session::{self, Session},
     target::Way,
 };
@@ -37,9 +38,9 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
         settings.requests_per_second = None;
     }
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let json = args.json.as_deref().map(JsonFile::open).transpose()?;
+        let outputs = Outputs::open(&args.output)?;
         let prefill = args.prefill.then_some(spec.keys);
-        let mut session = Session::open(&args.target, &parts, prefill, json).await?;
+        let mut session = Session::open(&args.target, &parts, prefill, outputs).await?;
         let max_slip = first.pace.is_open().then(|| args.max_slip());
         let mut sum = Sum::default();
         for course in &courses {
@@ -72,7 +73,7 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             seconds: closed.seconds,
             server: closed.server,
         };
-        Ok(Outcome { report, verdict, json: closed.json })
+        Ok(Outcome { report, verdict, outputs: closed.outputs })
     })
 }
 

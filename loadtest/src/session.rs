@@ -11,8 +11,9 @@ use crate::{
     error::Error,
     interrupt::Interrupt,
     outcome::INTERRUPTED,
+    outputs::Outputs,
     progress::{Goal, Progress},
-    report::{Histogram, JsonFile, Latency, SecondReport, Server, ServerStats},
+    report::{Histogram, Latency, SecondReport, Server, ServerStats},
     target::Outlet,
 };
 
@@ -26,7 +27,7 @@ pub(crate) struct Session {
     seconds: Vec<SecondReport>,
     steps: usize,
     pub(crate) started: SystemTime,
-    pub(crate) json: Option<JsonFile>,
+    pub(crate) outputs: Outputs,
 }
 
 impl Session {
@@ -35,7 +36,7 @@ impl Session {
         target: &Target,
         parts: &Parts,
         prefill: Option<u64>,
-        json: Option<JsonFile>,
+        outputs: Outputs,
     ) -> Result<Self, Error> {
         let mut interrupt = Interrupt::listen();
         let opening = async {
@@ -57,7 +58,7 @@ impl Session {
             () = interrupt.received() => return Err(Error::Interrupted),
         };
         let (seconds, started) = (Vec::new(), SystemTime::now());
-        Ok(Self { figures, before, crew, interrupt, seconds, steps: 0, started, json })
+        Ok(Self { figures, before, crew, interrupt, seconds, steps: 0, started, outputs })
     }
 
     /// Plays one course. The first Ctrl-C stops it; a second one does not wait for its end.
@@ -96,7 +97,7 @@ impl Session {
             server: Server { before: self.before, after },
             seconds: self.seconds,
             started: humantime::format_rfc3339_seconds(self.started).to_string(),
-            json: self.json,
+            outputs: self.outputs,
         }
     }
 }
@@ -106,7 +107,7 @@ pub(crate) struct Closed {
     pub(crate) server: Server,
     pub(crate) seconds: Vec<SecondReport>,
     pub(crate) started: String,
-    pub(crate) json: Option<JsonFile>,
+    pub(crate) outputs: Outputs,
 }
 
 impl SecondReport {

@@ -143,6 +143,40 @@ fn twitter_rows_are_read_written_and_deleted_with_their_size_and_ttl() {
 }
 
 #[test]
+fn cachelib_rows_are_read_written_and_deleted_as_often_as_they_say() {
+    let server = FakeServer::start(Manners::default());
+    let rows = "op_time,key,key_size,op,op_count,size,cache_hits,ttl\n7,a,1,GET,3,100,3,0\n7,b,1,SET,2,7,0,60\n8,c,1,GET_LEASE,1,0,0,0\n9,d,1,SET_LEASE,1,9,0,5\n9,d,1,DELETE,1,0,0,0\n";
+    let bench = Bench::new("kvcache.csv", rows);
+    let report =
+        bench.report(&server, &["--in-flight", "1", "--value-size", "2KiB", "--ttl", "2m"], 0);
+    assert_eq!((&report["requests"], &report["hits"]), (&8.into(), &2.into()), "{report}");
+    assert_eq!(made(&report), [("delete", 1), ("fill", 2), ("get", 4), ("set", 3)]);
+    assert_eq!(server.entry("a"), Some((100, 120)));
+    assert_eq!(server.entry("b"), Some((7, 60)));
+    assert_eq!(server.entry("c"), Some((2048, 120)));
+    assert_eq!(server.entry("d"), None);
+    assert_eq!(report["settings"]["trace"]["format"], "cachelib");
+}
+
+/// Four rows in the first second and one two seconds later, ten times as fast.
+#[test]
+fn a_trace_can_keep_its_times() {
+    let server = FakeServer::start(Manners::default());
+    let rows =
+        "9,a,1,1,1,get,0\n9,b,1,1,1,get,0\n9,c,1,1,1,get,0\n9,d,1,1,1,get,0\n11,e,1,1,1,get,0\n";
+    let bench = Bench::new("cluster.0", rows);
+    let report = bench.report(&server, &["--speed", "10", "--max-slip", "1h"], 0);
+    assert_eq!((&report["requests"], &report["settings"]["speed"]), (&5.into(), &10.0.into()));
+    assert!(report["duration_seconds"].as_f64().unwrap() >= 0.2, "{report}");
+    assert_eq!(report["slip_us"].is_object() && report["response_us"].is_object(), true);
+
+    let line = refusal(Bench::new("t.lis", ARC).command("null").args(["--speed", "1"]));
+    assert!(line.contains("t.lis (arc) has none; leave it out"), "{line}");
+    let line = refusal(Bench::new("t.lis", ARC).command("null").args(["--max-slip", "1s"]));
+    assert_eq!(line, "error: --max-slip is for --speed\n");
+}
+
+#[test]
 fn limit_prefix_and_namespace_do_what_they_say() {
     let server = FakeServer::start(Manners::default());
     let bench = Bench::new("t.lis", ARC);

@@ -3,7 +3,6 @@
 use std::{
     fmt,
     num::{NonZeroU64, NonZeroUsize},
-    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -12,7 +11,7 @@ use clap::Args;
 use tiny_cache_client::Address;
 use tiny_cache_proto::{codec::MAX_BATCH_ITEMS, key::MAX_KEY_CHARS};
 
-use super::{ServerArgs, count, positive_duration, threads};
+use super::{OutputArgs, ServerArgs, count, positive_duration, threads};
 use crate::{
     engine::{Arrivals, Course, HIGHEST_RATE, Length, Pace},
     error::Error,
@@ -135,9 +134,9 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub origin: Option<Duration>,
 
-    /// Write the report to a file as JSON as well
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    /// What to write beside the table
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// How to reach the server
     #[command(flatten)]

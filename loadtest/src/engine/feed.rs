@@ -17,7 +17,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use crate::{
     access::Access,
-    trace::{Trace, TraceError},
+    trace::{Spread, Trace, TraceError},
 };
 
 /// Accesses in a chunk.
@@ -68,21 +68,31 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts to read, up to `limit` accesses.
+    /// Starts to read, up to `limit` accesses; where they are to be sent at their times,
+    /// `spread` over the second that they are in.
     ///
     /// # Errors
     ///
     /// The system gives no thread.
-    pub fn start(self, trace: Trace, limit: Option<NonZeroU64>) -> io::Result<Reading> {
-        let thread = thread::Builder::new()
-            .name("trace-reader".to_owned())
-            .spawn(move || self.read(trace, limit.map_or(u64::MAX, NonZeroU64::get)))?;
+    pub fn start(
+        self,
+        trace: Trace,
+        limit: Option<NonZeroU64>,
+        spread: bool,
+    ) -> io::Result<Reading> {
+        let limit = limit.map_or(usize::MAX, |limit| limit.get().try_into().unwrap_or(usize::MAX));
+        let read = move || {
+            let trace = trace.take(limit);
+            if spread { self.read(Spread::new(trace)) } else { self.read(trace) }
+        };
+        let thread = thread::Builder::new().name("trace-reader".to_owned()).spawn(read)?;
         Ok(Reading { thread })
     }
 
-    fn read(self, trace: Trace, limit: u64) -> Result<(), TraceError> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut trace = trace.take(limit);
+    fn read(
+        self,
+        mut trace: impl Iterator<Item = Result<Access, TraceError>>,
+    ) -> Result<(), TraceError> {
         loop {
             let mut chunk = Vec::with_capacity(CHUNK);
             let mut outcome = Ok(());
@@ -164,7 +174,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let count = CHUNK * CHUNKS_AHEAD * 2 + 3;
         let (feed, reader) = Feed::new();
-        let reading = reader.start(trace(dir.path(), &numbered(count)), None).unwrap();
+        let reading = reader.start(trace(dir.path(), &numbered(count)), None, false).unwrap();
         assert_eq!(drain(&feed).await, (0..count).map(|n| n.to_string()).collect::<Vec<_>>());
         assert!(reading.outcome().is_ok());
     }
@@ -175,7 +185,8 @@ mod tests {
         let text = numbered(CHUNK) + "broken\n";
         for (limit, whole) in [(CHUNK as u64, true), (CHUNK as u64 + 1, false)] {
             let (feed, reader) = Feed::new();
-            let reading = reader.start(trace(dir.path(), &text), NonZeroU64::new(limit)).unwrap();
+            let reading =
+                reader.start(trace(dir.path(), &text), NonZeroU64::new(limit), false).unwrap();
             assert_eq!(drain(&feed).await.len(), CHUNK);
             assert_eq!(reading.outcome().is_ok(), whole);
         }
@@ -192,7 +203,7 @@ mod tests {
                 () = std::future::ready(()) => {}
             }
         }
-        let reading = reader.start(trace(dir.path(), &numbered(3)), None).unwrap();
+        let reading = reader.start(trace(dir.path(), &numbered(3)), None, false).unwrap();
         assert_eq!(drain(&feed).await, ["0", "1", "2"]);
         assert!(reading.outcome().is_ok());
     }

@@ -59,7 +59,7 @@ impl Source {
 
 impl From<Access> for Job {
     fn from(access: Access) -> Self {
-        let Access { line, key, operation, .. } = access;
+        let Access { line, at, key, operation } = access;
         let write = |key, content: access::Content| Write {
             key,
             size: content.size.bytes(),
@@ -70,6 +70,6 @@ impl From<Access> for Job {
             access::Operation::Write(content) => Operation::Set(write(key, content)),
             access::Operation::Delete => Operation::Delete(key),
         };
-        Self { operation, line: Some(line), at: None }
+        Self { operation, line: Some(line), at }
     }
 }

@@ -1,7 +1,10 @@
 //! The ARC format: a line is `start count 0 n` and stands for the accesses to the
 //! `count` consecutive ids from `start`. Sizes and ttls are not in it.
 
-use super::error::{Excerpt, Problem};
+use super::{
+    error::{Excerpt, Problem},
+    row,
+};
 
 /// The columns of a line.
 pub(super) const ROW: &str = "start count 0 n";
@@ -27,7 +30,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Run, Problem> {
         (columns.next(), columns.next(), columns.next(), columns.next(), columns.next())
     else {
         let count = line.split(u8::is_ascii_whitespace).filter(|column| !column.is_empty()).count();
-        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW });
+        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW.into() });
     };
     let start = number("start", start)?;
     let ids = number("count", count)?;
@@ -57,11 +60,11 @@ impl Iterator for Run {
 }
 
 fn number(column: &'static str, bytes: &[u8]) -> Result<u64, Problem> {
-    super::number(bytes).ok_or_else(|| not(column, bytes, "a whole number of 64 bits"))
+    row::number(bytes).ok_or_else(|| not(column, bytes, "a whole number of 64 bits"))
 }
 
 fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {
-    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW }
+    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW.into() }
 }
 
 #[cfg(test)]

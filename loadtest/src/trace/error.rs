@@ -2,6 +2,7 @@
 //! there is one, the line number.
 
 use std::{
+    borrow::Cow,
     fmt, io,
     path::{Path, PathBuf},
 };
@@ -60,9 +61,10 @@ pub enum Problem {
     Empty,
     /// Neither the name nor the first line tells the format.
     #[error(
-        "{found} fits no format; expected an ARC line \"{}\" or a twitter row \"{}\", or say --format",
+        "{found} fits no format; expected an ARC line \"{}\", a twitter row \"{}\" or a CacheLib header with \"{}\", or say --format",
         super::arc::ROW,
-        super::twitter::ROW
+        super::twitter::ROW,
+        super::cachelib::NEEDED
     )]
     UnknownFormat {
         /// How the line begins.
@@ -79,7 +81,7 @@ pub enum Problem {
         /// How many columns it has.
         count: usize,
         /// The columns that it should have.
-        row: &'static str,
+        row: Cow<'static, str>,
     },
     /// A column is not what its place asks for.
     #[error("{column} is {found}; expected {expected} in \"{row}\"")]
@@ -91,7 +93,19 @@ pub enum Problem {
         /// What it should be.
         expected: &'static str,
         /// The whole line's columns.
-        row: &'static str,
+        row: Cow<'static, str>,
+    },
+    /// The header of a CacheLib trace does not name what its rows need.
+    #[error(
+        "header {found} lacks {}; expected the columns \"{}\" in any order",
+        missing.join(", "),
+        super::cachelib::NEEDED
+    )]
+    Header {
+        /// How the line begins.
+        found: Excerpt,
+        /// The columns that it does not name.
+        missing: Vec<&'static str>,
     },
     /// The last id of an ARC line does not fit 64 bits.
     #[error("ids {start} and the {count} from there exceed {}; expected ids of 64 bits", u64::MAX)]

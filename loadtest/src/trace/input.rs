@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use super::{Lines, Problem};
+use super::{Problem, lines::Lines};
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

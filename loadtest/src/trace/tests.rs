@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::access::{self, Operation, ValueSize};
 
 const FALLBACK: &str = "64";
 
@@ -26,6 +27,25 @@ fn read(name: &str, bytes: impl AsRef<[u8]>) -> Result<Vec<Access>, TraceError> 
     Trace::open(&path, reading(None))?.collect()
 }
 
+fn content(size: u64, ttl: i128) -> Content {
+    Content {
+        size: ValueSize::from_bytes(size).unwrap(),
+        ttl: access::ttl_of_seconds(ttl).unwrap(),
+    }
+}
+
+fn operations(accesses: &[Access]) -> Vec<Operation> {
+    accesses.iter().map(|access| access.operation).collect()
+}
+
+fn lines(accesses: &[Access]) -> Vec<u64> {
+    accesses.iter().map(|access| access.line).collect()
+}
+
+fn seconds(accesses: &[Access]) -> Vec<Option<u64>> {
+    accesses.iter().map(|access| access.at.map(|at| at.as_secs())).collect()
+}
+
 fn keys(accesses: &[Access]) -> Vec<&str> {
     accesses.iter().map(|access| access.key.as_str()).collect()
 }
@@ -34,7 +54,8 @@ fn keys(accesses: &[Access]) -> Vec<&str> {
 fn an_arc_line_becomes_reads_of_its_ids_with_the_fallback_content() {
     let accesses = read("a.lis", "5 2 0 0\n9 1 0 1\n").unwrap();
     assert_eq!(keys(&accesses), ["5", "6", "9"]);
-    assert_eq!(accesses.iter().map(|access| access.line).collect::<Vec<_>>(), [1, 1, 2]);
+    assert_eq!(lines(&accesses), [1, 1, 2]);
+    assert_eq!(seconds(&accesses), [None; 3]);
     assert!(accesses.iter().all(|access| matches!(access.operation,
         Operation::Read(content) if content.size.bytes() == 64 && content.ttl.seconds() == 3600)));
 }
@@ -42,14 +63,8 @@ fn an_arc_line_becomes_reads_of_its_ids_with_the_fallback_content() {
 #[test]
 fn a_row_gives_its_own_content_and_a_read_without_one_the_fallback() {
     let rows = "1,a,1,10,1,get,0\n1,b,1,0,1,gets,0\n1,c,1,0,1,set,0\n1,d,1,7,1,incr,60\n1,e,1,0,1,delete,0\n";
-    let content = |size: u64, ttl| Content {
-        size: ValueSize::from_bytes(size).unwrap(),
-        ttl: access::ttl_of_seconds(ttl).unwrap(),
-    };
-    let operations: Vec<_> =
-        read("c.csv", rows).unwrap().into_iter().map(|access| access.operation).collect();
     assert_eq!(
-        operations,
+        operations(&read("c.csv", rows).unwrap()),
         [
             Operation::Read(content(10, 3600)),
             Operation::Read(content(64, 3600)),
@@ -61,6 +76,82 @@ fn a_row_gives_its_own_content_and_a_read_without_one_the_fallback() {
 }
 
 #[test]
+fn accesses_have_the_time_since_the_first_and_never_go_back() {
+    let rows: String =
+        [70, 70, 73, 71, 74].map(|second| format!("{second},a,1,10,1,get,0\n")).concat();
+    let expected = [0, 0, 3, 3, 4].map(Some);
+    assert_eq!(seconds(&read("c.csv", rows).unwrap()), expected);
+
+    let rows: String = [70, 70, 73, 71, 74].map(|second| format!("a,GET,1,{second}\n")).concat();
+    let accesses = read("c.csv", format!("key,op,size,op_time\n{rows}")).unwrap();
+    assert_eq!(seconds(&accesses), expected);
+    assert_eq!(lines(&accesses), [2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_cachelib_row_repeats_its_operation_and_gives_its_own_content() {
+    let rows = "op_time,key,key_size,op,op_count,size,cache_hits,ttl,usecase,sub_usecase\n\
+        604038471,82131353f9ddc8c6,48,GET,1,87,1,0,366387042,3003229276\n\
+        604038471,a54f88ab02ece24d,24,GET_LEASE,3,0,0,0,699950563,699950563\n\
+        604038473,828769c1e1ce3a29,67,SET,1,65,0,7200,2777918327,655456894\n\
+        604038474,749ab7237b8d0372,47,SET_LEASE,2,0,0,0,176962275,176962275\n\
+        604038475,828769c1e1ce3a29,67,DELETE,1,0,0,0,2777918327,655456894\n";
+    let accesses = read("c.csv", rows).unwrap();
+    let missed = Operation::Read(content(64, 3600));
+    let empty = Operation::Write(content(0, 0));
+    assert_eq!(
+        operations(&accesses),
+        [
+            Operation::Read(content(87, 3600)),
+            missed,
+            missed,
+            missed,
+            Operation::Write(content(65, 7200)),
+            empty,
+            empty,
+            Operation::Delete,
+        ]
+    );
+    assert_eq!(accesses[3].key, "a54f88ab02ece24d");
+    assert_eq!(lines(&accesses), [2, 3, 3, 3, 4, 5, 5, 6]);
+    assert_eq!(seconds(&accesses), [0, 0, 0, 0, 2, 3, 3, 4].map(Some));
+}
+
+#[test]
+fn a_cachelib_trace_without_ttls_and_times_takes_the_fallback_ttl_for_writes_too() {
+    let accesses = read("c.csv", "key,op,size,op_count,key_size\n1,SET,82,1,40\n").unwrap();
+    assert_eq!(operations(&accesses), [Operation::Write(content(82, 3600))]);
+    assert_eq!(seconds(&accesses), [None]);
+}
+
+#[test]
+fn the_files_of_a_cachelib_trace_may_be_put_one_after_the_other() {
+    let accesses = read("c.csv", "key,op,size\na,GET,1\nkey,op,size\nb,GET,1\n").unwrap();
+    assert_eq!(keys(&accesses), ["a", "b"]);
+    assert_eq!(lines(&accesses), [2, 4]);
+}
+
+#[test]
+fn a_broken_cachelib_trace_is_refused_with_its_line() {
+    for (text, expected) in [
+        ("\nkey,_op,size\na,GET,1\n", "line 2: header \"key,_op,size\" lacks op; expected"),
+        ("key,op,size\na,GET,1\n\nb,SAT,1\n", "line 4: op is \"SAT\"; expected GET, "),
+        ("key,op,size\na,GET,1073741825\n", "line 2: value size 1073741825 exceeds"),
+        ("key,op,size,ttl\na,SET,1,-1\n", "line 2: ttl -1 is negative"),
+        ("key,op,size\n\n", "line 2: no access in this file"),
+    ] {
+        for name in ["a.csv", "a"] {
+            let message = read(name, text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+    let (_dir, path) = file("a.csv", "1,SET,82,1,40\n");
+    let error = Trace::open(&path, reading(Some(Format::Cachelib))).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("line 1: header "), "{error}");
+    assert!(error.to_string().contains(" lacks key, op, size; "), "{error}");
+}
+
+#[test]
 fn the_format_comes_from_the_name_and_else_from_the_first_line() {
     let row = "1,a,1,10,1,get,0\n";
     for (name, bytes, format) in [
@@ -68,6 +159,10 @@ fn the_format_comes_from_the_name_and_else_from_the_first_line() {
         ("a.LIS.zst", "1 1 0 0\n", Format::Arc),
         ("cluster52.csv", row, Format::Twitter),
         ("cluster52.0", row, Format::Twitter),
+        ("kvcache_traces_1.csv", "key,op,size\na,GET,1\n", Format::Cachelib),
+        ("kvcache", "\nop_time,op,key,size\n1,GET,a,1\n", Format::Cachelib),
+        // A key with commas does not make a header.
+        ("cluster52.csv", "1,key,op,size,1,10,1,get,0\n", Format::Twitter),
         ("trace", "\n\n1 1 0 0\n", Format::Arc),
     ] {
         let (_dir, path) = file(name, bytes);
@@ -157,7 +252,8 @@ fn contents_that_the_wire_cannot_carry_are_refused_with_their_line() {
 proptest! {
     #[test]
     fn any_file_reads_or_fails_without_a_panic(bytes: Vec<u8>, name in "a(\\.lis|\\.csv|)") {
-        let _ = read(&name, bytes);
+        let _ = read(&name, &bytes);
+        let _ = read(&name, [b"key,op,size,op_time\n", bytes.as_slice()].concat());
     }
 
     #[test]

@@ -1,42 +1,23 @@
 //! The row format of twitter/cache-trace: seven comma-separated columns, no header,
-//! no quoting. Knows rows; which content a row leads to is decided in [`super`].
+//! no quoting. Knows rows; which content a row leads to is decided in [`super::row`].
+//!
+//! The format is told in <https://github.com/twitter/cache-trace>.
 //!
 //! The rows are cut here and not by a CSV reader: an anonymized key may hold quotes
 //! and commas as they are. So the first column is taken from the left, five from the
 //! right, and the key is whatever is between.
 
-use super::error::{Excerpt, Problem};
+use std::num::NonZeroU32;
+
+use super::{
+    error::{Excerpt, Problem},
+    row::{self, Row, Verb},
+};
 
 /// The columns of a row.
 pub(super) const ROW: &str = "timestamp,key,key size,value size,client id,operation,ttl";
 
 const COLUMNS: usize = 7;
-
-/// One row. Timestamp, key size and client id are not kept: a replay has no use for
-/// them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Row<'line> {
-    /// The anonymized key, not yet measured.
-    pub key: &'line str,
-    /// Bytes of the value; 0 where the operation had none.
-    pub value_size: u64,
-    /// What was done.
-    pub verb: Verb,
-    /// Seconds; 0 where the operation had none. Not yet held against the wire's limits.
-    pub ttl: i128,
-}
-
-/// The operation of a row, as far as a replay tells operations apart.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verb {
-    /// `get` and `gets`.
-    Read,
-    /// `set`, `add`, `replace`, `cas`, `append`, `prepend`, `incr` and `decr`: each
-    /// leaves a value behind, and the row says how long it is.
-    Write,
-    /// `delete`.
-    Delete,
-}
 
 /// Reads one row.
 ///
@@ -47,19 +28,15 @@ pub(super) enum Verb {
 pub(super) fn parse(line: &[u8]) -> Result<Row<'_>, Problem> {
     let Some([timestamp, key, _key_size, value_size, _client, operation, ttl]) = split(line) else {
         let count = line.split(|&byte| byte == b',').count();
-        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW });
-    };
-    if super::number(timestamp.trim_ascii()).is_none() {
-        return Err(not("timestamp", timestamp, "whole seconds"));
-    }
-    let key = match str::from_utf8(key) {
-        Ok("") => return Err(not("key", key, "1 character or more")),
-        Ok(text) => text,
-        Err(_) => return Err(not("key", key, "UTF-8")),
+        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW.into() });
     };
     Ok(Row {
-        key,
-        value_size: super::number(value_size.trim_ascii())
+        seconds: Some(
+            row::number(timestamp.trim_ascii())
+                .ok_or_else(|| not("timestamp", timestamp, "whole seconds"))?,
+        ),
+        key: row::key(key).map_err(|expected| not("key", key, expected))?,
+        value_size: row::number(value_size.trim_ascii())
             .ok_or_else(|| not("value size", value_size, "whole bytes"))?,
         verb: verb(operation.trim_ascii()).ok_or_else(|| {
             not(
@@ -68,7 +45,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Row<'_>, Problem> {
                 "get, gets, set, add, replace, cas, append, prepend, delete, incr or decr",
             )
         })?,
-        ttl: signed(ttl.trim_ascii()).ok_or_else(|| not("ttl", ttl, "whole seconds"))?,
+        times: NonZeroU32::MIN,
+        ttl: Some(row::ttl(ttl.trim_ascii()).ok_or_else(|| not("ttl", ttl, "whole seconds"))?),
     })
 }
 
@@ -88,6 +66,8 @@ fn split(line: &[u8]) -> Option<[&[u8]; COLUMNS]> {
     Some(columns)
 }
 
+/// Conditional and arithmetic operations leave a value behind as well, whose length the
+/// row tells: they are writes.
 fn verb(operation: &[u8]) -> Option<Verb> {
     match operation {
         b"get" | b"gets" => Some(Verb::Read),
@@ -99,16 +79,8 @@ fn verb(operation: &[u8]) -> Option<Verb> {
     }
 }
 
-/// A ttl may be negative in a file; the error for that is the ttl's own.
-fn signed(bytes: &[u8]) -> Option<i128> {
-    match bytes.strip_prefix(b"-") {
-        Some(digits) => super::number(digits).map(|number| -i128::from(number)),
-        None => super::number(bytes).map(i128::from),
-    }
-}
-
 fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {
-    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW }
+    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW.into() }
 }
 
 #[cfg(test)]
@@ -117,12 +89,16 @@ mod tests {
 
     use super::*;
 
+    fn row(seconds: u64, key: &str, value_size: u64, verb: Verb, ttl: i128) -> Row<'_> {
+        let times = NonZeroU32::MIN;
+        Row { seconds: Some(seconds), key, value_size, verb, times, ttl: Some(ttl) }
+    }
+
     #[test]
-    fn a_row_gives_key_size_verb_and_ttl() {
-        let row = parse(b"0,nz:u:eeW511W3,12,328,17,set,86400").unwrap();
+    fn a_row_gives_time_key_size_verb_and_ttl() {
         assert_eq!(
-            row,
-            Row { key: "nz:u:eeW511W3", value_size: 328, verb: Verb::Write, ttl: 86400 }
+            parse(b"5,nz:u:eeW511W3,12,328,17,set,86400").unwrap(),
+            row(5, "nz:u:eeW511W3", 328, Verb::Write, 86400)
         );
     }
 
@@ -179,8 +155,8 @@ mod tests {
         ) {
             let (operation, verb) = [("gets", Verb::Read), ("cas", Verb::Write), ("delete", Verb::Delete)][verb];
             let line = format!("{time},{key},{},{size},{client},{operation},{ttl}", key.len());
-            let row = parse(line.as_bytes()).unwrap();
-            prop_assert_eq!(row, Row { key: &key, value_size: size, verb, ttl: i128::from(ttl) });
+            let expected = row(time, &key, size, verb, i128::from(ttl));
+            prop_assert_eq!(parse(line.as_bytes()).unwrap(), expected);
         }
     }
 }
