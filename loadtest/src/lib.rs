@@ -32,3 +32,9 @@ pub mod transport;
 
 // What a run is summed up to, as a table and as JSON.
 pub mod report;
+
+// What the server uses of its machine, and this program of its own.
+pub mod usage;
+
+// The machine: what figures are to be compared by.
+pub mod machine;
