@@ -133,7 +133,7 @@ mod process {
             assert_eq!(usage.pids, [process::id()], "{bound}");
             assert!(server.to_string().starts_with(&format!("process {} (", process::id())));
             assert!(usage.resident_bytes > 0);
-            assert!(usage.peak_resident_bytes.unwrap() >= usage.resident_bytes / 2);
+            assert!(usage.peak_resident_bytes.unwrap() >= usage.resident_bytes);
         }
     }
 
@@ -239,9 +239,10 @@ mod process {
 
     #[test]
     fn another_machines_address_is_told() {
-        // Kept for documentation (RFC 5737): no machine has it.
-        let address: SocketAddr = "192.0.2.1:50051".parse().unwrap();
+        // Of the class that RFC 1112 reserves. Those for documentation are in use on some
+        // virtual networks.
+        let address: SocketAddr = "240.0.0.1:50051".parse().unwrap();
         let told = ServerProcess::find(address).unwrap_err().to_string();
-        assert_eq!(told, "192.0.2.1:50051 is not of this machine: give --server-metrics");
+        assert_eq!(told, "240.0.0.1:50051 is not of this machine: give --server-metrics");
     }
 }
