@@ -40,6 +40,10 @@ pub mod transport;
 pub mod report;
 pub mod hdr;
 
+// The machine, and what the server uses of it.
+pub mod machine;
+pub mod usage;
+
 // And where that goes.
 pub(crate) mod outputs;
 

@@ -22,7 +22,7 @@ pub struct Outcome {
     pub report: Report,
     /// How it ended.
     pub verdict: Verdict,
-    pub(crate) json: Option<JsonFile>,
+    pub(crate) outputs: Outputs,
 }
 
 impl Outcome {

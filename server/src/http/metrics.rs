@@ -1,5 +1,8 @@
 //! The metrics, each declared once with its help. They are read when they are scraped.
 
+#[cfg(target_os = "linux")]
+mod process;
+
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
@@ -22,8 +25,12 @@ pub(super) struct Metrics(Registry);
 
 impl Metrics {
     pub(super) fn of(monitor: Arc<Monitor>) -> Self {
-        let mut registry = Registry::with_prefix("tiny_cache");
-        registry.register_collector(Box::new(Figures(monitor)));
+        let mut registry = Registry::default();
+        registry
+            .sub_registry_with_prefix("tiny_cache")
+            .register_collector(Box::new(Figures(monitor)));
+        #[cfg(target_os = "linux")]
+        registry.register_collector(Box::new(process::ProcessFigures::new()));
         Self(registry)
     }
 

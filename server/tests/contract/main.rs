@@ -41,6 +41,8 @@ mod keys;
 mod limits;
 mod linearizability;
 mod namespaces;
+#[cfg(target_os = "linux")]
+mod process_metrics;
 mod reflection;
 mod request_ids;
 mod stats;

@@ -1,0 +1,13 @@
+//! The process behind a port of this machine. Linux alone tells which one it is.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod listener;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+
+#[cfg(not(target_os = "linux"))]
+pub use self::elsewhere::ServerProcess;
+#[cfg(target_os = "linux")]
+pub use self::linux::ServerProcess;
