@@ -11,11 +11,12 @@ mod linux;
 
 use std::{env, thread};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A machine, as this process sees it. What is not readable is none; the host's name is
 /// left out, for it says nothing of speed.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Machine {
     /// Operating system, such as `linux`.
     pub os: String,

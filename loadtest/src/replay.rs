@@ -42,10 +42,10 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
     let goal = args.limit.map_or(Goal::File(trace.meter()), |limit| Goal::Requests(limit.get()));
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let outputs = Outputs::open(&args.output)?;
-        let mut session = Session::open(&args.target, &parts, None, outputs).await?;
+        let mut session = Session::open(&args.target, &args.server, &parts, None, outputs).await?;
         let reading = reader.start(trace, args.limit, args.speed.is_some())?;
         let played = session.play(course, "replay", goal).await;
-        let closed = session.close().await;
+        let closed = session.close(played.tally.rpcs()).await;
 
         let max_slip = course.pace.is_open().then(|| args.max_slip());
         let verdict = Verdict::of(played.stopped, max_slip, &played.tally);
@@ -70,6 +70,8 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
             steps: Vec::new(),
             seconds: closed.seconds,
             server: closed.server,
+            generator: closed.generator,
+            machine: closed.machine,
         };
         Ok(Outcome { report, verdict, outputs: closed.outputs })
     })

@@ -16,9 +16,10 @@ pub use self::{
     figures::{Failure, Figures, FirstFailure, OperationFigures, OriginLoad},
     json::JsonError,
     latency::{Histogram, Latency},
-    server::{Server, ServerStats},
+    server::{Generator, Server, ServerStats},
     settings::{Settings, TraceSettings, WorkloadSettings},
 };
+use crate::machine::Machine;
 
 /// The figures of one run.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -48,6 +49,10 @@ pub struct Report {
     pub seconds: Vec<SecondReport>,
     /// The server's own figures.
     pub server: Server,
+    /// What the load generator used.
+    pub generator: Generator,
+    /// The machine of the load generator.
+    pub machine: Machine,
 }
 
 /// Who measured.

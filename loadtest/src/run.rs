@@ -40,7 +40,8 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let outputs = Outputs::open(&args.output)?;
         let prefill = args.prefill.then_some(spec.keys);
-        let mut session = Session::open(&args.target, &parts, prefill, outputs).await?;
+        let mut session =
+            Session::open(&args.target, &args.server, &parts, prefill, outputs).await?;
         let max_slip = first.pace.is_open().then(|| args.max_slip());
         let mut sum = Sum::default();
         for course in &courses {
@@ -57,9 +58,9 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
                 break;
             }
         }
-        let closed = session.close().await;
-
         let Sum { tally, time, verdict, steps } = sum;
+        let closed = session.close(tally.rpcs() + tally.warm_up).await;
+
         let report = Report {
             tool: Tool::this(),
             command: "run".to_owned(),
@@ -72,6 +73,8 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             steps: if courses.len() > 1 { steps } else { Vec::new() },
             seconds: closed.seconds,
             server: closed.server,
+            generator: closed.generator,
+            machine: closed.machine,
         };
         Ok(Outcome { report, verdict, outputs: closed.outputs })
     })

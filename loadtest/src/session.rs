@@ -1,20 +1,28 @@
 //! What every kind of run has around its courses: the server's own figures before and after,
 //! the crew, progress, Ctrl-C and the seconds that were seen.
 
-use std::{future::Future, pin::pin, process, sync::Arc, time::SystemTime};
+use std::{
+    future::Future,
+    pin::pin,
+    process,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use tiny_cache_client::ErrorKind;
 
 use crate::{
-    cli::Target,
+    cli::{ServerArgs, Target},
     engine::{Control, Course, Crew, Length, Parts, Played, Second, Seen, Stopped},
     error::Error,
     interrupt::Interrupt,
+    machine::Machine,
     outcome::INTERRUPTED,
     outputs::Outputs,
     progress::{Goal, Progress},
-    report::{Histogram, Latency, SecondReport, Server, ServerStats},
+    report::{Generator, Histogram, Latency, SecondReport, Server, ServerStats},
     target::Outlet,
+    usage::{Usage, UsageError, UsageReport, UsageSource, own_cpu},
 };
 
 /// A run between its first connection and its report.
@@ -22,6 +30,8 @@ pub(crate) struct Session {
     /// Not used for the run: it asks for the server's figures.
     figures: Outlet,
     before: Option<ServerStats>,
+    gauges: Gauges,
+    machine: Machine,
     crew: Crew,
     interrupt: Interrupt,
     seconds: Vec<SecondReport>,
@@ -34,11 +44,13 @@ impl Session {
     /// Connects, and fills the cache if asked to.
     pub(crate) async fn open(
         target: &Target,
+        server: &ServerArgs,
         parts: &Parts,
         prefill: Option<u64>,
         outputs: Outputs,
     ) -> Result<Self, Error> {
         let mut interrupt = Interrupt::listen();
+        let machine = Machine::look();
         let opening = async {
             let figures = parts.way.open().await?;
             let before = stats(&figures, target).await?;
@@ -51,14 +63,26 @@ impl Session {
                     showing(crew.ready(), || live.seen(), progress).await?;
                 }
             }
-            Ok::<_, Error>((figures, before, crew))
+            let gauges = Gauges::read(target, server).await;
+            Ok::<_, Error>((figures, before, crew, gauges))
         };
-        let (figures, before, crew) = tokio::select! {
+        let (figures, before, crew, gauges) = tokio::select! {
             opened = opening => opened?,
             () = interrupt.received() => return Err(Error::Interrupted),
         };
         let (seconds, started) = (Vec::new(), SystemTime::now());
-        Ok(Self { figures, before, crew, interrupt, seconds, steps: 0, started, outputs })
+        Ok(Self {
+            figures,
+            before,
+            gauges,
+            machine,
+            crew,
+            interrupt,
+            seconds,
+            steps: 0,
+            started,
+            outputs,
+        })
     }
 
     /// Plays one course. The first Ctrl-C stops it; a second one does not wait for its end.
@@ -87,14 +111,31 @@ impl Session {
         }
     }
 
-    /// Asks the server for its figures once more, and gives everything back.
-    pub(crate) async fn close(self) -> Closed {
+    /// Asks the server for its figures once more, and gives everything back. `requests` are all
+    /// that were made.
+    pub(crate) async fn close(self, requests: u64) -> Closed {
+        let (usage, generator) = self.gauges.read_again().await;
         let after = match self.figures.link() {
             Some(link) => link.stats().await.ok().map(ServerStats::from),
             None => None,
         };
+        let per_core = usage.as_ref().ok().and_then(|usage| {
+            usage.as_ref().and_then(|usage| usage.operations_per_core_second(requests))
+        });
+        let (usage, usage_unknown) = match usage {
+            Ok(usage) => (usage, None),
+            Err(why) => (None, Some(why)),
+        };
         Closed {
-            server: Server { before: self.before, after },
+            server: Server {
+                before: self.before,
+                after,
+                usage,
+                usage_unknown,
+                operations_per_core_second: per_core,
+            },
+            generator,
+            machine: self.machine,
             seconds: self.seconds,
             started: humantime::format_rfc3339_seconds(self.started).to_string(),
             outputs: self.outputs,
@@ -102,9 +143,47 @@ impl Session {
     }
 }
 
+/// What server and generator had used when the first course began.
+struct Gauges {
+    /// None where there is no server.
+    server: Result<Option<(UsageSource, Usage)>, UsageError>,
+    own_cpu: Option<Duration>,
+    at: Instant,
+}
+
+impl Gauges {
+    async fn read(target: &Target, server: &ServerArgs) -> Self {
+        let look = async {
+            let Target::Server(address) = target else { return Ok(None) };
+            let source = UsageSource::find(address, server.server_metrics.as_ref()).await?;
+            let usage = source.sample().await?;
+            Ok(Some((source, usage)))
+        };
+        Self { server: look.await, own_cpu: own_cpu(), at: Instant::now() }
+    }
+
+    /// What they used since, or why that is not known.
+    async fn read_again(self) -> (Result<Option<UsageReport>, String>, Generator) {
+        let seconds = self.at.elapsed().as_secs_f64();
+        let cpu = match (self.own_cpu, own_cpu()) {
+            (Some(before), Some(after)) => Some(after.saturating_sub(before).as_secs_f64()),
+            _ => None,
+        };
+        let generator = Generator { cpu_seconds: cpu, cores: cpu.map(|cpu| cpu / seconds) };
+        let usage = async {
+            let Some((source, before)) = self.server? else { return Ok(None) };
+            let after = source.sample().await?;
+            UsageReport::between(&source, &before, &after).map(Some)
+        };
+        (usage.await.map_err(|error: UsageError| error.to_string()), generator)
+    }
+}
+
 /// What is left of a session.
 pub(crate) struct Closed {
     pub(crate) server: Server,
+    pub(crate) generator: Generator,
+    pub(crate) machine: Machine,
     pub(crate) seconds: Vec<SecondReport>,
     pub(crate) started: String,
     pub(crate) outputs: Outputs,

@@ -6,7 +6,10 @@ use clap::Args;
 use tiny_cache_client::{Address, transport::Head};
 
 use super::{TlsArgs, TlsError, positive_duration};
-use crate::transport::{Dial, Namespace};
+use crate::{
+    transport::{Dial, Namespace},
+    usage::ServerMetrics,
+};
 
 /// What servers and proxies see this program as.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -25,6 +28,11 @@ pub struct ServerArgs {
     /// How long to try to connect at the start
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration)]
     pub connect_timeout: Duration,
+
+    /// The server's page of Prometheus metrics, to read its CPU time and memory from [default:
+    /// the process that listens at the target, if that is of this machine]
+    #[arg(long, value_name = "URL")]
+    pub server_metrics: Option<ServerMetrics>,
 
     /// TLS
     #[command(flatten)]

@@ -4,13 +4,33 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tiny_cache_proto::cache::CacheStats;
 
-/// The figures around a run; none where the server did not answer.
+use crate::usage::UsageReport;
+
+/// The figures around a run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Server {
-    /// Before the first access.
+    /// Before the first request; none where the server has none to give.
     pub before: Option<ServerStats>,
     /// After the last reply.
     pub after: Option<ServerStats>,
+    /// What it used of its machine, from the end of the prefill to the last reply; none where
+    /// that could not be seen.
+    pub usage: Option<UsageReport>,
+    /// Why that could not be seen.
+    pub usage_unknown: Option<String>,
+    /// Requests for each second of the server's CPU time, those of warm-ups and fills among
+    /// them.
+    pub operations_per_core_second: Option<f64>,
+}
+
+/// What the load generator used, in the same time.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Generator {
+    /// CPU time; none where the system does not tell.
+    pub cpu_seconds: Option<f64>,
+    /// CPU time for each second: near the number of threads, it was the generator that was
+    /// slow.
+    pub cores: Option<f64>,
 }
 
 /// What the Stats RPC says. Counters are those of the server's process: they include

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use bytesize::ByteSize;
 
-use super::{Ending, Failure, Figures, Latency, Report, Server};
+use super::{Ending, Failure, Figures, Generator, Latency, Report, Server};
 
 /// Width of the first column.
 const LABEL: usize = 18;
@@ -20,6 +20,7 @@ impl Display for Report {
             self.curve(out)?;
         }
         self.figures.latencies(out)?;
+        self.generator.fmt(out)?;
         self.server.table(out)
     }
 }
@@ -179,7 +180,8 @@ impl Display for Failure {
 
 impl Server {
     fn table(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let Self { before, after } = self;
+        self.usage(out)?;
+        let Self { before, after, .. } = self;
         if before.is_none() && after.is_none() {
             return row(out, "server stats", "not available");
         }
@@ -200,6 +202,37 @@ impl Server {
             row(out, label, format_args!("{before:>NUMBER$}{after:>NUMBER$}"))?;
         }
         Ok(())
+    }
+}
+
+impl Server {
+    fn usage(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let Some(usage) = &self.usage else {
+            let why = self.usage_unknown.as_deref().unwrap_or("not available");
+            return row(out, "server usage", why);
+        };
+        let memory = ByteSize(usage.resident_bytes_after);
+        let cpu = usage.cpu_seconds;
+        row(
+            out,
+            "server usage",
+            format_args!("CPU {cpu:.2} s, memory {memory}; {}", usage.source),
+        )?;
+        match self.operations_per_core_second {
+            Some(rate) => row(out, "  efficiency", format_args!("{rate:.0} requests/core-second")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for Generator {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match (self.cpu_seconds, self.cores) {
+            (Some(cpu), Some(cores)) => {
+                row(out, "generator", format_args!("CPU {cpu:.2} s, {cores:.2} cores"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a server used during a run.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Usage, UsageError};
 
 /// The difference of two samples of one source.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct UsageReport {
     /// Where the figures come from, for people to read.
     pub source: String,
