@@ -120,6 +120,10 @@ bench-overhead: ## Measure the memory that an entry takes beyond its key and val
 bench-client: ## Measure the client library beside a bare tonic client
 	$(CARGO) bench -p tiny-cache-client --bench overhead
 
+.PHONY: bench-loadtest
+bench-loadtest: ## Measure what the load tester itself can do, on one core
+	$(CARGO) bench -p tiny-cache-loadtest --bench capacity
+
 # Built one by one: together they share features, and `make run` would have to build anew.
 .PHONY: replay
 replay: ## Replay the trace TRACE at the memory limits LIMITS_MB and print hit ratios

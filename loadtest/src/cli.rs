@@ -127,6 +127,9 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Lists the workloads that run --preset knows, with their figures
     Presets,
+    /// One of the processes of --workers
+    #[command(hide = true)]
+    Worker,
     /// Prints a completion script for a shell
     Completions {
         /// The shell to write for
@@ -339,7 +342,7 @@ mod tests {
         let line = ["tiny-cache-loadtest", "replay", "t.lis"].iter().chain(options);
         match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
             Command::Replay(args) => Ok(args),
-            Command::Run(_) | Command::Presets | Command::Completions { .. } => {
+            Command::Run(_) | Command::Presets | Command::Worker | Command::Completions { .. } => {
                 Err("another command".to_owned())
             }
         }

@@ -17,15 +17,18 @@ mod second; // and in which second
 mod control; // stopping all threads
 mod live; // what can be seen meanwhile
 mod worker; // the thread around all that
-mod crew; // all threads
+mod process; // or a process, with threads of its own
+mod crew; // all of them
 
-pub(crate) use self::{control::Control, live::Seen};
+pub(crate) use self::{control::Control, process::from_unix};
 pub use self::{
     control::Stopped,
     course::{Course, Length, Pace},
     crew::{Crew, Parts, Played},
     feed::{Feed, Reader, Reading},
+    live::Seen,
     plan::{Arrivals, HIGHEST_RATE, Plan},
+    process::{Said, Share, Told},
     second::Second,
     source::{Job, Supply},
     tally::{CallTally, ErrorTally, Tally, Times, histogram},

@@ -79,6 +79,9 @@ pub enum Error {
     /// A thread could not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A worker process cannot make sense of its command line.
+    #[error("{0}")]
+    Worker(String),
     /// The JSON report cannot be written.
     #[error(transparent)]
     Json(#[from] JsonError),

@@ -11,6 +11,7 @@ pub mod cli;
 // The commands: one file each.
 pub mod replay;
 pub mod run;
+pub mod worker;
 
 // What every run has around its requests: connections, progress, Ctrl-C.
 pub(crate) mod session;

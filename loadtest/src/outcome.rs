@@ -92,7 +92,9 @@ impl Verdict {
             Self::Clean => 0,
             Self::SomeFailed
             | Self::Slipped { .. }
-            | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind) => 1,
+            | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind | Stopped::WorkerLost) => {
+                1
+            }
             Self::AllFailed | Self::TraceBroken(_) => 2,
             Self::Stopped(Stopped::Interrupted) => INTERRUPTED,
         }
@@ -107,8 +109,9 @@ impl Verdict {
             Self::Slipped { .. } => 3,
             Self::Stopped(Stopped::TooManyInFlight) => 4,
             Self::Stopped(Stopped::FarBehind) => 5,
-            Self::TraceBroken(_) => 6,
-            Self::Stopped(Stopped::Interrupted) => 7,
+            Self::Stopped(Stopped::WorkerLost) => 6,
+            Self::TraceBroken(_) => 7,
+            Self::Stopped(Stopped::Interrupted) => 8,
         }
     }
 
@@ -122,6 +125,7 @@ impl Verdict {
             Self::Stopped(Stopped::Interrupted) => Ending::Interrupted,
             Self::Stopped(Stopped::TooManyInFlight) => Ending::TooManyInFlight,
             Self::Stopped(Stopped::FarBehind) => Ending::FarBehind,
+            Self::Stopped(Stopped::WorkerLost) => Ending::WorkerLost,
             Self::TraceBroken(_) => Ending::TraceBroken,
         }
     }
@@ -149,6 +153,11 @@ impl Verdict {
             Self::Stopped(Stopped::TooManyInFlight) => Some(
                 "broken off: more than --max-in-flight requests were under way; the server does \
                  not answer at the rate that was asked for"
+                    .to_owned(),
+            ),
+            Self::Stopped(Stopped::WorkerLost) => Some(
+                "broken off: a worker process ended before its time; what it did is missing from \
+                 the figures"
                     .to_owned(),
             ),
             Self::TraceBroken(error) => Some(error.to_string()),

@@ -61,6 +61,7 @@ impl Progress {
             failed: seen.failed - self.before.failed,
             hits: seen.hits - self.before.hits,
             misses: seen.misses - self.before.misses,
+            ..seen
         };
         let line = line(&self.phase, since, seen.done - counted, now - then);
         match &self.bar {
@@ -123,7 +124,7 @@ fn bar(whole: u64) -> ProgressBar {
 }
 
 fn line(phase: &str, seen: Seen, since: u64, time: Duration) -> String {
-    let Seen { done, failed, hits, misses } = seen;
+    let Seen { done, failed, hits, misses, .. } = seen;
     let rate = since as f64 / time.as_secs_f64().max(f64::MIN_POSITIVE);
     let ratio = ratio(hits, hits + misses)
         .map_or_else(String::new, |ratio| format!(", hit ratio {:.1} %", ratio * 100.0));
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_line_has_the_rate_since_the_last_one_and_the_ratio_of_all() {
-        let seen = Seen { done: 200_000, failed: 3, hits: 312, misses: 688 };
+        let seen = Seen { done: 200_000, failed: 3, hits: 312, misses: 688, cpu_nanos: 0 };
         assert_eq!(
             line("replay", seen, 90_000, Duration::from_secs(2)),
             "replay: 200000 requests, 45000/s, failed 3, hit ratio 31.2 %"

@@ -9,11 +9,12 @@ use crate::{
     cli::ReplayArgs,
     engine::{Feed, Parts, Supply},
     error::Error,
+    lanes::LaneId,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
     progress::Goal,
     report::{Figures, Report, Settings, Tool},
-    session::Session,
+    session::{Cast, Session},
     target::Way,
     trace::Trace,
 };
@@ -32,6 +33,7 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
     let (feed, reader) = Feed::new();
     let parts = Parts {
         threads: args.threads(),
+        process: LaneId::ALONE,
         connections: args.connections(),
         way: Way::find(&args.target, &args.server)?,
         supply: Supply::Traced(Arc::new(feed)),
@@ -42,7 +44,9 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
     let goal = args.limit.map_or(Goal::File(trace.meter()), |limit| Goal::Requests(limit.get()));
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let outputs = Outputs::open(&args.output)?;
-        let mut session = Session::open(&args.target, &args.server, &parts, None, outputs).await?;
+        let (target, server) = (&args.target, &args.server);
+        let cast = Cast { target, server, parts: &parts, workers: 1, prefill: None };
+        let mut session = Session::open(cast, outputs).await?;
         let reading = reader.start(trace, args.limit, args.speed.is_some())?;
         let played = session.play(course, "replay", goal).await;
         let closed = session.close(played.tally.rpcs()).await;

@@ -89,6 +89,8 @@ pub enum Ending {
     TooManyInFlight,
     /// At a sender that was far behind its plan.
     FarBehind,
+    /// At the end of a worker process before its time.
+    WorkerLost,
 }
 
 /// What became of the requests at one rate.

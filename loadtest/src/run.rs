@@ -6,13 +6,12 @@ use tokio::runtime;
 
 use crate::{
     cli::RunArgs,
-    engine::{Course, Pace, Parts, Stopped, Supply, Tally},
+    engine::{Course, Pace, Stopped, Tally},
     error::Error,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
     report::{Figures, Report, Settings, Step, Tool},
-    session::{self, Session},
-    target::Way,
+    session::{self, Cast, Session},
 };
 
 /// Makes the run that `args` describe, to its end or to Ctrl-C.
@@ -25,23 +24,21 @@ use crate::{
 pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
     let (courses, spec) = (args.courses()?, args.spec()?);
     let first = courses.first().expect("there is never none");
-    let parts = Parts {
-        threads: args.threads(first.pace),
-        connections: args.connections(first.pace),
-        way: Way::find(&args.target, &args.server)?,
-        supply: Supply::Made(Box::new(spec.clone())),
-        prefill: args.prefill,
-        origin: args.origin.unwrap_or_default(),
-    };
+    let parts = args.parts()?;
     let mut settings = Settings::of_run(&args, first, &spec);
     if courses.len() > 1 {
         settings.requests_per_second = None;
     }
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let outputs = Outputs::open(&args.output)?;
-        let prefill = args.prefill.then_some(spec.keys);
-        let mut session =
-            Session::open(&args.target, &args.server, &parts, prefill, outputs).await?;
+        let cast = Cast {
+            target: &args.target,
+            server: &args.server,
+            parts: &parts,
+            workers: args.workers.get(),
+            prefill: args.prefill.then_some(spec.keys),
+        };
+        let mut session = Session::open(cast, outputs).await?;
         let max_slip = first.pace.is_open().then(|| args.max_slip());
         let mut sum = Sum::default();
         for course in &courses {
@@ -52,7 +49,8 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             let goal = session::goal(course).expect("a run has a length");
             let played = session.play(*course, &phase, goal).await;
             let verdict = Verdict::of(played.stopped, max_slip, &played.tally);
-            let is_over = matches!(verdict, Verdict::Stopped(Stopped::Interrupted));
+            let is_over =
+                matches!(verdict, Verdict::Stopped(Stopped::Interrupted | Stopped::WorkerLost));
             sum.add(course, played.tally, verdict, args.origin.is_some());
             if is_over {
                 break;

@@ -25,6 +25,17 @@ use crate::{
     usage::{Usage, UsageError, UsageReport, UsageSource, own_cpu},
 };
 
+/// Who takes part.
+pub(crate) struct Cast<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) server: &'a ServerArgs,
+    pub(crate) parts: &'a Parts,
+    /// Processes; 1 is this one.
+    pub(crate) workers: usize,
+    /// How many keys are written first; none without a prefill.
+    pub(crate) prefill: Option<u64>,
+}
+
 /// A run between its first connection and its report.
 pub(crate) struct Session {
     /// Not used for the run: it asks for the server's figures.
@@ -42,19 +53,17 @@ pub(crate) struct Session {
 
 impl Session {
     /// Connects, and fills the cache if asked to.
-    pub(crate) async fn open(
-        target: &Target,
-        server: &ServerArgs,
-        parts: &Parts,
-        prefill: Option<u64>,
-        outputs: Outputs,
-    ) -> Result<Self, Error> {
+    pub(crate) async fn open(cast: Cast<'_>, outputs: Outputs) -> Result<Self, Error> {
+        let Cast { target, server, parts, workers, prefill } = cast;
         let mut interrupt = Interrupt::listen();
         let machine = Machine::look();
         let opening = async {
             let figures = parts.way.open().await?;
             let before = stats(&figures, target).await?;
-            let mut crew = Crew::assemble(parts)?;
+            let mut crew = match workers {
+                1 => Crew::assemble(parts)?,
+                _ => Crew::of_processes(workers, &std::env::args().collect::<Vec<_>>())?,
+            };
             match prefill {
                 None => crew.ready().await?,
                 Some(keys) => {
@@ -63,7 +72,7 @@ impl Session {
                     showing(crew.ready(), || live.seen(), progress).await?;
                 }
             }
-            let gauges = Gauges::read(target, server).await;
+            let gauges = Gauges::read(target, server, crew.live().seen()).await;
             Ok::<_, Error>((figures, before, crew, gauges))
         };
         let (figures, before, crew, gauges) = tokio::select! {
@@ -114,7 +123,7 @@ impl Session {
     /// Asks the server for its figures once more, and gives everything back. `requests` are all
     /// that were made.
     pub(crate) async fn close(self, requests: u64) -> Closed {
-        let (usage, generator) = self.gauges.read_again().await;
+        let (usage, generator) = self.gauges.read_again(self.crew.live().seen()).await;
         let after = match self.figures.link() {
             Some(link) => link.stats().await.ok().map(ServerStats::from),
             None => None,
@@ -152,20 +161,20 @@ struct Gauges {
 }
 
 impl Gauges {
-    async fn read(target: &Target, server: &ServerArgs) -> Self {
+    async fn read(target: &Target, server: &ServerArgs, seen: Seen) -> Self {
         let look = async {
             let Target::Server(address) = target else { return Ok(None) };
             let source = UsageSource::find(address, server.server_metrics.as_ref()).await?;
             let usage = source.sample().await?;
             Ok(Some((source, usage)))
         };
-        Self { server: look.await, own_cpu: own_cpu(), at: Instant::now() }
+        Self { server: look.await, own_cpu: cpu(seen), at: Instant::now() }
     }
 
     /// What they used since, or why that is not known.
-    async fn read_again(self) -> (Result<Option<UsageReport>, String>, Generator) {
+    async fn read_again(self, seen: Seen) -> (Result<Option<UsageReport>, String>, Generator) {
         let seconds = self.at.elapsed().as_secs_f64();
-        let cpu = match (self.own_cpu, own_cpu()) {
+        let cpu = match (self.own_cpu, cpu(seen)) {
             (Some(before), Some(after)) => Some(after.saturating_sub(before).as_secs_f64()),
             _ => None,
         };
@@ -177,6 +186,11 @@ impl Gauges {
         };
         (usage.await.map_err(|error: UsageError| error.to_string()), generator)
     }
+}
+
+/// CPU time of this process and of its workers.
+fn cpu(seen: Seen) -> Option<Duration> {
+    own_cpu().map(|own| own + Duration::from_nanos(seen.cpu_nanos))
 }
 
 /// What is left of a session.

@@ -13,9 +13,11 @@ use tiny_cache_proto::{codec::MAX_BATCH_ITEMS, key::MAX_KEY_CHARS};
 
 use super::{OutputArgs, ServerArgs, count, positive_duration, threads};
 use crate::{
-    engine::{Arrivals, Course, HIGHEST_RATE, Length, Pace},
+    engine::{Arrivals, Course, HIGHEST_RATE, Length, Pace, Parts, Supply},
     error::Error,
+    lanes::LaneId,
     preset::Preset,
+    target::Way,
     transport::Namespace,
     workload::{KeyDistribution, Mix, Sizes, Spec, Ttls},
 };
@@ -92,6 +94,10 @@ pub struct RunArgs {
     /// [default: the number of cores, at most 4]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+
+    /// Processes that share the work, each with its --threads: for what one cannot drive
+    #[arg(long, value_name = "N", default_value = "1", value_parser = workers)]
+    pub workers: NonZeroUsize,
 
     /// Workload to take sizes, key distribution, mix and ttls from, such as twitter/52; options
     /// given beside it come first [default: none]
@@ -283,16 +289,45 @@ impl RunArgs {
         })
     }
 
-    /// Connections that will be opened: none that would never carry a request.
+    /// Connections that will be opened, over all processes: none that would never carry a
+    /// request, and at least one for each process.
     #[must_use]
     pub fn connections(&self, pace: Pace) -> usize {
-        self.connections.get().min(pace.in_flight())
+        self.connections.get().min(pace.in_flight()).max(self.workers.get())
     }
 
-    /// Threads that will run: none without a connection of its own.
+    /// Threads that will run in each process: none without a connection of its own.
     #[must_use]
     pub fn threads(&self, pace: Pace) -> usize {
-        threads(self.threads).min(self.connections(pace))
+        threads(self.threads).min(self.connections(pace) / self.workers)
+    }
+
+    /// What a crew is made of, as if there was one process alone.
+    ///
+    /// # Errors
+    ///
+    /// Options that do not go with each other, or TLS that cannot be spoken as asked for.
+    pub fn parts(&self) -> Result<Parts, Error> {
+        let pace = self.courses()?.first().expect("there is never none").pace;
+        Ok(Parts {
+            threads: self.threads(pace),
+            process: LaneId::ALONE,
+            connections: self.connections(pace),
+            way: Way::find(&self.target, &self.server)?,
+            supply: Supply::Made(Box::new(self.spec()?)),
+            prefill: self.prefill,
+            origin: self.origin.unwrap_or_default(),
+        })
+    }
+}
+
+/// Most worker processes: more than any machine has cores for.
+const MOST_WORKERS: usize = 1024;
+
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(count) if count.get() <= MOST_WORKERS => Ok(count),
+        _ => Err(format!("expected a number from 1 to {MOST_WORKERS}")),
     }
 }
 

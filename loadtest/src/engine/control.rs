@@ -14,6 +14,8 @@ pub enum Stopped {
     TooManyInFlight,
     /// A thread fell far behind its plan, or has no alarm to keep it by.
     FarBehind,
+    /// A worker process ended before its time.
+    WorkerLost,
 }
 
 /// The brake of a course.

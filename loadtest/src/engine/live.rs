@@ -26,11 +26,12 @@ struct Counts {
     failed: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
+    cpu_nanos: AtomicU64,
 }
 
 /// What the counters add up to.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Seen {
+pub struct Seen {
     /// Requests done.
     pub done: u64,
     /// Of them, those that failed.
@@ -39,6 +40,8 @@ pub(crate) struct Seen {
     pub hits: u64,
     /// Keys read that had none.
     pub misses: u64,
+    /// CPU time that other processes used for it, in nanoseconds.
+    pub cpu_nanos: u64,
 }
 
 impl Live {
@@ -52,12 +55,13 @@ impl Live {
     /// Adds up what has been counted.
     pub(crate) fn seen(&self) -> Seen {
         self.0.iter().fold(Seen::default(), |seen, counters| {
-            let Counts { done, failed, hits, misses } = &*counters.0;
+            let Counts { done, failed, hits, misses, cpu_nanos } = &*counters.0;
             Seen {
                 done: seen.done + done.load(Relaxed),
                 failed: seen.failed + failed.load(Relaxed),
                 hits: seen.hits + hits.load(Relaxed),
                 misses: seen.misses + misses.load(Relaxed),
+                cpu_nanos: seen.cpu_nanos + cpu_nanos.load(Relaxed),
             }
         })
     }
@@ -77,5 +81,15 @@ impl Counters {
                 self.0.failed.fetch_add(1, Relaxed);
             }
         }
+    }
+
+    /// Takes over what another process has counted.
+    pub(super) fn set(&self, seen: Seen) {
+        let Counts { done, failed, hits, misses, cpu_nanos } = &*self.0;
+        done.store(seen.done, Relaxed);
+        failed.store(seen.failed, Relaxed);
+        hits.store(seen.hits, Relaxed);
+        misses.store(seen.misses, Relaxed);
+        cpu_nanos.store(seen.cpu_nanos, Relaxed);
     }
 }

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use super::tally::growing;
+use crate::hdr;
 
 /// The measured requests that were done within one second.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Second {
     /// Requests done, failed ones among them.
     pub requests: u64,
@@ -19,8 +21,10 @@ pub struct Second {
     /// Keys read that had none.
     pub misses: u64,
     /// Nanoseconds from the intended instant to the reply; empty in a closed loop.
+    #[serde(with = "hdr")]
     pub response: Histogram<u64>,
     /// Nanoseconds from the actual sending to the reply.
+    #[serde(with = "hdr")]
     pub service: Histogram<u64>,
 }
 

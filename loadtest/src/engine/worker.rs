@@ -71,6 +71,9 @@ pub enum StartError {
     /// A write of the prefill failed.
     #[error("the prefill failed: {0}")]
     Prefill(String),
+    /// A worker process said why it could not, or ended without a word.
+    #[error("{0}")]
+    Process(String),
     /// The system gives no thread or no event queue.
     #[error("cannot start a thread: {0}")]
     Runtime(#[from] io::Error),

@@ -39,8 +39,10 @@ pub struct Settings {
     pub warm_up_seconds: f64,
     /// Connections opened.
     pub connections: usize,
-    /// Threads that drove them.
+    /// Threads that drove them, in each process.
     pub threads: usize,
+    /// Processes that shared the work.
+    pub workers: usize,
     /// How long the origin takes after a miss; none where nothing is fetched.
     pub origin_seconds: Option<f64>,
     /// The namespace; none for the shared keyspace.
@@ -103,6 +105,7 @@ impl Settings {
             target: args.target.to_string(),
             connections: args.connections(course.pace),
             threads: args.threads(course.pace),
+            workers: args.workers.get(),
             max_slip_seconds: course.pace.is_open().then(|| args.max_slip().as_secs_f64()),
             origin_seconds: args.origin.map(|time| time.as_secs_f64()),
             workload: Some(WorkloadSettings {
@@ -128,6 +131,7 @@ impl Settings {
             target: args.target.to_string(),
             connections: args.connections(),
             threads: args.threads(),
+            workers: 1,
             max_slip_seconds: course.pace.is_open().then(|| args.max_slip().as_secs_f64()),
             origin_seconds: Some(args.origin.unwrap_or_default().as_secs_f64()),
             trace: Some(TraceSettings {

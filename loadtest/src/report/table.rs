@@ -34,6 +34,7 @@ impl Report {
             Ending::TraceBroken => "broken off: the trace cannot be read on",
             Ending::TooManyInFlight => "broken off: too many requests under way",
             Ending::FarBehind => "broken off: far behind the plan",
+            Ending::WorkerLost => "broken off: a worker process ended",
         };
         if let Some(trace) = &settings.trace {
             row(out, "trace", format_args!("{} ({})", trace.file, trace.format))?;
