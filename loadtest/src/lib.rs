@@ -24,6 +24,9 @@ pub mod run;
 // Values to write.
 mod values;
 
+// Whether what was read is what was written.
+pub mod verify;
+
 // Ctrl-C.
 mod interrupt;
 
