@@ -1,6 +1,8 @@
 //! Tests of the parts together: each rule by itself, random schedules, several threads.
 
 mod rules; // what is allowed and what is not, case by case
+mod simulation; // caches that are linearizable, and caches that are not
+mod threads; // one ledger, many hands
 
 use std::time::Duration;
 
