@@ -33,6 +33,9 @@ pub mod engine;
 // Values to write.
 mod values;
 
+// Whether what was read is what was written.
+pub mod verify;
+
 // What is driven, and gRPC connections to it.
 pub mod target;
 pub mod transport;
