@@ -236,7 +236,7 @@ impl ReplayArgs {
                 FormatChoice::Twitter => Some(Format::Twitter),
                 FormatChoice::Cachelib => Some(Format::Cachelib),
             },
-            keys: Keys::new(self.key_prefix.clone(), self.server.namespace.as_ref()),
+            keys: Keys::new(self.key_prefix.clone(), self.server.max_key_chars()),
             fallback: Content { size: self.value_size, ttl: self.ttl },
         }
     }
@@ -247,6 +247,9 @@ impl ReplayArgs {
     ///
     /// An option is there that means nothing at this pace.
     pub fn course(&self) -> Result<Course, Error> {
+        if self.server.namespace.len() > 1 {
+            return Err(Error::Idle { option: "more than one --namespace", needs: "run" });
+        }
         let in_flight = self.in_flight().get();
         let pace = match self.speed {
             Some(speed) => Pace::Traced {

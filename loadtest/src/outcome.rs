@@ -59,6 +59,11 @@ pub enum Verdict {
         /// What it may be.
         max: Duration,
     },
+    /// Values were read that may not be there.
+    Violated {
+        /// How many.
+        count: u64,
+    },
     /// It was stopped before its end.
     Stopped(Stopped),
     /// The trace could not be read to its end.
@@ -70,8 +75,13 @@ impl Verdict {
     /// before what they say.
     #[must_use]
     pub fn of(stopped: Option<Stopped>, max_slip: Option<Duration>, tally: &Tally) -> Self {
-        if let Some(stopped) = stopped {
-            return Self::Stopped(stopped);
+        let violations = tally.findings.iter().flat_map(|found| found.violations.values());
+        let count = violations.map(|of| of.count).sum();
+        match stopped {
+            // Nothing that is wrong with a run is worse.
+            _ if count > 0 => return Self::Violated { count },
+            Some(stopped) => return Self::Stopped(stopped),
+            None => {}
         }
         let failed = tally.failed();
         if failed > 0 && failed == tally.rpcs() {
@@ -92,6 +102,7 @@ impl Verdict {
             Self::Clean => 0,
             Self::SomeFailed
             | Self::Slipped { .. }
+            | Self::Violated { .. }
             | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind | Stopped::WorkerLost) => {
                 1
             }
@@ -112,6 +123,7 @@ impl Verdict {
             Self::Stopped(Stopped::WorkerLost) => 6,
             Self::TraceBroken(_) => 7,
             Self::Stopped(Stopped::Interrupted) => 8,
+            Self::Violated { .. } => 9,
         }
     }
 
@@ -119,9 +131,11 @@ impl Verdict {
     #[must_use]
     pub fn ending(&self) -> Ending {
         match self {
-            Self::Clean | Self::SomeFailed | Self::AllFailed | Self::Slipped { .. } => {
-                Ending::Completed
-            }
+            Self::Clean
+            | Self::SomeFailed
+            | Self::AllFailed
+            | Self::Slipped { .. }
+            | Self::Violated { .. } => Ending::Completed,
             Self::Stopped(Stopped::Interrupted) => Ending::Interrupted,
             Self::Stopped(Stopped::TooManyInFlight) => Ending::TooManyInFlight,
             Self::Stopped(Stopped::FarBehind) => Ending::FarBehind,
@@ -144,6 +158,10 @@ impl Verdict {
         match self {
             Self::Clean | Self::SomeFailed | Self::Stopped(Stopped::Interrupted) => None,
             Self::AllFailed => Some("every request failed".to_owned()),
+            Self::Violated { count } => Some(format!(
+                "{count} reads returned what may not be there; the report shows the first of each \
+                 kind"
+            )),
             Self::Slipped { slip, max } => {
                 Some(format!("{behind}: p99 of the slip is {slip:?}, above --max-slip {max:?}"))
             }

@@ -39,6 +39,7 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
         supply: Supply::Traced(Arc::new(feed)),
         prefill: false,
         origin: args.origin.unwrap_or_default(),
+        verify: None,
     };
     let settings = Settings::of_replay(&args, &course, trace.format());
     let goal = args.limit.map_or(Goal::File(trace.meter()), |limit| Goal::Requests(limit.get()));

@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::json::JsonFile;
 pub use self::{
-    figures::{Failure, Figures, FirstFailure, OperationFigures, OriginLoad},
+    figures::{
+        Failure, Figures, FirstFailure, OperationFigures, OriginLoad, Verification,
+        ViolationFigures,
+    },
     json::JsonError,
     latency::{Histogram, Latency},
     server::{Generator, Server, ServerStats},

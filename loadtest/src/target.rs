@@ -1,5 +1,7 @@
 //! Turns an operation into a call on what is driven, and its reply into what is counted.
 
+mod verified; // with values that are checked
+
 use tiny_cache_client::transport::rpc;
 
 use crate::{
@@ -8,6 +10,8 @@ use crate::{
     values::Values,
     workload::{Operation, Write},
 };
+
+pub(crate) use self::verified::Verifier;
 
 /// What came back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,6 +30,19 @@ pub enum Answer {
         /// Whether the condition held.
         stored: bool,
     },
+}
+
+impl Answer {
+    fn of<'a>(lookups: impl IntoIterator<Item = &'a Lookup>) -> Self {
+        let (mut hits, mut misses) = (0, 0);
+        for lookup in lookups {
+            match lookup {
+                Lookup::Hit(_) => hits += 1,
+                Lookup::Miss => misses += 1,
+            }
+        }
+        Self::Read { hits, misses }
+    }
 }
 
 /// How to get to what is driven.
@@ -75,17 +92,17 @@ impl Outlet {
     /// Makes the call of an operation, once.
     pub(crate) async fn issue(
         &self,
+        space: usize,
         operation: &Operation,
         values: &Values,
     ) -> Result<Answer, CallError> {
         let Some(link) = self.link() else { return Ok(at_once(operation)) };
+        let link = link.at(space);
         let value = |write: &Write| values.value(&write.key, write.size);
         let reply = match operation {
-            Operation::Get(key) | Operation::Fetch(Write { key, .. }) => match link.get(key).await?
-            {
-                Lookup::Hit(_) => Answer::Read { hits: 1, misses: 0 },
-                Lookup::Miss => Answer::Read { hits: 0, misses: 1 },
-            },
+            Operation::Get(key) | Operation::Fetch(Write { key, .. }) => {
+                Answer::of([&link.get(key).await?])
+            }
             Operation::Set(write) => {
                 link.set(&write.key, &value(write), write.ttl).await?;
                 Answer::Done
@@ -105,8 +122,7 @@ impl Outlet {
             }
             Operation::MultiGet(keys) => {
                 let names: Vec<&str> = keys.iter().map(String::as_str).collect();
-                let hits = link.multi_get(&names).await?;
-                Answer::Read { hits, misses: keys.len() as u64 - hits }
+                Answer::of(&link.multi_get(&names).await?)
             }
             Operation::MultiSet(writes) => {
                 let values: Vec<_> = writes.iter().map(value).collect();

@@ -8,6 +8,6 @@ mod call_error; // why one brought nothing
 
 pub use self::{
     call_error::CallError,
-    link::{Dial, Link, Lookup, Unreachable},
+    link::{Calls, Dial, Link, Lookup, Unreachable},
     namespace::Namespace,
 };

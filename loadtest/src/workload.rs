@@ -6,6 +6,7 @@ mod mix; // which operation
 mod sizes; // how long its value is
 mod ttl; // and how long that lives
 
+use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 use tiny_cache_client::Ttl;
 
@@ -39,6 +40,8 @@ pub struct Spec {
     pub seed: u64,
     /// Whether a read is a cache-aside one.
     pub aside: bool,
+    /// How many keyspaces there are, each with all keys.
+    pub spaces: usize,
 }
 
 /// One operation.
@@ -124,6 +127,18 @@ impl Workload {
         }
     }
 
+    /// The keyspace of the next operation, of which each has as many.
+    pub fn next_space(&mut self) -> usize {
+        // No number is drawn where there is no choice.
+        if self.spaces() > 1 { self.rng.random_range(0..self.spaces()) } else { 0 }
+    }
+
+    /// How many keyspaces there are.
+    #[must_use]
+    pub fn spaces(&self) -> usize {
+        self.spec.spaces
+    }
+
     /// The write of a key by its number. Its ttl is drawn by numbers that the operations do
     /// not use, so that they are the same with a prefill and without.
     pub fn fill(&self, number: u64, rng: &mut Pcg64Mcg) -> Operation {
@@ -173,6 +188,7 @@ mod tests {
             ttl: "1m..2h".parse().unwrap(),
             seed,
             aside: false,
+            spaces: 1,
         };
         let mut workload = Workload::new(spec, LaneId { index, of: 2 });
         (0..2000).map(|_| workload.next_operation()).collect()

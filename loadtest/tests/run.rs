@@ -183,6 +183,16 @@ fn a_stall_shows_in_the_response_times_and_not_in_the_service_times() {
 }
 
 #[test]
+fn several_namespaces_have_the_same_keys_each() {
+    let server = FakeServer::start(Manners::default());
+    let options = ["--namespace", "one,two", "--prefill", "--keys", "3", "--requests", "100"];
+    let report = report(&server, &[&OPEN[..], &options].concat(), 0);
+    assert_eq!(report["settings"]["namespaces"], serde_json::json!(["one", "two"]));
+    let keys = ["one", "two"].map(|space| (0..3).map(move |key| format!("{space}/{key:016}")));
+    assert_eq!(server.keys(), keys.into_iter().flatten().collect::<Vec<_>>());
+}
+
+#[test]
 fn rates_are_run_one_after_the_other() {
     let server = FakeServer::start(Manners::default());
     let options = ["--rate", "500,2000,1000", "--max-slip", "1h", "--requests", "300"];

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Args;
 use tiny_cache_client::Address;
-use tiny_cache_proto::{codec::MAX_BATCH_ITEMS, key::MAX_KEY_CHARS};
+use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 
 use super::{OutputArgs, ServerArgs, count, positive_duration, threads};
 use crate::{
@@ -18,7 +18,6 @@ use crate::{
     lanes::LaneId,
     preset::Preset,
     target::Way,
-    transport::Namespace,
     workload::{KeyDistribution, Mix, Sizes, Spec, Ttls},
 };
 
@@ -81,6 +80,12 @@ pub struct RunArgs {
     /// Write every key once before the run
     #[arg(long)]
     pub prefill: bool,
+
+    /// Check that every value read is one that may be there: not torn, not another key's or
+    /// namespace's, not replaced or removed before, not past its ttl. Values are as long as what
+    /// tells that, 60 bytes, at least
+    #[arg(long)]
+    pub verify: bool,
 
     /// Where random numbers begin
     #[arg(long, value_name = "N", default_value = "1")]
@@ -253,8 +258,7 @@ impl RunArgs {
     /// Options that do not go with each other.
     pub fn spec(&self) -> Result<Spec, Error> {
         let keys = self.keys.get();
-        let longest =
-            self.server.namespace.as_ref().map_or(MAX_KEY_CHARS, Namespace::max_key_chars);
+        let longest = self.server.max_key_chars();
         let digits = (keys - 1).checked_ilog10().map_or(1, |log| log as usize + 1);
         let preset = self.preset.as_ref();
         let key_size = self
@@ -286,6 +290,7 @@ impl RunArgs {
             ttl: chosen(&self.ttl, preset.map(|preset| &preset.ttl), "1h"),
             seed: self.seed,
             aside: self.origin.is_some(),
+            spaces: self.server.spaces().len(),
         })
     }
 
@@ -308,6 +313,15 @@ impl RunArgs {
     ///
     /// Options that do not go with each other, or TLS that cannot be spoken as asked for.
     pub fn parts(&self) -> Result<Parts, Error> {
+        if self.verify && !matches!(self.target, Target::Server(_)) {
+            return Err(Error::Idle { option: "--verify", needs: "a tiny-cache server" });
+        }
+        if self.verify && self.workers.get() > 1 {
+            return Err(Error::Idle {
+                option: "--verify",
+                needs: "one process, which knows every write",
+            });
+        }
         let pace = self.courses()?.first().expect("there is never none").pace;
         Ok(Parts {
             threads: self.threads(pace),
@@ -317,6 +331,7 @@ impl RunArgs {
             supply: Supply::Made(Box::new(self.spec()?)),
             prefill: self.prefill,
             origin: self.origin.unwrap_or_default(),
+            verify: self.verify.then(|| self.server.spaces()),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tiny_cache_client::{Address, transport::Head};
+use tiny_cache_proto::key::MAX_KEY_CHARS;
 
 use super::{TlsArgs, TlsError, positive_duration};
 use crate::{
@@ -17,9 +18,10 @@ const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VE
 /// Where to work, how long to wait, whom to trust.
 #[derive(Args, Clone, Debug)]
 pub struct ServerArgs {
-    /// Namespace to work in [default: the shared keyspace]
-    #[arg(long, value_name = "NAME")]
-    pub namespace: Option<Namespace>,
+    /// Namespace to work in; several with commas between: each request is for one of them, and
+    /// all have the same keys [default: the shared keyspace]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub namespace: Vec<Namespace>,
 
     /// Longest a call may take before it counts as failed, such as 500ms or 2s
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive_duration)]
@@ -52,11 +54,34 @@ impl ServerArgs {
             .connect_timeout(self.connect_timeout)
             // Values are as large as the workload says, or as another client made them.
             .max_reply_bytes(usize::MAX);
-        let mut head = Head::default();
-        head.set_user_agent(USER_AGENT);
-        if let Some(namespace) = &self.namespace {
-            head.set_namespace(namespace.as_str()).expect("a namespace that exists is valid");
+        let head = |namespace: Option<&Namespace>| {
+            let mut head = Head::default();
+            head.set_user_agent(USER_AGENT);
+            if let Some(namespace) = namespace {
+                head.set_namespace(namespace.as_str()).expect("a namespace that exists is valid");
+            }
+            head
+        };
+        let heads = match self.namespace.as_slice() {
+            [] => [head(None)].into(),
+            namespaces => namespaces.iter().map(Some).map(head).collect(),
+        };
+        Ok(Dial { endpoint, patience: self.connect_timeout, heads, timeout: self.timeout })
+    }
+
+    /// The keyspaces to work in: never none.
+    #[must_use]
+    pub fn spaces(&self) -> Vec<String> {
+        match self.namespace.as_slice() {
+            [] => vec![String::new()],
+            namespaces => namespaces.iter().map(ToString::to_string).collect(),
         }
-        Ok(Dial { endpoint, patience: self.connect_timeout, head, timeout: self.timeout })
+    }
+
+    /// Longest key that every one of them takes, in characters.
+    #[must_use]
+    pub fn max_key_chars(&self) -> usize {
+        let longest = self.namespace.iter().map(Namespace::max_key_chars).min();
+        longest.unwrap_or(MAX_KEY_CHARS)
     }
 }

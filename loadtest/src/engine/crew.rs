@@ -1,9 +1,10 @@
 //! All threads of a run: starts them, lets them play courses, and puts together what they say.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     io,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::mpsc;
@@ -16,9 +17,9 @@ use super::{
     second::{Second, Seconds},
     source::Supply,
     tally::Tally,
-    worker::{self, Begin, Event, Order, StartError},
+    worker::{self, Begin, Event, Order, StartError, Verify},
 };
-use crate::{lanes::LaneId, target::Way};
+use crate::{lanes::LaneId, target::Way, verify::Ledger};
 
 /// From the word to start to the first instant: enough for all threads to hear it.
 const LEAD: Duration = Duration::from_millis(20);
@@ -42,6 +43,8 @@ pub struct Parts {
     pub prefill: bool,
     /// How long the origin takes after a miss.
     pub origin: Duration,
+    /// The keyspaces whose values are verified; none where they are not.
+    pub verify: Option<Vec<String>>,
 }
 
 /// The threads of a run.
@@ -71,6 +74,12 @@ impl Crew {
     pub fn assemble(parts: &Parts) -> io::Result<Self> {
         let (say, events) = mpsc::unbounded_channel();
         let mut live = Live::default();
+        let verify = parts.verify.as_ref().map(|spaces| Verify {
+            // A run's values are told from those of an earlier one with the same seed.
+            ledger: Arc::new(Ledger::new(RandomState::new().hash_one(SystemTime::now()))),
+            epoch: Instant::now(),
+            spaces: spaces.as_slice().into(),
+        });
         let words = (0..parts.threads)
             .map(|place| {
                 let id = LaneId {
@@ -85,6 +94,7 @@ impl Crew {
                     origin: parts.origin,
                     connections: id.share(parts.connections),
                     way: parts.way.clone(),
+                    verify: verify.clone(),
                     counters: live.add(),
                     events: say.clone(),
                 })

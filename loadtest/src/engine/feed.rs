@@ -149,7 +149,7 @@ mod tests {
         let fallback = Content { size: "1".parse().unwrap(), ttl: Ttl::NEVER };
         Trace::open(
             &path,
-            HowToRead { format: None, keys: Keys::new(String::new(), None), fallback },
+            HowToRead { format: None, keys: Keys::new(String::new(), 256), fallback },
         )
         .unwrap()
     }

@@ -19,7 +19,8 @@ use super::{
     tally::{Tally, Times},
 };
 use crate::{
-    target::{Answer, Outlet},
+    target::{Answer, Outlet, Verifier},
+    transport::CallError,
     values::Values,
     workload::{Call, Operation},
 };
@@ -31,6 +32,8 @@ pub(super) struct Bench {
     /// How long the origin takes.
     pub(super) origin: Duration,
     pub(super) counters: Arc<Counters>,
+    /// Present where values are verified.
+    pub(super) verifier: Option<Verifier>,
 }
 
 /// The requests of one thread in one course; no other thread touches them but for the counters.
@@ -82,6 +85,7 @@ pub(super) struct Planned {
 /// What an application does after a miss.
 pub(super) struct Fill {
     outlet: usize,
+    space: usize,
     line: Option<u64>,
     operation: Operation,
     measured: bool,
@@ -160,16 +164,15 @@ impl Lane {
     /// application would do next is returned.
     pub(super) async fn make(&self, outlet: usize, job: Job, departure: Departure) -> Option<Fill> {
         let Departure { planned, measured } = departure;
-        let Bench { outlets, values, counters, .. } = &*self.bench;
         let sent = self.start.elapsed();
-        let reply = outlets[outlet].issue(&job.operation, values).await;
+        let reply = self.bench.issue(outlet, job.space, &job.operation).await;
         let times = Times {
             intended: planned.map(|planned| planned.intended),
             due: planned.map_or(sent, |planned| planned.due),
             sent,
             done: self.start.elapsed(),
         };
-        counters.count(&reply);
+        self.bench.counters.count(&reply);
         let missed = matches!(reply, Ok(Answer::Read { misses: 1.., .. }));
         if measured {
             self.count(times, &reply);
@@ -180,7 +183,8 @@ impl Lane {
         match job.operation {
             Operation::Fetch(write) if missed => {
                 let operation = Operation::Set(write);
-                Some(Fill { outlet, line: job.line, operation, measured })
+                let Job { space, line, .. } = job;
+                Some(Fill { outlet, space, line, operation, measured })
             }
             _ => None,
         }
@@ -188,13 +192,13 @@ impl Lane {
 
     /// Waits for the origin and writes what it gave.
     pub(super) async fn fill(&self, fill: Fill) {
-        let Fill { outlet, line, operation, measured } = fill;
-        let Bench { outlets, values, origin, .. } = &*self.bench;
+        let Fill { outlet, space, line, operation, measured } = fill;
+        let origin = self.bench.origin;
         if !origin.is_zero() {
-            tokio::time::sleep(*origin).await;
+            tokio::time::sleep(origin).await;
         }
         let sent = self.start.elapsed();
-        let reply = outlets[outlet].issue(&operation, values).await;
+        let reply = self.bench.issue(outlet, space, &operation).await;
         let done = self.start.elapsed();
         if measured {
             let times = Times { intended: None, due: sent, sent, done };
@@ -222,7 +226,7 @@ impl Lane {
 
 /// The seconds.
 impl Lane {
-    fn count(&self, times: Times, reply: &Result<Answer, crate::transport::CallError>) {
+    fn count(&self, times: Times, reply: &Result<Answer, CallError>) {
         self.reach(self.second_at(times.done));
         self.clock.current.borrow_mut().1.record(times, reply);
     }
@@ -257,13 +261,28 @@ impl Lane {
 pub(super) struct Unfilled(pub(super) String);
 
 impl Bench {
+    /// Makes the call of an operation, once.
+    async fn issue(
+        &self,
+        outlet: usize,
+        space: usize,
+        operation: &Operation,
+    ) -> Result<Answer, CallError> {
+        let outlet = &self.outlets[outlet];
+        match (&self.verifier, outlet.link()) {
+            (Some(verifier), Some(link)) => verifier.issue(link, space, operation).await,
+            _ => outlet.issue(space, operation, &self.values).await,
+        }
+    }
+
     /// Makes one write of a prefill.
     pub(super) async fn prefill(
         &self,
         outlet: usize,
+        space: usize,
         operation: &Operation,
     ) -> Result<(), Unfilled> {
-        let reply = self.outlets[outlet].issue(operation, &self.values).await;
+        let reply = self.issue(outlet, space, operation).await;
         self.counters.count(&reply);
         reply.map(|_done| ()).map_err(|error| Unfilled(format!("{}: {error}", error.name())))
     }

@@ -221,9 +221,11 @@ pub(super) async fn prefill(bench: &Rc<Bench>, spec: &Spec, id: LaneId) -> Resul
                     break;
                 }
                 next.set(number + id.of as u64);
-                let write = workload.fill(number, &mut rng.borrow_mut());
-                if let Err(why) = bench.prefill(outlet, &write).await {
-                    failed.borrow_mut().get_or_insert(why);
+                for space in 0..workload.spaces() {
+                    let write = workload.fill(number, &mut rng.borrow_mut());
+                    if let Err(why) = bench.prefill(outlet, space, &write).await {
+                        failed.borrow_mut().get_or_insert(why);
+                    }
                 }
                 task::consume_budget().await;
             }

@@ -23,6 +23,8 @@ pub enum Supply {
 pub struct Job {
     /// What to do.
     pub operation: Operation,
+    /// In which of the keyspaces, counted from 0.
+    pub space: usize,
     /// The line of the trace that asked for it.
     pub line: Option<u64>,
     /// When the trace has it, since its first access.
@@ -49,8 +51,9 @@ impl Source {
     pub(super) async fn next(&self) -> Option<Job> {
         match self {
             Self::Made(workload) => {
-                let operation = workload.borrow_mut().next_operation();
-                Some(Job { operation, line: None, at: None })
+                let mut workload = workload.borrow_mut();
+                let (operation, space) = (workload.next_operation(), workload.next_space());
+                Some(Job { operation, space, line: None, at: None })
             }
             Self::Traced(feed) => feed.next().await.map(Job::from),
         }
@@ -70,6 +73,6 @@ impl From<Access> for Job {
             access::Operation::Write(content) => Operation::Set(write(key, content)),
             access::Operation::Delete => Operation::Delete(key),
         };
-        Self { operation, line: Some(line), at }
+        Self { operation, space: 0, line: Some(line), at }
     }
 }

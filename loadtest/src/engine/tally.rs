@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::second::Second;
-use crate::{hdr, target::Answer, transport::CallError, workload::Call};
+use crate::{hdr, target::Answer, transport::CallError, verify::Findings, workload::Call};
 
 /// Longest time told apart; what took longer counts as an hour.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -77,6 +77,8 @@ pub struct Tally {
     pub errors: Vec<ErrorTally>,
     /// The last reply.
     pub last: Duration,
+    /// What was found of the values, warm-up and prefill included; none where nobody looked.
+    pub findings: Option<Findings>,
     calls: [CallTally; Call::ALL.len()],
 }
 
@@ -97,6 +99,7 @@ impl Default for Tally {
             slip: histogram(),
             errors: Vec::new(),
             last: Duration::ZERO,
+            findings: None,
             calls: Default::default(),
         }
     }
@@ -154,6 +157,11 @@ impl Tally {
         self.not_stored += other.not_stored;
         self.slip += other.slip;
         self.last = self.last.max(other.last);
+        match (&mut self.findings, other.findings) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (mine @ None, theirs) => *mine = theirs,
+            (Some(_), None) => {}
+        }
         for (mine, theirs) in self.calls.iter_mut().zip(other.calls) {
             mine.made += theirs.made;
             mine.response += theirs.response;

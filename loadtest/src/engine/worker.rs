@@ -27,7 +27,13 @@ use super::{
     source::{Source, Supply},
     tally::Tally,
 };
-use crate::{lanes::LaneId, target::Way, transport::Unreachable, values::Values};
+use crate::{
+    lanes::LaneId,
+    target::{Verifier, Way},
+    transport::Unreachable,
+    values::Values,
+    verify::Ledger,
+};
 
 /// What a thread is made with.
 pub(super) struct Order {
@@ -39,8 +45,17 @@ pub(super) struct Order {
     pub origin: Duration,
     pub connections: usize,
     pub way: Way,
+    pub verify: Option<Verify>,
     pub counters: Arc<Counters>,
     pub events: mpsc::UnboundedSender<(usize, Event)>,
+}
+
+/// What all threads have to verify by.
+#[derive(Clone)]
+pub(super) struct Verify {
+    pub ledger: Arc<Ledger>,
+    pub epoch: Instant,
+    pub spaces: Arc<[String]>,
 }
 
 /// A word to a thread.
@@ -120,8 +135,12 @@ impl Order {
             outlets.push(self.way.open().await?);
         }
         let counters = Arc::clone(&self.counters);
-        let bench =
-            Rc::new(Bench { outlets, values: Values::new(), origin: self.origin, counters });
+        let verifier = self
+            .verify
+            .clone()
+            .map(|Verify { ledger, epoch, spaces }| Verifier::new(ledger, epoch, spaces));
+        let (values, origin) = (Values::new(), self.origin);
+        let bench = Rc::new(Bench { outlets, values, origin, counters, verifier });
         if let (true, Supply::Made(spec)) = (self.prefill, &self.supply) {
             pace::prefill(&bench, spec, self.id)
                 .await
@@ -154,7 +173,9 @@ impl Order {
         course.run(&lane, Rc::clone(source), self.id).await;
         ticking.abort();
         lane.hand_over_last();
-        lane.tally.take()
+        let mut tally = lane.tally.take();
+        tally.findings = bench.verifier.as_ref().map(Verifier::findings);
+        tally
     }
 
     fn say(&self, event: Event) {

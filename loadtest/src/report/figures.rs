@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Histogram, Latency, rate, ratio};
 use crate::{
     engine::{CallTally, ErrorTally, Tally},
+    verify::Findings,
     workload::Call,
 };
 
@@ -39,6 +40,8 @@ pub struct Figures {
     pub error_ratio: Option<f64>,
     /// The failed requests by kind, the most frequent first.
     pub errors: Vec<Failure>,
+    /// What verification found, in warm-up and prefill as well; none where nobody looked.
+    pub verification: Option<Verification>,
     /// From the end of the warm-up to the last reply.
     pub duration_seconds: f64,
     /// Answered requests in a second, of that time, without fills.
@@ -103,6 +106,51 @@ pub struct FirstFailure {
     pub message: String,
 }
 
+/// What was found of the values that were read.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Verification {
+    /// Keys read whose value, or whose absence, is as it may be.
+    pub confirmed: u64,
+    /// Keys read whose value is whole and this run's, but whose age could not be judged.
+    pub unchecked: u64,
+    /// Keys read whose value another run had left.
+    pub foreign: u64,
+    /// What no linearizable cache does, the most frequent kind first.
+    pub violations: Vec<ViolationFigures>,
+}
+
+/// The violations of one kind.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct ViolationFigures {
+    /// Damaged, stale and so on.
+    pub kind: String,
+    /// How many there were.
+    pub count: u64,
+    /// The one that was over first, in full.
+    pub first: String,
+}
+
+impl Verification {
+    fn of(findings: &Findings) -> Self {
+        let mut violations: Vec<_> = findings
+            .violations
+            .iter()
+            .map(|(kind, tally)| ViolationFigures {
+                kind: kind.name().to_owned(),
+                count: tally.count,
+                first: tally.first.to_string(),
+            })
+            .collect();
+        violations.sort_by_key(|violation| std::cmp::Reverse(violation.count));
+        Self {
+            confirmed: findings.hits + findings.misses,
+            unchecked: findings.unchecked,
+            foreign: findings.foreign,
+            violations,
+        }
+    }
+}
+
 impl Figures {
     /// Sums a tally up, which took this time.
     #[must_use]
@@ -133,6 +181,7 @@ impl Figures {
             failed: tally.failed(),
             error_ratio: ratio(tally.failed(), tally.rpcs()),
             errors: failures(&tally.errors),
+            verification: tally.findings.as_ref().map(Verification::of),
             duration_seconds: seconds,
             answered_per_second: rate(all.service.len(), seconds),
             response_us: Latency::of(&all.response),

@@ -45,8 +45,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long the origin takes after a miss; none where nothing is fetched.
     pub origin_seconds: Option<f64>,
-    /// The namespace; none for the shared keyspace.
-    pub namespace: Option<String>,
+    /// The namespaces; none for the shared keyspace.
+    pub namespaces: Vec<String>,
     /// Longest a call may take.
     pub timeout_seconds: f64,
     /// What was made up; none in a replay.
@@ -78,6 +78,8 @@ pub struct WorkloadSettings {
     pub batch: usize,
     /// Time to live of values.
     pub ttl: String,
+    /// Whether values were verified.
+    pub verify: bool,
 }
 
 /// What trace was replayed.
@@ -119,6 +121,7 @@ impl Settings {
                 mix: spec.mix.to_string(),
                 batch: spec.batch,
                 ttl: spec.ttl.to_string(),
+                verify: args.verify,
             }),
             ..Self::of_course(course, &args.server)
         }
@@ -177,7 +180,7 @@ impl Settings {
                 Length::Time(_) | Length::Whole => None,
             },
             warm_up_seconds: warm_up.as_secs_f64(),
-            namespace: server.namespace.as_ref().map(ToString::to_string),
+            namespaces: server.namespace.iter().map(ToString::to_string).collect(),
             timeout_seconds: server.timeout.as_secs_f64(),
             ..Self::default()
         }

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use bytesize::ByteSize;
 
-use super::{Ending, Failure, Figures, Generator, Latency, Report, Server};
+use super::{Ending, Failure, Figures, Generator, Latency, Report, Server, ViolationFigures};
 
 /// Width of the first column.
 const LABEL: usize = 18;
@@ -129,6 +129,15 @@ impl Figures {
         count(out, "errors", self.failed)?;
         for failure in &self.errors {
             writeln!(out, "  {failure}")?;
+        }
+        if let Some(found) = &self.verification {
+            count(out, "verified reads", found.confirmed)?;
+            count(out, "  age unknown", found.unchecked)?;
+            count(out, "  of other runs", found.foreign)?;
+            count(out, "violations", found.violations.iter().map(|of| of.count).sum())?;
+            for ViolationFigures { kind, count, first } in &found.violations {
+                writeln!(out, "  {count} {kind}, the first: {}", first.escape_debug())?;
+            }
         }
         row(out, "duration", format_args!("{:>NUMBER$.3} s", self.duration_seconds))?;
         row(out, "answered", format_args!("{:>NUMBER$.0} requests/s", self.answered_per_second))?;

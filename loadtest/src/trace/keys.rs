@@ -3,10 +3,7 @@
 
 use std::fmt::Display;
 
-use tiny_cache_proto::key::MAX_KEY_CHARS;
-
 use super::Problem;
-use crate::transport::Namespace;
 
 /// How a key of the trace becomes a key of the cache.
 #[derive(Clone, Debug)]
@@ -17,11 +14,10 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Puts `prefix` before every key, in a namespace that takes its share of the
-    /// length.
+    /// Puts `prefix` before every key. The server takes up to `limit` characters, of which a
+    /// namespace has had its share.
     #[must_use]
-    pub fn new(prefix: String, namespace: Option<&Namespace>) -> Self {
-        let limit = namespace.map_or(MAX_KEY_CHARS, Namespace::max_key_chars);
+    pub fn new(prefix: String, limit: usize) -> Self {
         Self { prefix, limit }
     }
 
@@ -45,11 +41,14 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
+    use tiny_cache_proto::key::MAX_KEY_CHARS;
+
     use super::*;
+    use crate::transport::Namespace;
 
     #[test]
     fn the_limit_counts_characters_with_the_prefix() {
-        let keys = Keys::new("p:".to_owned(), None);
+        let keys = Keys::new("p:".to_owned(), MAX_KEY_CHARS);
         assert_eq!(keys.key(7).unwrap(), "p:7");
         assert!(keys.key("ä".repeat(254)).is_ok());
         let error = keys.key("ä".repeat(255)).unwrap_err();
@@ -62,7 +61,7 @@ mod tests {
     #[test]
     fn a_namespace_takes_its_share_of_the_length() {
         // The server measures "4:team:KEY".
-        let keys = Keys::new(String::new(), Some(&"team".parse().unwrap()));
+        let keys = Keys::new(String::new(), "team".parse::<Namespace>().unwrap().max_key_chars());
         assert!(keys.key("k".repeat(249)).is_ok());
         assert!(matches!(
             keys.key("k".repeat(250)),

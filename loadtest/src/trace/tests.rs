@@ -12,7 +12,7 @@ const FALLBACK: &str = "64";
 
 fn reading(format: Option<Format>) -> Reading {
     let fallback = Content { size: FALLBACK.parse().unwrap(), ttl: access::ttl("1h").unwrap() };
-    Reading { format, keys: Keys::new(String::new(), None), fallback }
+    Reading { format, keys: Keys::new(String::new(), 256), fallback }
 }
 
 fn file(name: &str, bytes: impl AsRef<[u8]>) -> (TempDir, PathBuf) {

@@ -1,6 +1,6 @@
 //! One connection at a time and the calls of a replay over it, each made once.
 
-use std::{cell::RefCell, error::Error, rc::Rc, time::Duration};
+use std::{cell::RefCell, error::Error, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -9,7 +9,8 @@ use tiny_cache_client::{
     transport::{ConnectError, Connection, Endpoint, Failure, Head, rpc},
 };
 use tiny_cache_proto::cache::{
-    CacheResponse, CacheStats, CacheStatus, ConditionalCacheResponse, ConditionalCacheStatus,
+    CacheLookup, CacheResponse, CacheStats, CacheStatus, ConditionalCacheResponse,
+    ConditionalCacheStatus,
 };
 use tokio::{
     sync::Mutex,
@@ -28,8 +29,8 @@ pub struct Dial {
     pub endpoint: Endpoint,
     /// How long it is tried again at the start when nothing answers there yet.
     pub patience: Duration,
-    /// What goes with every call.
-    pub head: Head,
+    /// What goes with every call, for each keyspace: never none.
+    pub heads: Arc<[Head]>,
     /// How long a call may take.
     pub timeout: Duration,
 }
@@ -73,6 +74,60 @@ impl Link {
         Ok(Self { dial, current, replacing: Mutex::default() })
     }
 
+    /// The calls in one of the dial's keyspaces.
+    #[must_use]
+    pub fn at(&self, space: usize) -> Calls<'_> {
+        Calls { link: self, space }
+    }
+
+    /// Asks for the figures of the whole server.
+    ///
+    /// # Errors
+    ///
+    /// The call failed or took too long.
+    pub async fn stats(&self) -> Result<CacheStats, Failure> {
+        self.call(0, &rpc::Stats).await
+    }
+
+    /// Makes a call, once. Where the connection has to be replaced first, that is part of
+    /// the call and of its time.
+    async fn call<R: rpc::Rpc>(&self, space: usize, rpc: &R) -> Result<R::Reply, Failure> {
+        let Dial { heads, timeout: limit, .. } = &self.dial;
+        let head = &heads[space];
+        if let Some(connection) = self.usable() {
+            return connection.call_within(rpc, head, *limit).await;
+        }
+        let call = async { self.replaced().await?.call(rpc, head).await };
+        timeout(*limit, call).await.unwrap_or(Err(Failure::Deadline(*limit)))
+    }
+
+    /// The connection, unless it has ended.
+    fn usable(&self) -> Option<Rc<Connection>> {
+        let current = self.current.borrow();
+        (!current.is_retired()).then(|| Rc::clone(&current))
+    }
+
+    /// A connection in place of the one that ended.
+    async fn replaced(&self) -> Result<Rc<Connection>, ConnectError> {
+        let _replacing = self.replacing.lock().await;
+        // Another caller may have been first.
+        if let Some(connection) = self.usable() {
+            return Ok(connection);
+        }
+        let connection = Rc::new(Connection::open(&self.dial.endpoint).await?);
+        *self.current.borrow_mut() = Rc::clone(&connection);
+        Ok(connection)
+    }
+}
+
+/// The calls in one keyspace.
+#[derive(Clone, Copy, Debug)]
+pub struct Calls<'link> {
+    link: &'link Link,
+    space: usize,
+}
+
+impl Calls<'_> {
     /// Reads one value.
     ///
     /// # Errors
@@ -131,19 +186,22 @@ impl Link {
         stored(&self.call(&rpc::CompareAndSet { key, expected, value, ttl }).await?)
     }
 
-    /// Reads many values; says how many there were.
+    /// Reads many values, in the order of their keys.
     ///
     /// # Errors
     ///
     /// The call failed or took too long, or one of its items failed.
-    pub async fn multi_get(&self, keys: &[&str]) -> Result<u64, CallError> {
+    pub async fn multi_get(&self, keys: &[&str]) -> Result<Vec<Lookup>, CallError> {
         let reply = self.call(&rpc::MultiGet { keys }).await?;
         whole(keys.len(), reply.items.len())?;
         let failed = reply.items.iter().find(|item| !item.error.is_empty());
         if let Some(item) = failed {
             return Err(CallError::Item(item.error.clone()));
         }
-        Ok(reply.items.iter().filter(|item| item.found).count() as u64)
+        let lookup = |item: CacheLookup| {
+            if item.found { Lookup::Hit(item.value) } else { Lookup::Miss }
+        };
+        Ok(reply.items.into_iter().map(lookup).collect())
     }
 
     /// Writes many values.
@@ -160,42 +218,8 @@ impl Link {
         }
     }
 
-    /// Asks for the figures of the whole server.
-    ///
-    /// # Errors
-    ///
-    /// The call failed or took too long.
-    pub async fn stats(&self) -> Result<CacheStats, Failure> {
-        self.call(&rpc::Stats).await
-    }
-
-    /// Makes a call, once. Where the connection has to be replaced first, that is part of
-    /// the call and of its time.
     async fn call<R: rpc::Rpc>(&self, rpc: &R) -> Result<R::Reply, Failure> {
-        let Dial { head, timeout: limit, .. } = &self.dial;
-        if let Some(connection) = self.usable() {
-            return connection.call_within(rpc, head, *limit).await;
-        }
-        let call = async { self.replaced().await?.call(rpc, head).await };
-        timeout(*limit, call).await.unwrap_or(Err(Failure::Deadline(*limit)))
-    }
-
-    /// The connection, unless it has ended.
-    fn usable(&self) -> Option<Rc<Connection>> {
-        let current = self.current.borrow();
-        (!current.is_retired()).then(|| Rc::clone(&current))
-    }
-
-    /// A connection in place of the one that ended.
-    async fn replaced(&self) -> Result<Rc<Connection>, ConnectError> {
-        let _replacing = self.replacing.lock().await;
-        // Another caller may have been first.
-        if let Some(connection) = self.usable() {
-            return Ok(connection);
-        }
-        let connection = Rc::new(Connection::open(&self.dial.endpoint).await?);
-        *self.current.borrow_mut() = Rc::clone(&connection);
-        Ok(connection)
+        self.link.call(self.space, rpc).await
     }
 }
 

@@ -39,8 +39,25 @@ pub(crate) struct Manners {
     pub refuse_stats: bool,
     /// A Get of this key breaks its connection.
     pub hang_up_at: Option<&'static str>,
+    /// What it does wrong without saying so.
+    pub lie: Option<Lie>,
     /// From the Get of this number on, counted from 1, no Get is answered for a second.
     pub stall_at: Option<u64>,
+}
+
+/// What a cache must not do.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Lie {
+    /// A Set of a key that is there is not made.
+    KeepsOldValues,
+    /// A Delete is not made.
+    KeepsDeleted,
+    /// The last bit of a value is turned.
+    TurnsABit,
+    /// All namespaces are one.
+    MixesNamespaces,
+    /// A Get answers with the value of the first key.
+    MixesKeys,
 }
 
 /// A running server; it ends with the value.
@@ -142,8 +159,9 @@ impl Cache {
     }
 }
 
-fn full_key<T>(request: &Request<T>, key: &str) -> String {
+fn full_key<T>(cache: &Cache, request: &Request<T>, key: &str) -> String {
     match request.metadata().get("x-cache-namespace") {
+        _ if cache.manners.lie == Some(Lie::MixesNamespaces) => key.to_owned(),
         Some(namespace) => format!("{}/{key}", namespace.to_str().unwrap()),
         None => key.to_owned(),
     }
@@ -162,7 +180,7 @@ impl CacheService for Cache {
             let end = self.stall.get_or_init(|| Instant::now() + Duration::from_secs(1));
             tokio::time::sleep_until((*end).into()).await;
         }
-        let key = full_key(&request, &request.get_ref().key);
+        let key = full_key(self, &request, &request.get_ref().key);
         if self.manners.hang_on == Some(key.as_str()) {
             std::future::pending::<()>().await;
         }
@@ -173,12 +191,24 @@ impl CacheService for Cache {
         if self.manners.refuse_gets {
             return Err(Status::internal("Internal server error (request_id=1)"));
         }
-        let found = self.entries.lock().unwrap().get(&key).map(|(value, _)| value.clone());
+        let entries = self.entries.lock().unwrap();
+        let entry = match self.manners.lie {
+            Some(Lie::MixesKeys) => entries.values().next(),
+            _ => entries.get(&key),
+        };
+        let found = entry.map(|(value, _)| match self.manners.lie {
+            Some(Lie::TurnsABit) => {
+                let mut value = value.to_vec();
+                *value.last_mut().unwrap() ^= 1;
+                value.into()
+            }
+            _ => value.clone(),
+        });
         Ok(Response::new(CacheValue { found: found.is_some(), value: found.unwrap_or_default() }))
     }
 
     async fn set(&self, request: Request<CacheItem>) -> Result<Response<CacheResponse>, Status> {
-        let key = full_key(&request, &request.get_ref().key);
+        let key = full_key(self, &request, &request.get_ref().key);
         if self.manners.refuse_set_of == Some(key.as_str()) {
             return Err(Status::resource_exhausted(
                 "Value exceeds maximum allowed cache entry size",
@@ -188,13 +218,18 @@ impl CacheService for Cache {
             return Ok(Response::new(CacheResponse { status: CacheStatus::Error.into() }));
         }
         let CacheItem { value, ttl, .. } = request.into_inner();
-        self.entries.lock().unwrap().insert(key, (value, ttl));
+        let mut entries = self.entries.lock().unwrap();
+        if self.manners.lie != Some(Lie::KeepsOldValues) || !entries.contains_key(&key) {
+            entries.insert(key, (value, ttl));
+        }
         Ok(Response::new(CacheResponse { status: CacheStatus::Ok.into() }))
     }
 
     async fn delete(&self, request: Request<CacheKey>) -> Result<Response<CacheResponse>, Status> {
-        let key = full_key(&request, &request.get_ref().key);
-        self.entries.lock().unwrap().remove(&key);
+        let key = full_key(self, &request, &request.get_ref().key);
+        if self.manners.lie != Some(Lie::KeepsDeleted) {
+            self.entries.lock().unwrap().remove(&key);
+        }
         Ok(Response::new(CacheResponse { status: CacheStatus::Ok.into() }))
     }
 
@@ -215,7 +250,7 @@ impl CacheService for Cache {
     ) -> Result<Response<MultiCacheValueResponse>, Status> {
         let entries = self.entries.lock().unwrap();
         let item = |key: &String| {
-            let found = entries.get(&full_key(&request, key));
+            let found = entries.get(&full_key(self, &request, key));
             CacheLookup {
                 key: key.clone(),
                 found: found.is_some(),
@@ -231,7 +266,7 @@ impl CacheService for Cache {
         &self,
         request: Request<CacheItem>,
     ) -> Result<Response<ConditionalCacheResponse>, Status> {
-        let key = full_key(&request, &request.get_ref().key);
+        let key = full_key(self, &request, &request.get_ref().key);
         let CacheItem { value, ttl, .. } = request.into_inner();
         let status = match self.entries.lock().unwrap().entry(key) {
             Entry::Occupied(_) => ConditionalCacheStatus::Exists,
@@ -247,7 +282,7 @@ impl CacheService for Cache {
         &self,
         request: Request<CompareAndSetRequest>,
     ) -> Result<Response<ConditionalCacheResponse>, Status> {
-        let key = full_key(&request, &request.get_ref().key);
+        let key = full_key(self, &request, &request.get_ref().key);
         let CompareAndSetRequest { expected_value, value, ttl, .. } = request.into_inner();
         let status = match self.entries.lock().unwrap().get_mut(&key) {
             None => ConditionalCacheStatus::NotFound,
@@ -267,7 +302,7 @@ impl CacheService for Cache {
         let mut entries = self.entries.lock().unwrap();
         let mut items = Vec::new();
         for CacheItem { key, value, ttl } in &request.get_ref().items {
-            entries.insert(full_key(&request, key), (value.clone(), *ttl));
+            entries.insert(full_key(self, &request, key), (value.clone(), *ttl));
             let status = CacheStatus::Ok.into();
             items.push(CacheOperationResult { key: key.clone(), status, error: String::new() });
         }
