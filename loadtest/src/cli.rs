@@ -3,6 +3,7 @@
 
 mod run;
 mod server;
+mod target;
 mod tls;
 
 use std::{
@@ -17,8 +18,9 @@ use clap_complete::Shell;
 use tiny_cache_client::{Address, Ttl};
 
 pub use self::{
-    run::{Length, Pace, RunArgs, Target},
+    run::{Length, Pace, RunArgs},
     server::ServerArgs,
+    target::{InvalidTarget, Place, RedisPlace, Target},
     tls::{TlsArgs, TlsError},
 };
 use crate::{
@@ -59,9 +61,21 @@ finds what it expects wherever the key is there. Sizes are thus distributed over
 
 The same --seed and number of --threads give the same operations in every run.
 
+Other systems, driven by the same operations at the same instants:
+  redis://HOST[:PORT][/DB]
+      What speaks RESP, without a login. An mset is a pipeline of SETs, as MSET takes no ttl; a
+      compare-and-set is a script, as SET has IFEQ in new servers alone.
+  memcached://HOST[:PORT]
+      Its text protocol. A compare-and-set is a gets and a cas, thus two round trips; an
+      mset is one write of many sets. A key has at most 250 bytes.
+Both answer the requests of a connection in their order, so that a slow one delays those
+behind it: --connections matters more than with gRPC. --namespace and TLS are for
+tiny-cache alone.
+
 Examples:
   tiny-cache-loadtest run --rate 20000 --arrivals poisson --duration 1m --prefill
   tiny-cache-loadtest run --preset twitter/52 --keys 1000000 --rate 20000 --warm-up 10s
+  tiny-cache-loadtest run --target redis://127.0.0.1:6379 --preset twitter/52 --rate 20000
   tiny-cache-loadtest run --rate max --in-flight 256 --key-distribution zipf:0.99 \\
       --mix get=80,set=15,mget=5 --value-size lognormal:300:1.2 --json closed.json
 ";

@@ -84,6 +84,7 @@ struct Stage {
     /// Not used for the run: it asks for the server's figures.
     figures: Outlet,
     before: Option<ServerStats>,
+    version: Option<String>,
     live: Live,
     control: Arc<Control>,
     workers: Vec<Worker>,
@@ -104,6 +105,7 @@ impl Stage {
                 }
             },
         };
+        let version = figures.version().await;
         let json = args.json.as_deref().map(JsonFile::open).transpose()?;
 
         let control = Arc::new(Control::default());
@@ -137,7 +139,7 @@ impl Stage {
         } else {
             ready.await?;
         }
-        Ok(Self { figures, before, live, control, workers, json })
+        Ok(Self { figures, before, version, live, control, workers, json })
     }
 
     async fn play(
@@ -147,7 +149,7 @@ impl Stage {
         spec: &Spec,
         interrupt: &mut Interrupt,
     ) -> Result<RunOutcome, RunError> {
-        let Self { figures, before, live, control, mut workers, json } = self;
+        let Self { figures, before, version, live, control, mut workers, json } = self;
         let goal = match args.length() {
             Length::Time(time) => Goal::Time(args.warm_up.unwrap_or_default() + time),
             Length::Requests(requests) => Goal::Requests(requests.get()),
@@ -183,7 +185,9 @@ impl Stage {
         };
         let verdict = RunVerdict::of(control.stopped(), pace, &tally);
         let settings = RunSettings::new(args, pace, spec);
-        let report = RunReport::new(settings, &verdict, &tally).with_server(before, after);
+        let report = RunReport::new(settings, &verdict, &tally)
+            .with_server(before, after)
+            .with_server_version(version);
         Ok(RunOutcome { report, verdict, json })
     }
 }

@@ -9,10 +9,9 @@ use std::{
 };
 
 use clap::Args;
-use tiny_cache_client::Address;
 use tiny_cache_proto::{codec::MAX_BATCH_ITEMS, key::MAX_KEY_CHARS};
 
-use super::{ServerArgs, count, positive_duration, threads};
+use super::{ServerArgs, Target, count, positive_duration, threads};
 use crate::{
     run::{Arrivals, KeyDistribution, Mix, Preset, Rate, RunError, Sizes, Spec, Ttls},
     transport::Namespace,
@@ -21,9 +20,10 @@ use crate::{
 /// What a run can be told. Options that a preset can set have no default of clap's.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// Server to drive, with grpcs:// in front where it speaks TLS; or null, which answers
-    /// at once and so measures this program
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
+    /// Server to drive: HOST:PORT of tiny-cache, with grpcs:// in front where it speaks TLS;
+    /// redis://HOST:PORT[/DB] or memcached://HOST:PORT, to compare with; or null, which
+    /// answers at once and so measures this program
+    #[arg(long, value_name = "TARGET", default_value = "127.0.0.1:50051")]
     pub target: Target,
 
     /// Requests in a second over all threads; max for a closed loop
@@ -126,32 +126,6 @@ pub struct RunArgs {
     pub server: ServerArgs,
 }
 
-/// What is driven.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Target {
-    /// A server.
-    Server(Address),
-    /// Nothing: every request is answered at once, within this process.
-    Null,
-}
-
-impl FromStr for Target {
-    type Err = <Address as FromStr>::Err;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "null" { Ok(Self::Null) } else { text.parse().map(Self::Server) }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Server(address) => address.fmt(out),
-            Self::Null => out.write_str("null"),
-        }
-    }
-}
-
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Pace {
@@ -223,8 +197,12 @@ impl RunArgs {
     /// Options that do not go with each other.
     pub fn spec(&self) -> Result<Spec, RunError> {
         let keys = self.keys.get();
-        let longest =
-            self.server.namespace.as_ref().map_or(MAX_KEY_CHARS, Namespace::max_key_chars);
+        let longest = self
+            .server
+            .namespace
+            .as_ref()
+            .map_or(MAX_KEY_CHARS, Namespace::max_key_chars)
+            .min(self.target.max_key_bytes());
         let digits = (keys - 1).checked_ilog10().map_or(1, |log| log as usize + 1);
         let preset = self.preset.as_ref();
         let key_size = self

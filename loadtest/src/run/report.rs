@@ -62,7 +62,9 @@ pub struct RunReport {
     pub service_us: Option<Latency>,
     /// From the intended instant to the actual sending; none in a closed loop.
     pub slip_us: Option<Latency>,
-    /// The server's own figures.
+    /// What the server of another system said that it is, such as `redis 7.0.15`.
+    pub server_version: Option<String>,
+    /// The server's own figures; none from other systems.
     pub server: Server,
 }
 
@@ -162,6 +164,7 @@ impl RunReport {
             response_us,
             service_us,
             slip_us: Latency::of(&tally.slip).filter(|_| open),
+            server_version: None,
             server: Server::default(),
         }
     }
@@ -170,6 +173,12 @@ impl RunReport {
     #[must_use]
     pub fn with_server(self, before: Option<ServerStats>, after: Option<ServerStats>) -> Self {
         Self { server: Server { before, after }, ..self }
+    }
+
+    /// Adds what the server said that it is.
+    #[must_use]
+    pub fn with_server_version(self, server_version: Option<String>) -> Self {
+        Self { server_version, ..self }
     }
 }
 

@@ -1,8 +1,21 @@
 //! Turns an operation into a call on what is driven, and its reply into what is counted.
 
-use super::workload::{Operation, Write};
+mod line; // the way to a server of another system
+mod pipeline; // many requests at a time on it
+mod redis; // what speaks RESP
+mod memcached; // and memcached's text protocol
+
+use self::{
+    line::{Line, Route},
+    memcached::Memcached,
+    redis::Redis,
+};
+use super::{
+    RunError,
+    workload::{Operation, Write},
+};
 use crate::{
-    cli::{ServerArgs, Target, TlsError},
+    cli::{Place, ServerArgs, Target},
     transport::{CallError, Dial, Link, Lookup, Unreachable},
     values::Values,
 };
@@ -31,14 +44,24 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub(super) enum Way {
     Server(Box<Dial>),
+    Redis(Box<Route<Redis>>),
+    Memcached(Box<Route<Memcached>>),
     Null,
 }
 
 impl Way {
     /// Finds the way. Reads the files of TLS.
-    pub(super) fn find(target: &Target, server: &ServerArgs) -> Result<Self, TlsError> {
+    pub(super) fn find(target: &Target, server: &ServerArgs) -> Result<Self, RunError> {
         match target {
             Target::Server(address) => Ok(Self::Server(Box::new(server.dial(address)?))),
+            Target::Redis(redis) => {
+                let protocol = Redis(redis.clone());
+                Ok(Self::Redis(Box::new(route(protocol, &redis.place, server)?)))
+            }
+            Target::Memcached(place) => {
+                let protocol = Memcached(place.clone());
+                Ok(Self::Memcached(Box::new(route(protocol, place, server)?)))
+            }
             Target::Null => Ok(Self::Null),
         }
     }
@@ -47,24 +70,56 @@ impl Way {
     pub(super) async fn open(&self) -> Result<Outlet, Unreachable> {
         match self {
             Self::Server(dial) => Ok(Outlet::Server(Box::new(Link::open((**dial).clone()).await?))),
+            Self::Redis(route) => Ok(Outlet::Redis(Line::open((**route).clone()).await?.into())),
+            Self::Memcached(route) => {
+                Ok(Outlet::Memcached(Line::open((**route).clone()).await?.into()))
+            }
             Self::Null => Ok(Outlet::Null),
         }
     }
 }
 
+/// The way to a server of another system, which does not have all that tiny-cache has.
+fn route<P>(protocol: P, place: &Place, server: &ServerArgs) -> Result<Route<P>, RunError> {
+    let tls = &server.tls;
+    for (asked, option) in [
+        (server.namespace.is_some(), "--namespace"),
+        (tls.ca.is_some(), "--ca"),
+        (tls.cert.is_some(), "--cert"),
+        (tls.server_name.is_some(), "--server-name"),
+    ] {
+        if asked {
+            return Err(RunError::Idle { option, rate: "a tiny-cache server" });
+        }
+    }
+    let (patience, timeout) = (server.connect_timeout, server.timeout);
+    Ok(Route { protocol, place: place.clone(), patience, timeout })
+}
+
 /// Where the operations of a connection go.
 pub(super) enum Outlet {
     Server(Box<Link>),
+    Redis(Box<Line<Redis>>),
+    Memcached(Box<Line<Memcached>>),
     /// Every key is there and every condition holds.
     Null,
 }
 
 impl Outlet {
-    /// The connection, if there is one.
+    /// The connection, if there is one to a tiny-cache server.
     pub(super) fn link(&self) -> Option<&Link> {
         match self {
             Self::Server(link) => Some(link),
-            Self::Null => None,
+            Self::Redis(_) | Self::Memcached(_) | Self::Null => None,
+        }
+    }
+
+    /// What a server of another system says that it is.
+    pub(super) async fn version(&self) -> Option<String> {
+        match self {
+            Self::Redis(line) => line.version().await,
+            Self::Memcached(line) => line.version().await,
+            Self::Server(_) | Self::Null => None,
         }
     }
 
@@ -74,7 +129,12 @@ impl Outlet {
         operation: &Operation,
         values: &Values,
     ) -> Result<Answer, CallError> {
-        let Some(link) = self.link() else { return Ok(at_once(operation)) };
+        let link = match self {
+            Self::Server(link) => link,
+            Self::Redis(line) => return line.issue(operation, values).await,
+            Self::Memcached(line) => return line.issue(operation, values).await,
+            Self::Null => return Ok(at_once(operation)),
+        };
         let value = |write: &Write| values.value(&write.key, write.size);
         let reply = match operation {
             Operation::Get(key) | Operation::Fetch(Write { key, .. }) => match link.get(key).await?

@@ -43,6 +43,9 @@ impl RunReport {
                 settings.target, settings.connections, settings.threads
             ),
         )?;
+        if let Some(version) = &self.server_version {
+            row(out, "version", format_args!("{version}"))?;
+        }
         row(
             out,
             "workload",
