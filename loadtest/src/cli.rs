@@ -4,6 +4,7 @@
 mod output;
 mod run;
 mod server;
+mod target;
 mod tls;
 
 use std::{
@@ -19,8 +20,9 @@ use tiny_cache_client::Ttl;
 
 pub use self::{
     output::OutputArgs,
-    run::{Rate, RunArgs, Target},
+    run::{Rate, RunArgs},
     server::ServerArgs,
+    target::{InvalidTarget, Place, RedisPlace, Target},
     tls::{TlsArgs, TlsError},
 };
 use crate::{
@@ -62,9 +64,21 @@ finds what it expects wherever the key is there. Sizes are thus distributed over
 
 The same --seed and number of --threads give the same operations in every run.
 
+Other systems, driven by the same operations at the same instants:
+  redis://HOST[:PORT][/DB]
+      What speaks RESP, without a login. An mset is a pipeline of SETs, as MSET takes no ttl; a
+      compare-and-set is a script, as SET has IFEQ in new servers alone.
+  memcached://HOST[:PORT]
+      Its text protocol. A compare-and-set is a gets and a cas, thus two round trips; an
+      mset is one write of many sets. A key has at most 250 bytes.
+Both answer the requests of a connection in their order, so that a slow one delays those
+behind it: --connections matters more than with gRPC. --namespace and TLS are for
+tiny-cache alone.
+
 Examples:
   tiny-cache-loadtest run --rate 20000 --arrivals poisson --duration 1m --prefill
   tiny-cache-loadtest run --preset twitter/52 --keys 1000000 --rate 20000 --warm-up 10s
+  tiny-cache-loadtest run --target redis://127.0.0.1:6379 --preset twitter/52 --rate 20000
   tiny-cache-loadtest run --rate max --in-flight 256 --key-distribution zipf:0.99 \\
       --mix get=80,set=15,mget=5 --value-size lognormal:300:1.2 --json closed.json
 ";
@@ -390,7 +404,7 @@ mod tests {
             (["--timeout", "0s"], "above zero"),
             (["--ttl", "3000000000s"], "ttl 3000000000 exceeds 2147483647 seconds"),
             (["--value-size", "2GiB"], "exceeds 1073741824 bytes"),
-            (["--target", "redis://cache"], "with grpc:// or grpcs:// in front if wanted"),
+            (["--target", "http://"], "with grpc:// or grpcs:// in front if wanted"),
             (["--namespace", "-"], "1 to 64 characters"),
             (["--namespace", ""], "1 to 64 characters"),
             (["--cert", "client.pem"], "--key <FILE>"),

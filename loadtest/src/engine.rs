@@ -20,11 +20,14 @@ mod worker; // the thread around all that
 mod process; // or a process, with threads of its own
 mod crew; // all of them
 
-pub(crate) use self::{control::Control, process::from_unix};
+pub(crate) use self::{
+    control::Control,
+    crew::{Crew, Parts, Played},
+    process::from_unix,
+};
 pub use self::{
     control::Stopped,
     course::{Course, Length, Pace},
-    crew::{Crew, Parts, Played},
     feed::{Feed, Reader, Reading},
     live::Seen,
     plan::{Arrivals, HIGHEST_RATE, Plan},

@@ -41,6 +41,7 @@ pub(crate) struct Session {
     /// Not used for the run: it asks for the server's figures.
     figures: Outlet,
     before: Option<ServerStats>,
+    version: Option<String>,
     gauges: Gauges,
     machine: Machine,
     crew: Crew,
@@ -60,6 +61,7 @@ impl Session {
         let opening = async {
             let figures = parts.way.open().await?;
             let before = stats(&figures, target).await?;
+            let version = figures.version().await;
             let mut crew = match workers {
                 1 => Crew::assemble(parts)?,
                 _ => Crew::of_processes(workers, &std::env::args().collect::<Vec<_>>())?,
@@ -73,9 +75,9 @@ impl Session {
                 }
             }
             let gauges = Gauges::read(target, server, crew.live().seen()).await;
-            Ok::<_, Error>((figures, before, crew, gauges))
+            Ok::<_, Error>((figures, before, version, crew, gauges))
         };
-        let (figures, before, crew, gauges) = tokio::select! {
+        let (figures, before, version, crew, gauges) = tokio::select! {
             opened = opening => opened?,
             () = interrupt.received() => return Err(Error::Interrupted),
         };
@@ -83,6 +85,7 @@ impl Session {
         Ok(Self {
             figures,
             before,
+            version,
             gauges,
             machine,
             crew,
@@ -137,6 +140,7 @@ impl Session {
         };
         Closed {
             server: Server {
+                version: self.version,
                 before: self.before,
                 after,
                 usage,
@@ -163,8 +167,8 @@ struct Gauges {
 impl Gauges {
     async fn read(target: &Target, server: &ServerArgs, seen: Seen) -> Self {
         let look = async {
-            let Target::Server(address) = target else { return Ok(None) };
-            let source = UsageSource::find(address, server.server_metrics.as_ref()).await?;
+            let Some(place) = target.place() else { return Ok(None) };
+            let source = UsageSource::find(&place, server.server_metrics.as_ref()).await?;
             let usage = source.sample().await?;
             Ok(Some((source, usage)))
         };

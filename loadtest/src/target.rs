@@ -1,11 +1,21 @@
 //! Turns an operation into a call on what is driven, and its reply into what is counted.
 
 mod verified; // with values that are checked
+mod line; // the way to a server of another system
+mod pipeline; // many requests at a time on it
+mod redis; // what speaks RESP
+mod memcached; // and memcached's text protocol
 
 use tiny_cache_client::transport::rpc;
 
+use self::{
+    line::{Line, Route},
+    memcached::Memcached,
+    redis::Redis,
+};
 use crate::{
-    cli::{ServerArgs, Target, TlsError},
+    cli::{Place, ServerArgs, Target},
+    error::Error,
     transport::{CallError, Dial, Link, Lookup, Unreachable},
     values::Values,
     workload::{Operation, Write},
@@ -47,18 +57,30 @@ impl Answer {
 
 /// How to get to what is driven.
 #[derive(Clone, Debug)]
-pub enum Way {
+pub(crate) enum Way {
     /// Over gRPC.
     Server(Box<Dial>),
+    /// As Redis speaks.
+    Redis(Box<Route<Redis>>),
+    /// As memcached speaks.
+    Memcached(Box<Route<Memcached>>),
     /// Nowhere.
     Null,
 }
 
 impl Way {
     /// Finds the way. Reads the files of TLS.
-    pub(crate) fn find(target: &Target, server: &ServerArgs) -> Result<Self, TlsError> {
+    pub(crate) fn find(target: &Target, server: &ServerArgs) -> Result<Self, Error> {
         match target {
             Target::Server(address) => Ok(Self::Server(Box::new(server.dial(address)?))),
+            Target::Redis(redis) => {
+                let protocol = Redis(redis.clone());
+                Ok(Self::Redis(Box::new(route(protocol, &redis.place, server)?)))
+            }
+            Target::Memcached(place) => {
+                let protocol = Memcached(place.clone());
+                Ok(Self::Memcached(Box::new(route(protocol, place, server)?)))
+            }
             Target::Null => Ok(Self::Null),
         }
     }
@@ -67,25 +89,59 @@ impl Way {
     pub(crate) async fn open(&self) -> Result<Outlet, Unreachable> {
         match self {
             Self::Server(dial) => Ok(Outlet::Server(Box::new(Link::open((**dial).clone()).await?))),
+            Self::Redis(route) => Ok(Outlet::Redis(Line::open((**route).clone()).await?.into())),
+            Self::Memcached(route) => {
+                Ok(Outlet::Memcached(Line::open((**route).clone()).await?.into()))
+            }
             Self::Null => Ok(Outlet::Null),
         }
     }
 }
 
+/// The way to a server of another system, which does not have all that tiny-cache has.
+fn route<P>(protocol: P, place: &Place, server: &ServerArgs) -> Result<Route<P>, Error> {
+    let tls = &server.tls;
+    for (asked, option) in [
+        (!server.namespace.is_empty(), "--namespace"),
+        (tls.ca.is_some(), "--ca"),
+        (tls.cert.is_some(), "--cert"),
+        (tls.server_name.is_some(), "--server-name"),
+    ] {
+        if asked {
+            return Err(Error::Idle { option, needs: "a tiny-cache server" });
+        }
+    }
+    let (patience, timeout) = (server.connect_timeout, server.timeout);
+    Ok(Route { protocol, place: place.clone(), patience, timeout })
+}
+
 /// Where the operations of a connection go.
-pub enum Outlet {
+pub(crate) enum Outlet {
     /// To a server over gRPC.
     Server(Box<Link>),
+    /// To a server that speaks as Redis does.
+    Redis(Box<Line<Redis>>),
+    /// To a server that speaks as memcached does.
+    Memcached(Box<Line<Memcached>>),
     /// Every key is there and every condition holds.
     Null,
 }
 
 impl Outlet {
-    /// The connection, if there is one.
+    /// The connection, if there is one to a tiny-cache server.
     pub(crate) fn link(&self) -> Option<&Link> {
         match self {
             Self::Server(link) => Some(link),
-            Self::Null => None,
+            Self::Redis(_) | Self::Memcached(_) | Self::Null => None,
+        }
+    }
+
+    /// What a server of another system says that it is.
+    pub(crate) async fn version(&self) -> Option<String> {
+        match self {
+            Self::Redis(line) => line.version().await,
+            Self::Memcached(line) => line.version().await,
+            Self::Server(_) | Self::Null => None,
         }
     }
 
@@ -96,8 +152,12 @@ impl Outlet {
         operation: &Operation,
         values: &Values,
     ) -> Result<Answer, CallError> {
-        let Some(link) = self.link() else { return Ok(at_once(operation)) };
-        let link = link.at(space);
+        let link = match self {
+            Self::Server(link) => link.at(space),
+            Self::Redis(line) => return line.issue(operation, values).await,
+            Self::Memcached(line) => return line.issue(operation, values).await,
+            Self::Null => return Ok(at_once(operation)),
+        };
         let value = |write: &Write| values.value(&write.key, write.size);
         let reply = match operation {
             Operation::Get(key) | Operation::Fetch(Write { key, .. }) => {

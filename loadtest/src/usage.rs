@@ -11,7 +11,7 @@ mod samples;
 
 use std::{fmt, time::Duration};
 
-use tiny_cache_client::Address;
+use crate::cli::Place;
 
 pub use self::{
     error::{MetricsProblem, UsageError},
@@ -53,16 +53,13 @@ impl UsageSource {
     /// # Errors
     ///
     /// The server is not of this machine, or its process cannot be looked at.
-    pub async fn find(
-        server: &Address,
-        metrics: Option<&ServerMetrics>,
-    ) -> Result<Self, UsageError> {
+    pub async fn find(server: &Place, metrics: Option<&ServerMetrics>) -> Result<Self, UsageError> {
         if let Some(metrics) = metrics {
             return Ok(Self::Metrics(metrics.clone()));
         }
-        let host = server.host().trim_start_matches('[').trim_end_matches(']');
+        let host = server.host.as_str();
         let unresolved = |problem| UsageError::Unresolved { host: host.to_owned(), problem };
-        let addresses = tokio::net::lookup_host((host, server.port())).await.map_err(unresolved)?;
+        let addresses = tokio::net::lookup_host((host, server.port)).await.map_err(unresolved)?;
         let mut refusal = None;
         for address in addresses {
             match ServerProcess::find(address) {

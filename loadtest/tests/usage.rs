@@ -8,8 +8,10 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tiny_cache_client::Address;
-use tiny_cache_loadtest::usage::{ServerMetrics, Usage, UsageError, UsageSource};
+use tiny_cache_loadtest::{
+    cli::{Place, Target},
+    usage::{ServerMetrics, Usage, UsageError, UsageSource},
+};
 use tokio::net::TcpListener;
 
 const PAGE: &str = "# TYPE process_cpu_seconds_total counter\n\
@@ -48,9 +50,13 @@ async fn pages() -> SocketAddr {
     address
 }
 
+fn place(target: &str) -> Place {
+    target.parse::<Target>().unwrap().place().unwrap()
+}
+
 async fn read(metrics: &str) -> Result<Usage, UsageError> {
     // Metrics come first: nobody asks for a process behind this address.
-    let server: Address = "192.0.2.1:1".parse().unwrap();
+    let server = place("192.0.2.1:1");
     let metrics: ServerMetrics = metrics.parse().unwrap();
     UsageSource::find(&server, Some(&metrics)).await.unwrap().sample().await
 }
@@ -146,7 +152,7 @@ mod process {
             let Ok(listener) = TcpListener::bind(format!("{host}:0")) else { continue };
             let server = format!("{host}:{}", listener.local_addr().unwrap().port());
             let usage = runtime.block_on(async {
-                let source = UsageSource::find(&server.parse().unwrap(), None).await.unwrap();
+                let source = UsageSource::find(&crate::place(&server), None).await.unwrap();
                 source.sample().await.unwrap()
             });
             assert_eq!(usage.pids, [process::id()], "{server}");

@@ -8,10 +8,9 @@ use std::{
 };
 
 use clap::Args;
-use tiny_cache_client::Address;
 use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 
-use super::{OutputArgs, ServerArgs, count, positive_duration, threads};
+use super::{OutputArgs, ServerArgs, Target, count, positive_duration, threads};
 use crate::{
     engine::{Arrivals, Course, HIGHEST_RATE, Length, Pace, Parts, Supply},
     error::Error,
@@ -36,9 +35,10 @@ pub(super) const MAX_SLIP: Duration = Duration::from_millis(1);
 /// What a run can be told. Options that a preset can set have no default of clap's.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// Server to drive, with grpcs:// in front where it speaks TLS; or null, which answers
-    /// at once and so measures this program
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
+    /// Server to drive: HOST:PORT of tiny-cache, with grpcs:// in front where it speaks TLS;
+    /// redis://HOST:PORT[/DB] or memcached://HOST:PORT, to compare with; or null, which
+    /// answers at once and so measures this program
+    #[arg(long, value_name = "TARGET", default_value = "127.0.0.1:50051")]
     pub target: Target,
 
     /// Requests in a second over all threads; several, one after the other, as 1000,2000,5000;
@@ -154,32 +154,6 @@ pub struct RunArgs {
     pub server: ServerArgs,
 }
 
-/// What is driven.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Target {
-    /// A server.
-    Server(Address),
-    /// Nothing: every request is answered at once, within this process.
-    Null,
-}
-
-impl FromStr for Target {
-    type Err = <Address as FromStr>::Err;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "null" { Ok(Self::Null) } else { text.parse().map(Self::Server) }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Server(address) => address.fmt(out),
-            Self::Null => out.write_str("null"),
-        }
-    }
-}
-
 /// Requests in a second over all threads, or as many as the server answers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Rate {
@@ -258,7 +232,7 @@ impl RunArgs {
     /// Options that do not go with each other.
     pub fn spec(&self) -> Result<Spec, Error> {
         let keys = self.keys.get();
-        let longest = self.server.max_key_chars();
+        let longest = self.server.max_key_chars().min(self.target.max_key_bytes());
         let digits = (keys - 1).checked_ilog10().map_or(1, |log| log as usize + 1);
         let preset = self.preset.as_ref();
         let key_size = self
@@ -312,7 +286,7 @@ impl RunArgs {
     /// # Errors
     ///
     /// Options that do not go with each other, or TLS that cannot be spoken as asked for.
-    pub fn parts(&self) -> Result<Parts, Error> {
+    pub(crate) fn parts(&self) -> Result<Parts, Error> {
         if self.verify && !matches!(self.target, Target::Server(_)) {
             return Err(Error::Idle { option: "--verify", needs: "a tiny-cache server" });
         }

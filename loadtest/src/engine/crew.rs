@@ -28,7 +28,7 @@ const LEAD: Duration = Duration::from_millis(20);
 const LEAD_OF_PROCESSES: Duration = Duration::from_millis(200);
 
 /// What a crew is made of.
-pub struct Parts {
+pub(crate) struct Parts {
     /// Threads of this process.
     pub threads: usize,
     /// This process among those that share the work.
@@ -48,7 +48,7 @@ pub struct Parts {
 }
 
 /// The threads of a run.
-pub struct Crew {
+pub(crate) struct Crew {
     words: Vec<mpsc::UnboundedSender<Begin>>,
     lead: Duration,
     events: mpsc::UnboundedReceiver<(usize, Event)>,
@@ -56,13 +56,11 @@ pub struct Crew {
 }
 
 /// A course that is over.
-pub struct Played {
+pub(crate) struct Played {
     /// What became of its requests.
     pub tally: Tally,
     /// Why it was stopped, if it was.
     pub stopped: Option<Stopped>,
-    /// When it started.
-    pub started: Instant,
 }
 
 impl Crew {
@@ -71,7 +69,7 @@ impl Crew {
     /// # Errors
     ///
     /// The system gives no thread.
-    pub fn assemble(parts: &Parts) -> io::Result<Self> {
+    pub(crate) fn assemble(parts: &Parts) -> io::Result<Self> {
         let (say, events) = mpsc::unbounded_channel();
         let mut live = Live::default();
         let verify = parts.verify.as_ref().map(|spaces| Verify {
@@ -108,7 +106,7 @@ impl Crew {
     /// # Errors
     ///
     /// The system starts none.
-    pub fn of_processes(count: usize, args: &[String]) -> io::Result<Self> {
+    pub(crate) fn of_processes(count: usize, args: &[String]) -> io::Result<Self> {
         let (say, events) = mpsc::unbounded_channel();
         let mut live = Live::default();
         let words = (0..count)
@@ -125,7 +123,7 @@ impl Crew {
     /// # Errors
     ///
     /// One of them could not.
-    pub async fn ready(&mut self) -> Result<(), StartError> {
+    pub(crate) async fn ready(&mut self) -> Result<(), StartError> {
         for _ in 0..self.words.len() {
             match self.hear().await.1 {
                 Event::Ready => {}
@@ -187,7 +185,7 @@ impl Crew {
         while let Some((index, left)) = seconds.next_left() {
             second(index, &left);
         }
-        Played { tally, stopped: control.stopped(), started }
+        Played { tally, stopped: control.stopped() }
     }
 
     async fn hear(&mut self) -> (usize, Event) {

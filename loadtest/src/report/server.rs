@@ -9,6 +9,9 @@ use crate::usage::UsageReport;
 /// The figures around a run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Server {
+    /// What a server of another system says that it is; none of tiny-cache, whose protocol
+    /// does not tell.
+    pub version: Option<String>,
     /// Before the first request; none where the server has none to give.
     pub before: Option<ServerStats>,
     /// After the last reply.

@@ -190,6 +190,9 @@ impl Display for Failure {
 
 impl Server {
     fn table(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(version) = &self.version {
+            row(out, "server version", version.escape_debug())?;
+        }
         self.usage(out)?;
         let Self { before, after, .. } = self;
         if before.is_none() && after.is_none() {

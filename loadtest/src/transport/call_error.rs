@@ -1,5 +1,7 @@
 //! Why a call brought no answer that could be used.
 
+use std::time::Duration;
+
 use thiserror::Error;
 use tiny_cache_client::transport::Failure;
 
@@ -23,6 +25,23 @@ pub enum CallError {
         /// Items in the reply.
         answered: usize,
     },
+    /// There was no connection to a server of another system, or it broke.
+    #[error("{0}")]
+    Connection(String),
+    /// A server of another system did not answer in time.
+    #[error("no reply within {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
+    /// A server of another system answered with an error.
+    #[error("{text}")]
+    Refused {
+        /// The name to count it by.
+        name: &'static str,
+        /// What was said.
+        text: String,
+    },
+    /// A server of another system sent what is no answer.
+    #[error("bad reply: {0}")]
+    BadReply(String),
 }
 
 impl CallError {
@@ -33,7 +52,10 @@ impl CallError {
             Self::Failed(failure) => failure.name(),
             Self::NotOk(_) => "REPLY_NOT_OK",
             Self::Item(_) => "ITEM_FAILED",
-            Self::BatchSize { .. } => "BAD_REPLY",
+            Self::BatchSize { .. } | Self::BadReply(_) => "BAD_REPLY",
+            Self::Connection(_) => "CONNECTION",
+            Self::TimedOut(_) => "TIMED_OUT",
+            Self::Refused { name, .. } => name,
         }
     }
 }

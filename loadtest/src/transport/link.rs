@@ -1,11 +1,11 @@
 //! One connection at a time and the calls of a replay over it, each made once.
 
-use std::{cell::RefCell, error::Error, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, error::Error, fmt::Display, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
 use tiny_cache_client::{
-    Address, Ttl,
+    Ttl,
     transport::{ConnectError, Connection, Endpoint, Failure, Head, rpc},
 };
 use tiny_cache_proto::cache::{
@@ -39,9 +39,17 @@ pub struct Dial {
 #[derive(Debug, Error)]
 #[error("cannot reach {target} within {}: {cause}", humantime::format_duration(*patience))]
 pub struct Unreachable {
-    target: Address,
+    target: String,
     patience: Duration,
     cause: String,
+}
+
+impl Unreachable {
+    /// Says that nothing usable answered at `target` for as long as `patience`.
+    #[must_use]
+    pub fn new(target: &impl Display, patience: Duration, cause: String) -> Self {
+        Self { target: target.to_string(), patience, cause }
+    }
 }
 
 /// What a Get found.
@@ -243,8 +251,7 @@ async fn patiently(dial: &Dial) -> Result<Connection, Unreachable> {
         }
         sleep(RETRY_PAUSE).await;
     }
-    let target = dial.endpoint.address().clone();
-    Err(Unreachable { target, patience: dial.patience, cause })
+    Err(Unreachable::new(dial.endpoint.address(), dial.patience, cause))
 }
 
 /// The last error of a chain, which says what happened in the system's own words.

@@ -1,0 +1,193 @@
+//! What a run drives, as people write it. Knows syntax only; nothing is resolved here.
+
+use std::{fmt, str::FromStr};
+
+use http::uri::Authority;
+use thiserror::Error;
+use tiny_cache_client::{Address, InvalidAddress};
+
+/// Port of a Redis that was not told another one.
+const REDIS_PORT: u16 = 6379;
+
+/// Port of a memcached that was not told another one.
+const MEMCACHED_PORT: u16 = 11211;
+
+/// Longest key of memcached: its protocol refuses a longer one.
+const MEMCACHED_KEY_BYTES: usize = 250;
+
+/// What is driven.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// A tiny-cache server.
+    Server(Address),
+    /// A server that speaks RESP.
+    Redis(RedisPlace),
+    /// A server that speaks memcached's text protocol.
+    Memcached(Place),
+    /// Nothing: every request is answered at once, within this process.
+    Null,
+}
+
+/// Where a server of another system listens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// A name or an IP address, an IPv6 one without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// Where a server that speaks RESP listens, and in which database to work there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RedisPlace {
+    /// Where.
+    pub place: Place,
+    /// Database.
+    pub database: u32,
+}
+
+/// A text that is no target.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum InvalidTarget {
+    /// It is no address of a tiny-cache server, and says to be nothing else.
+    #[error(transparent)]
+    Server(#[from] InvalidAddress),
+    /// It begins as an address of Redis and does not go on like one. The text is not
+    /// repeated: a password may stand in it.
+    #[error("bad Redis address: expected redis://HOST[:PORT][/DB], without a login")]
+    Redis,
+    /// It begins as an address of memcached and does not go on like one.
+    #[error("bad address `{0}`: expected memcached://HOST[:PORT]")]
+    Memcached(String),
+    /// TLS was asked for where it is not spoken.
+    #[error("TLS is spoken with tiny-cache alone; write redis:// for a plain connection")]
+    Tls,
+}
+
+impl Target {
+    /// Longest key that can be asked for there.
+    #[must_use]
+    pub fn max_key_bytes(&self) -> usize {
+        match self {
+            Self::Memcached(_) => MEMCACHED_KEY_BYTES,
+            Self::Server(_) | Self::Redis(_) | Self::Null => usize::MAX,
+        }
+    }
+}
+
+impl Target {
+    /// Where it listens; none where there is nobody.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Server(address) => {
+                let host = address.host().trim_start_matches('[').trim_end_matches(']');
+                Some(Place { host: host.to_owned(), port: address.port() })
+            }
+            Self::Redis(redis) => Some(redis.place.clone()),
+            Self::Memcached(place) => Some(place.clone()),
+            Self::Null => None,
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = InvalidTarget;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once("://") {
+            Some(("redis", rest)) => redis_place(rest).map(Self::Redis).ok_or(InvalidTarget::Redis),
+            Some(("rediss", _)) => Err(InvalidTarget::Tls),
+            Some(("memcached", rest)) => {
+                place(rest.strip_suffix('/').unwrap_or(rest), MEMCACHED_PORT)
+                    .map(Self::Memcached)
+                    .ok_or_else(|| InvalidTarget::Memcached(text.to_owned()))
+            }
+            None if text == "null" => Ok(Self::Null),
+            _ => Ok(Self::Server(text.parse()?)),
+        }
+    }
+}
+
+fn redis_place(text: &str) -> Option<RedisPlace> {
+    let (text, database) = text.split_once('/').unwrap_or((text, ""));
+    let database = if database.is_empty() { 0 } else { database.parse().ok()? };
+    Some(RedisPlace { place: place(text, REDIS_PORT)?, database })
+}
+
+fn place(text: &str, default_port: u16) -> Option<Place> {
+    let authority: Authority = text.parse().ok()?;
+    let host = authority.host();
+    // What does not begin with the host begins with a user.
+    let port = match authority.as_str().strip_prefix(host)? {
+        "" => default_port,
+        port => port.strip_prefix(':')?.parse().ok().filter(|port| *port != 0)?,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (!host.is_empty()).then(|| Place { host: host.to_owned(), port })
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') {
+            write!(out, "[{host}]:{port}")
+        } else {
+            write!(out, "{host}:{port}")
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(address) => address.fmt(out),
+            Self::Redis(RedisPlace { place, database }) => {
+                write!(out, "redis://{place}/{database}")
+            }
+            Self::Memcached(place) => write!(out, "memcached://{place}"),
+            Self::Null => out.write_str("null"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_read_as_people_write_them() {
+        for (text, target) in [
+            ("null", "null"),
+            ("cache:7", "grpc://cache:7"),
+            ("grpcs://cache", "grpcs://cache:50051"),
+            ("redis://cache", "redis://cache:6379/0"),
+            ("redis://cache:7/3", "redis://cache:7/3"),
+            ("redis://[::1]:7", "redis://[::1]:7/0"),
+            ("memcached://cache", "memcached://cache:11211"),
+            ("memcached://cache:7/", "memcached://cache:7"),
+            ("memcached://[::1]:7", "memcached://[::1]:7"),
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), target, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_target_is_refused_with_what_is_expected() {
+        for (text, expected) in [
+            ("redis://", "expected redis://HOST[:PORT][/DB]"),
+            ("redis://me:secret@cache", "without a login"),
+            ("redis://cache/x", "expected redis://HOST[:PORT][/DB]"),
+            ("rediss://cache", "TLS is spoken with tiny-cache alone"),
+            ("memcached://", "expected memcached://HOST[:PORT]"),
+            ("memcached://me@cache", "expected memcached://HOST[:PORT]"),
+            ("memcached://cache:0", "expected memcached://HOST[:PORT]"),
+            ("memcached://cache/3", "expected memcached://HOST[:PORT]"),
+            ("http2://cache", "with grpc:// or grpcs:// in front if wanted"),
+        ] {
+            let message = text.parse::<Target>().unwrap_err().to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A connection with many requests under way: one task writes what is asked, as much as
+//! there is at once; another reads the replies, which come in the same order, and hands each
+//! to who waits for it. Whoever stops waiting leaves a reply that nobody takes.
+
+use std::{
+    fmt::Debug,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{mpsc, oneshot},
+};
+
+use crate::transport::CallError;
+
+/// Most requests that are written at once.
+const BATCH: usize = 256;
+
+/// Room to read into.
+const READ: usize = 16 << 10;
+
+/// How replies are told apart.
+pub(crate) trait Speech: Default + Send + 'static {
+    /// A part of a reply.
+    type Piece: Debug + Send;
+
+    /// Takes the next piece, if all of it is there.
+    ///
+    /// # Errors
+    ///
+    /// What is there is nothing that such a server sends.
+    fn cut(&mut self, input: &mut BytesMut) -> Result<Option<Self::Piece>, String>;
+
+    /// How many replies are awaited after this piece, where so many were before it.
+    fn awaited_after(awaited: usize, piece: &Self::Piece) -> usize;
+
+    /// Whether it is an error after which the server may have taken data for commands, so
+    /// that it is not known any more which reply is whose.
+    fn is_out_of_step(piece: &Self::Piece) -> bool;
+}
+
+/// Commands that are sent together.
+#[derive(Debug)]
+pub(crate) struct Request {
+    bytes: Vec<u8>,
+    /// Replies to come.
+    awaited: usize,
+}
+
+impl Request {
+    pub(super) fn new() -> Self {
+        Self { bytes: Vec::new(), awaited: 0 }
+    }
+
+    /// Where one more command goes.
+    pub(super) fn open(&mut self) -> &mut Vec<u8> {
+        self.awaited += 1;
+        &mut self.bytes
+    }
+}
+
+/// Who waits for how many replies.
+struct Waiting<P> {
+    awaited: usize,
+    reply: oneshot::Sender<Vec<P>>,
+}
+
+/// What is to be sent, and for whom.
+type Asked<P> = (Request, oneshot::Sender<Vec<P>>);
+
+/// A connection. It is closed with the value.
+#[derive(Debug)]
+pub(crate) struct Connection<S: Speech> {
+    requests: mpsc::UnboundedSender<Asked<S::Piece>>,
+    /// Why it ended, from then on.
+    end: Arc<OnceLock<String>>,
+}
+
+impl<S: Speech> Connection<S> {
+    pub(super) fn open(socket: TcpStream) -> Self {
+        let (half, write) = socket.into_split();
+        let (requests, asked) = mpsc::unbounded_channel();
+        let (await_reply, waiting) = mpsc::unbounded_channel();
+        let end = Arc::<OnceLock<String>>::default();
+        tokio::spawn(write_requests(asked, await_reply, write));
+        let reader = Reader { half, input: BytesMut::new(), speech: S::default() };
+        tokio::spawn(reader.hand_out(waiting, Arc::clone(&end)));
+        Self { requests, end }
+    }
+
+    /// Whether it was closed or broke.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.get().is_some() || self.requests.is_closed()
+    }
+
+    /// Sends commands and waits for the replies to all of them.
+    pub(super) async fn ask(&self, request: Request) -> Result<Vec<S::Piece>, CallError> {
+        let (reply, replied) = oneshot::channel();
+        let sent = self.requests.send((request, reply));
+        match (sent, replied.await) {
+            (Ok(()), Ok(reply)) => Ok(reply),
+            _ => {
+                let why = self.end.get().map_or("the connection broke", String::as_str);
+                Err(CallError::Connection(why.to_owned()))
+            }
+        }
+    }
+}
+
+/// Writes requests until nobody has any, or nobody reads replies any more.
+async fn write_requests<P>(
+    mut asked: mpsc::UnboundedReceiver<Asked<P>>,
+    await_reply: mpsc::UnboundedSender<Waiting<P>>,
+    mut half: OwnedWriteHalf,
+) {
+    let (mut batch, mut out) = (Vec::new(), Vec::new());
+    loop {
+        tokio::select! {
+            () = await_reply.closed() => return,
+            count = asked.recv_many(&mut batch, BATCH) => if count == 0 { return },
+        }
+        out.clear();
+        for (Request { bytes, awaited }, reply) in batch.drain(..) {
+            out.extend_from_slice(&bytes);
+            // Where the reader has ended, the next turn of the loop is the last.
+            let _ = await_reply.send(Waiting { awaited, reply });
+        }
+        tokio::select! {
+            () = await_reply.closed() => return,
+            // The reader learns as well that the connection broke, and says so.
+            written = half.write_all(&out) => if written.is_err() { return },
+        }
+    }
+}
+
+/// Reads the replies.
+struct Reader<S> {
+    half: OwnedReadHalf,
+    input: BytesMut,
+    speech: S,
+}
+
+impl<S: Speech> Reader<S> {
+    /// Hands out replies until nobody asks for any, or no more can come.
+    async fn hand_out(
+        mut self,
+        mut waiting: mpsc::UnboundedReceiver<Waiting<S::Piece>>,
+        end: Arc<OnceLock<String>>,
+    ) {
+        loop {
+            let next = tokio::select! {
+                // A reply is awaited before its request is sent.
+                biased;
+                next = waiting.recv() => next,
+                piece = self.piece() => {
+                    let _ = end.set(piece.map_or_else(|why| why, |piece| stray(&piece)));
+                    return;
+                }
+            };
+            let Some(Waiting { awaited, reply }) = next else { return };
+            // The end is told before those who wait are let go.
+            match self.reply(awaited).await {
+                Ok(pieces) => {
+                    if let Some(piece) = pieces.iter().find(|piece| S::is_out_of_step(piece)) {
+                        let _ = end.set(format!("closed after {piece:?}"));
+                    }
+                    // Whoever waited may have left.
+                    let _ = reply.send(pieces);
+                }
+                Err(why) => {
+                    let _ = end.set(why);
+                }
+            }
+            if end.get().is_some() {
+                return;
+            }
+        }
+    }
+
+    async fn reply(&mut self, mut awaited: usize) -> Result<Vec<S::Piece>, String> {
+        let mut pieces = Vec::new();
+        while awaited > 0 {
+            let piece = self.piece().await?;
+            awaited = S::awaited_after(awaited, &piece);
+            pieces.push(piece);
+        }
+        Ok(pieces)
+    }
+
+    /// The next piece. Nothing is lost where this is dropped half way.
+    async fn piece(&mut self) -> Result<S::Piece, String> {
+        loop {
+            let cut = self.speech.cut(&mut self.input);
+            if let Some(piece) = cut.map_err(|why| format!("bad reply: {why}"))? {
+                return Ok(piece);
+            }
+            self.input.reserve(READ);
+            let read = self.half.read_buf(&mut self.input).await;
+            if read.map_err(|error| error.to_string())? == 0 {
+                return Err("the server closed the connection".to_owned());
+            }
+        }
+    }
+}
+
+fn stray(piece: &impl Debug) -> String {
+    format!("the server sent {piece:?} though nothing was asked")
+}
