@@ -7,6 +7,7 @@ use tiny_cache_client::transport::Failure;
 
 use crate::{
     cli::{Target, TlsError},
+    compare::ReadError,
     engine::StartError,
     outcome::INTERRUPTED,
     report::JsonError,
@@ -79,6 +80,9 @@ pub enum Error {
     /// A thread could not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A report to compare cannot be read.
+    #[error(transparent)]
+    Compare(#[from] ReadError),
     /// The JSON report cannot be written.
     #[error(transparent)]
     Json(#[from] JsonError),

@@ -9,9 +9,10 @@ use std::{
 use clap::{Parser, error::ErrorKind};
 use tiny_cache_loadtest::{
     cli::{self, Cli, Command},
+    compare::{self, Comparison},
     error::Error,
     outcome::Outcome,
-    preset, replay, run,
+    preset, replay, report, run,
 };
 
 /// The client side allocates for every RPC; the default allocator shows in profiles.
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Replay(settings) => replay::run(settings).and_then(|outcome| conclude(&outcome)),
         Command::Run(settings) => run::run(settings).and_then(|outcome| conclude(&outcome)),
+        Command::Compare(settings) => compare::run(&settings).and_then(|found| judge(&found)),
+        Command::Schema => print(&report::schema()),
         Command::Presets => print(&preset::list()),
         Command::Completions { shell } => print(&cli::completions(shell)),
     };
@@ -46,6 +49,15 @@ fn conclude(outcome: &Outcome) -> Result<ExitCode, Error> {
         complain(&complaint);
     }
     Ok(ExitCode::from(outcome.verdict.exit_code()))
+}
+
+/// Prints a comparison, and after it what spoils it.
+fn judge(comparison: &Comparison) -> Result<ExitCode, Error> {
+    comparison.publish(&mut anstream::stdout().lock())?;
+    if let Some(complaint) = comparison.complaint() {
+        complain(&complaint);
+    }
+    Ok(ExitCode::from(comparison.exit_code()))
 }
 
 /// Prints a text. A reader that has left is no error.
