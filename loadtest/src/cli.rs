@@ -1,6 +1,7 @@
 //! The command line. Defaults are written here and nowhere else; a setting that is
 //! wrong is refused here with what is allowed.
 
+mod compare;
 mod output;
 mod run;
 mod server;
@@ -19,6 +20,7 @@ use clap_complete::Shell;
 use tiny_cache_client::Ttl;
 
 pub use self::{
+    compare::CompareArgs,
     output::OutputArgs,
     run::{Rate, RunArgs},
     server::ServerArgs,
@@ -139,6 +141,16 @@ pub enum Command {
     /// A report follows on stdout.
     #[command(after_help = RUN_EXIT_CODES, after_long_help = format!("{RUN_MORE}\n{RUN_EXIT_CODES}"))]
     Run(Box<RunArgs>),
+    /// Compares two reports, or two groups of them, and fails if the second is worse
+    ///
+    /// Each change comes with a confidence interval: seconds of the runs are drawn anew, in
+    /// blocks of some that follow each other (moving block bootstrap, Künsch 1989), and the
+    /// figures made of those. A metric is worse or better where the whole interval lies beyond
+    /// --threshold, the same where it lies within, and unclear otherwise.
+    #[command(after_help = compare::EXIT_CODES, after_long_help = compare::more())]
+    Compare(CompareArgs),
+    /// Prints the JSON Schema of the report that --json writes
+    Schema,
     /// Lists the workloads that run --preset knows, with their figures
     Presets,
     /// One of the processes of --workers
@@ -359,9 +371,7 @@ mod tests {
         let line = ["tiny-cache-loadtest", "replay", "t.lis"].iter().chain(options);
         match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
             Command::Replay(args) => Ok(args),
-            Command::Run(_) | Command::Presets | Command::Worker | Command::Completions { .. } => {
-                Err("another command".to_owned())
-            }
+            _ => Err("another command".to_owned()),
         }
     }
 

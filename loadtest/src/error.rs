@@ -7,6 +7,7 @@ use tiny_cache_client::transport::Failure;
 
 use crate::{
     cli::{Target, TlsError},
+    compare::ReadError,
     engine::StartError,
     outcome::INTERRUPTED,
     report::JsonError,
@@ -82,6 +83,9 @@ pub enum Error {
     /// A worker process cannot make sense of its command line.
     #[error("{0}")]
     Worker(String),
+    /// A report to compare cannot be read.
+    #[error(transparent)]
+    Compare(#[from] ReadError),
     /// The JSON report cannot be written.
     #[error(transparent)]
     Json(#[from] JsonError),

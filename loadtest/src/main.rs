@@ -9,9 +9,10 @@ use std::{
 use clap::{Parser, error::ErrorKind};
 use tiny_cache_loadtest::{
     cli::{self, Cli, Command},
+    compare::{self, Comparison},
     error::Error,
     outcome::Outcome,
-    preset, replay, run, worker,
+    preset, replay, report, run, worker,
 };
 
 /// The client side allocates for every RPC; the default allocator shows in profiles.
@@ -31,6 +32,8 @@ fn main() -> ExitCode {
         Command::Replay(settings) => replay::run(settings).and_then(|outcome| conclude(&outcome)),
         Command::Run(settings) => run::run(settings).and_then(|outcome| conclude(&outcome)),
         Command::Worker => worker::run().map(|()| ExitCode::SUCCESS),
+        Command::Compare(settings) => compare::run(&settings).and_then(|found| judge(&found)),
+        Command::Schema => print(&report::schema()),
         Command::Presets => print(&preset::list()),
         Command::Completions { shell } => print(&cli::completions(shell)),
     };
@@ -47,6 +50,15 @@ fn conclude(outcome: &Outcome) -> Result<ExitCode, Error> {
         complain(&complaint);
     }
     Ok(ExitCode::from(outcome.verdict.exit_code()))
+}
+
+/// Prints a comparison, and after it what spoils it.
+fn judge(comparison: &Comparison) -> Result<ExitCode, Error> {
+    comparison.publish(&mut anstream::stdout().lock())?;
+    if let Some(complaint) = comparison.complaint() {
+        complain(&complaint);
+    }
+    Ok(ExitCode::from(comparison.exit_code()))
 }
 
 /// Prints a text. A reader that has left is no error.

@@ -4,6 +4,7 @@
 mod figures; // what became of the requests
 mod json; // the file
 mod latency; // percentiles
+mod schema; // the same, described for machines
 mod server; // the server's own figures
 mod settings; // what was asked for
 mod table; // for people, in a terminal
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::json::JsonFile;
+pub(crate) use self::table::time;
 pub use self::{
     figures::{
         Failure, Figures, FirstFailure, OperationFigures, OriginLoad, Verification,
@@ -19,6 +21,7 @@ pub use self::{
     },
     json::JsonError,
     latency::{Histogram, Latency},
+    schema::schema,
     server::{Generator, Server, ServerStats},
     settings::{Settings, TraceSettings, WorkloadSettings},
 };
@@ -32,6 +35,7 @@ pub struct Report {
     /// What was done: run, replay or search.
     pub command: String,
     /// When it began, as RFC 3339 has it, in UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub started: String,
     /// What was asked for.
     pub settings: Settings,

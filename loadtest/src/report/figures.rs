@@ -27,6 +27,7 @@ pub struct Figures {
     /// Keys read that had none.
     pub misses: u64,
     /// Hits among the keys read, 0 to 1; none without one.
+    #[schemars(range(min = 0, max = 1))]
     pub hit_ratio: Option<f64>,
     /// What the origin had to do; none where reads are not cache-aside.
     pub origin: Option<OriginLoad>,
@@ -37,6 +38,7 @@ pub struct Figures {
     /// Requests that failed, fills among them.
     pub failed: u64,
     /// Failed requests of all, fills among them, 0 to 1; none without one.
+    #[schemars(range(min = 0, max = 1))]
     pub error_ratio: Option<f64>,
     /// The failed requests by kind, the most frequent first.
     pub errors: Vec<Failure>,
@@ -68,6 +70,7 @@ pub struct OriginLoad {
     /// In a second.
     pub fetches_per_second: f64,
     /// Fetches for each answered get, 0 to 1; none without one.
+    #[schemars(range(min = 0, max = 1))]
     pub share_of_gets: Option<f64>,
 }
 

@@ -51,6 +51,8 @@ impl Latency {
 /// encoding in base64.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(transparent)]
+// The pattern is the encoding's first 32 bits, its cookie, and what base64 consists of.
+#[schemars(extend("contentEncoding" = "base64", "pattern" = "^HISTFA[A-Za-z0-9+/]+={0,2}$"))]
 pub struct Histogram(
     #[serde(with = "hdr")]
     #[schemars(with = "String")]

@@ -1,0 +1,232 @@
+//! What the runs of one side add up to, and the same of seconds drawn anew.
+
+use hdrhistogram::Histogram;
+
+use super::{bins::Bins, bootstrap::Runs, metric::Metric};
+use crate::report::{Figures, SecondReport, ratio};
+
+/// Answered requests beyond a quantile below which it has no interval.
+const BEYOND: f64 = 10.0;
+
+/// Which times are compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Times {
+    Response,
+    Service,
+}
+
+/// One run at one rate, or as a whole.
+#[derive(Clone, Copy)]
+pub(super) struct RunFigures<'a> {
+    pub(super) figures: &'a Figures,
+    pub(super) seconds: &'a [SecondReport],
+    /// Only of whole runs.
+    pub(super) per_core_second: Option<f64>,
+}
+
+/// What can be added up of a run or of its seconds.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    seconds: f64,
+    answered: f64,
+    /// Sum of the latencies in nanoseconds.
+    times: f64,
+    made: f64,
+    failed: f64,
+    hits: f64,
+    misses: f64,
+}
+
+/// The runs of one side.
+pub(super) struct Sample {
+    whole: Counts,
+    /// Every run's times.
+    histogram: Histogram<u64>,
+    /// None without an origin.
+    fetches: Option<f64>,
+    per_core_second: Option<f64>,
+    seconds: Vec<Counts>,
+    runs: Runs,
+    /// None if the seconds have other times than those that are compared.
+    bins: Option<Bins>,
+}
+
+impl<'a> RunFigures<'a> {
+    pub(super) fn has_response_times(&self) -> bool {
+        self.figures.response_histogram.is_some()
+    }
+
+    fn histogram(&self, times: Times) -> &'a Histogram<u64> {
+        match (times, &self.figures.response_histogram) {
+            (Times::Response, Some(response)) => &response.0,
+            _ => &self.figures.service_histogram.0,
+        }
+    }
+
+    fn counts(&self, histogram: &Histogram<u64>) -> Counts {
+        let figures = self.figures;
+        Counts {
+            seconds: figures.duration_seconds,
+            answered: figures.service_histogram.0.len() as f64,
+            times: sum(histogram),
+            made: figures.operations.values().map(|kind| kind.requests).sum::<u64>() as f64,
+            failed: figures.failed as f64,
+            hits: figures.hits as f64,
+            misses: figures.misses as f64,
+        }
+    }
+
+    /// A run's seconds. The last one is as long as what is left of the run, unless they are of
+    /// several rates: then nobody knows.
+    fn seconds(&self) -> impl Iterator<Item = Counts> {
+        let last = self.seconds.last().map(|last| (last.step, last.second));
+        let is_one_step =
+            self.seconds.first().map(|first| first.step) == last.map(|(step, _)| step);
+        self.seconds.iter().map(move |second| {
+            let is_last = is_one_step && Some((second.step, second.second)) == last;
+            let left = self.figures.duration_seconds - second.second as f64;
+            Counts {
+                seconds: if is_last { left.max(0.0) } else { 1.0 },
+                answered: second.requests.saturating_sub(second.failed) as f64,
+                times: sum(&second.histogram.0),
+                made: second.requests as f64,
+                failed: second.failed as f64,
+                hits: second.hits as f64,
+                misses: second.misses as f64,
+            }
+        })
+    }
+}
+
+impl Sample {
+    /// Adds the runs of a side up. Runs beyond the first are at the same rate.
+    pub(super) fn of(runs: &[RunFigures<'_>], times: Times) -> Self {
+        let mut whole = Counts::default();
+        let mut histogram = Histogram::new(3).expect("3 significant digits are within bounds");
+        for run in runs {
+            let own = run.histogram(times);
+            whole.add(&run.counts(own), 1.0);
+            histogram.add(own).expect("it grows up to what is added");
+        }
+        let fetches = runs.iter().filter_map(|run| run.figures.origin.as_ref());
+        let per_core: Vec<f64> = runs.iter().filter_map(|run| run.per_core_second).collect();
+        let other_times =
+            times == Times::Service && runs.iter().any(RunFigures::has_response_times);
+        let histograms: Vec<_> = runs
+            .iter()
+            .flat_map(|run| run.seconds.iter().map(|second| &second.histogram.0))
+            .collect();
+        Self {
+            whole,
+            histogram,
+            fetches: fetches.map(|origin| origin.fetches as f64).reduce(|sum, more| sum + more),
+            per_core_second: (!per_core.is_empty())
+                .then(|| per_core.iter().sum::<f64>() / per_core.len() as f64),
+            seconds: runs.iter().flat_map(RunFigures::seconds).collect(),
+            runs: Runs::new(runs.iter().map(|run| run.seconds.len())),
+            bins: (!other_times).then(|| Bins::of(&histograms)),
+        }
+    }
+
+    /// How many seconds there are to draw from.
+    pub(super) fn seconds(&self) -> usize {
+        self.seconds.len()
+    }
+
+    /// The seconds, by run.
+    pub(super) fn runs(&self) -> &Runs {
+        &self.runs
+    }
+
+    /// A metric as the reports have it; none where they do not.
+    pub(super) fn figure(&self, metric: Metric) -> Option<f64> {
+        let quantile = |quantile| {
+            (!self.histogram.is_empty()).then(|| self.histogram.value_at_quantile(quantile))
+        };
+        match metric {
+            Metric::Fetches => Some(self.fetches? / self.whole.time()?),
+            Metric::PerCoreSecond => self.per_core_second,
+            Metric::Max => (!self.histogram.is_empty()).then(|| self.histogram.max() as f64 / 1e3),
+            _ => self.whole.figure(metric, quantile),
+        }
+    }
+
+    /// The same of the seconds, each so many times. What they count is not always all that the
+    /// report counts: fills are not in them.
+    pub(super) fn drawn(&self, metric: Metric, weights: &[u32], sum: &Drawn) -> Option<f64> {
+        sum.0.figure(metric, |quantile| self.bins.as_ref()?.quantile(weights, quantile))
+    }
+
+    /// Adds seconds up, each so many times.
+    pub(super) fn draw(&self, weights: &[u32]) -> Drawn {
+        let mut sum = Counts::default();
+        for (second, weight) in self.seconds.iter().zip(weights).filter(|(_, weight)| **weight > 0)
+        {
+            sum.add(second, f64::from(*weight));
+        }
+        Drawn(sum)
+    }
+
+    /// What a metric of the seconds is to be multiplied by to be that of the report; none if
+    /// they do not tell of it, and then why.
+    pub(super) fn scale(&self, metric: Metric) -> Result<f64, &'static str> {
+        let weights = vec![1; self.seconds.len()];
+        let all = self.draw(&weights);
+        match metric {
+            Metric::Max => return Err("seconds drawn anew tell nothing of the longest"),
+            Metric::PerCoreSecond => return Err("one figure for a whole run"),
+            Metric::Mean | Metric::Quantile(..) if self.bins.is_none() => {
+                return Err("the seconds of an open loop have response times only");
+            }
+            Metric::Quantile(_, quantile) if (1.0 - quantile) * self.whole.answered < BEYOND => {
+                return Err("too few requests beyond it");
+            }
+            Metric::ErrorRatio if all.0.failed != self.whole.failed => {
+                return Err("fills failed, which are not in the seconds");
+            }
+            _ => {}
+        }
+        let figure = self.figure(metric).unwrap_or_default();
+        let of_seconds = self.drawn(metric, &weights, &all).unwrap_or_default();
+        Ok(if of_seconds > 0.0 { figure / of_seconds } else { 1.0 })
+    }
+}
+
+/// What seconds add up to that were drawn anew.
+pub(super) struct Drawn(Counts);
+
+impl Counts {
+    fn add(&mut self, other: &Self, weight: f64) {
+        self.seconds += other.seconds * weight;
+        self.answered += other.answered * weight;
+        self.times += other.times * weight;
+        self.made += other.made * weight;
+        self.failed += other.failed * weight;
+        self.hits += other.hits * weight;
+        self.misses += other.misses * weight;
+    }
+
+    fn time(&self) -> Option<f64> {
+        (self.seconds > 0.0).then_some(self.seconds)
+    }
+
+    /// A metric, where these counts tell of it.
+    fn figure(&self, metric: Metric, quantile: impl Fn(f64) -> Option<u64>) -> Option<f64> {
+        let of = |part: f64, whole: f64| ratio(part as u64, whole as u64);
+        match metric {
+            Metric::Answered => Some(self.answered / self.time()?),
+            Metric::Mean => (self.answered > 0.0).then(|| self.times / self.answered / 1e3),
+            Metric::Quantile(_, at) => quantile(at).map(|nanos| nanos as f64 / 1e3),
+            Metric::ErrorRatio => of(self.failed, self.made),
+            Metric::HitRatio => of(self.hits, self.hits + self.misses),
+            // Each miss of a cache-aside read is one.
+            Metric::Fetches => Some(self.misses / self.time()?),
+            Metric::Max | Metric::PerCoreSecond => None,
+        }
+    }
+}
+
+/// The sum of all values, to the histogram's precision.
+fn sum(histogram: &Histogram<u64>) -> f64 {
+    if histogram.is_empty() { 0.0 } else { histogram.mean() * histogram.len() as f64 }
+}
