@@ -8,8 +8,9 @@ use tiny_cache_client::transport::Failure;
 use crate::{
     cli::{Target, TlsError},
     engine::StartError,
+    html::HtmlError,
     outcome::INTERRUPTED,
-    report::JsonError,
+    report::FileError,
     trace::{Format, TraceError},
     transport::Unreachable,
 };
@@ -79,9 +80,12 @@ pub enum Error {
     /// A thread could not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The JSON report cannot be written.
+    /// A file of the report cannot be written.
     #[error(transparent)]
-    Json(#[from] JsonError),
+    File(#[from] FileError),
+    /// An earlier report cannot be drawn.
+    #[error(transparent)]
+    Html(#[from] HtmlError),
     /// The table cannot be written.
     #[error("cannot write the report: {0}")]
     Output(io::Error),

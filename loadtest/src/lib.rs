@@ -9,6 +9,7 @@
 pub mod cli;
 
 // The commands: one file each.
+pub mod html;
 pub mod replay;
 pub mod run;
 

@@ -10,6 +10,7 @@ use clap::{Parser, error::ErrorKind};
 use tiny_cache_loadtest::{
     cli::{self, Cli, Command},
     error::Error,
+    html,
     outcome::Outcome,
     preset, replay, run,
 };
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Replay(settings) => replay::run(settings).and_then(|outcome| conclude(&outcome)),
         Command::Run(settings) => run::run(settings).and_then(|outcome| conclude(&outcome)),
+        Command::Html(settings) => html::draw(&settings).map_err(Error::from).and_then(shown),
         Command::Presets => print(&preset::list()),
         Command::Completions { shell } => print(&cli::completions(shell)),
     };
@@ -46,6 +48,11 @@ fn conclude(outcome: &Outcome) -> Result<ExitCode, Error> {
         complain(&complaint);
     }
     Ok(ExitCode::from(outcome.verdict.exit_code()))
+}
+
+/// Prints a page that went to no file.
+fn shown(page: Option<String>) -> Result<ExitCode, Error> {
+    page.map_or(Ok(ExitCode::SUCCESS), |page| print(&page))
 }
 
 /// Prints a text. A reader that has left is no error.

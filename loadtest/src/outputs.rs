@@ -4,23 +4,35 @@
 use crate::{
     cli::OutputArgs,
     error::Error,
-    report::{JsonFile, Report},
+    report::{Form, Report, ReportFile},
 };
 
 /// What is written beside the table.
 pub(crate) struct Outputs {
-    json: Option<JsonFile>,
+    json: Option<ReportFile>,
+    html: Option<ReportFile>,
 }
 
 impl Outputs {
     /// Opens or makes the files.
     pub(crate) fn open(args: &OutputArgs) -> Result<Self, Error> {
-        Ok(Self { json: args.json.as_deref().map(JsonFile::open).transpose()? })
+        Ok(Self {
+            json: args
+                .json
+                .as_deref()
+                .map(|path| ReportFile::open(Form::Json, path))
+                .transpose()?,
+            html: args
+                .html
+                .as_deref()
+                .map(|path| ReportFile::open(Form::Html, path))
+                .transpose()?,
+        })
     }
 
     /// Writes what is written at the end.
     pub(crate) fn write(&self, report: &Report) -> Result<(), Error> {
-        if let Some(file) = &self.json {
+        for file in [&self.json, &self.html].into_iter().flatten() {
             file.write(report)?;
         }
         Ok(())

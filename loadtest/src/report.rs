@@ -2,7 +2,8 @@
 //! are in the field names. Fields are added, never renamed or given a new unit.
 
 mod figures; // what became of the requests
-mod json; // the file
+mod file; // the files
+pub(crate) mod html; // for people, in a browser
 mod latency; // percentiles
 mod server; // the server's own figures
 mod settings; // what was asked for
@@ -11,13 +12,16 @@ mod table; // for people, in a terminal
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::json::JsonFile;
 pub use self::{
     figures::{Failure, Figures, FirstFailure, OperationFigures, OriginLoad},
-    json::JsonError,
+    file::FileError,
     latency::{Histogram, Latency},
     server::{Generator, Server, ServerStats},
     settings::{Settings, TraceSettings, WorkloadSettings},
+};
+pub(crate) use self::{
+    file::{Form, ReportFile},
+    table::time,
 };
 use crate::machine::Machine;
 
