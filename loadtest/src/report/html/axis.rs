@@ -84,7 +84,7 @@ impl Axis {
             .map(|nine| {
                 let digits = usize::try_from(nine - 2).unwrap_or(0);
                 let percent = (1.0 - 10_f64.powi(-nine)) * 100.0;
-                (f64::from(nine), format!("{percent:.digits$} %"))
+                (f64::from(nine), format!("{percent:.digits$}"))
             })
             .collect();
         Self { low: 0.0, high: nines, is_log: false, marks }
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(texts(&Axis::linear(0.0, 0.0, units::number)).first(), Some(&"0"));
         assert_eq!(texts(&Axis::latency([])).first(), Some(&"1 µs"));
         assert_eq!(texts(&Axis::seconds(0.0)), ["0 s", "1 s"]);
-        assert_eq!(texts(&Axis::quantiles(0)), ["0 %", "90 %", "99 %"]);
+        assert_eq!(texts(&Axis::quantiles(0)), ["0", "90", "99"]);
         assert!(Axis::linear(0.0, 1.0, units::number).place(f64::NAN).abs() < 1e-9);
     }
 
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn each_nine_of_a_quantile_takes_the_same_room() {
         let axis = Axis::quantiles(10_000);
-        assert_eq!(texts(&axis), ["0 %", "90 %", "99 %", "99.9 %", "99.99 %"]);
+        assert_eq!(texts(&axis), ["0", "90", "99", "99.9", "99.99"]);
         assert!((axis.place(nines(0.99)) - 0.5).abs() < 1e-9);
         assert!((axis.place(nines(1.0)) - 1.0).abs() < 1e-9);
     }

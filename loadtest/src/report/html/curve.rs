@@ -84,7 +84,7 @@ pub(super) fn chart(steps: &[Step]) -> Markup {
             drawn.iter().map(move |(_, _, of)| of(&latency) * 1e3).collect::<Vec<_>>()
         })),
         keys,
-        note: "Across: requests answered per second.",
+        note: "Across: requests answered per second.".to_owned(),
     };
     frame.around(&html! {
         @for (class, name, of) in drawn {

@@ -14,6 +14,9 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 22.0;
 const BOTTOM: f64 = 32.0;
 
+/// So near the right edge a text would not fit under its mark.
+const END: f64 = 40.0;
+
 /// Least room for the name of a step.
 const STEP_NAME: f64 = 72.0;
 
@@ -27,7 +30,7 @@ pub(super) struct Frame {
     pub(super) y: Axis,
     /// Class and meaning of what is drawn.
     pub(super) keys: Vec<Key>,
-    pub(super) note: &'static str,
+    pub(super) note: String,
 }
 
 /// One line of the legend.
@@ -116,7 +119,12 @@ impl Frame {
             }
             g.ticks {
                 @for (value, text) in &self.x.marks {
-                    text x=(Number(self.x(*value))) y=(Number(HEIGHT - 9.0)) { (text) }
+                    @let x = self.x(*value);
+                    @if x > WIDTH - END {
+                        text.end x=(Number(WIDTH - 2.0)) y=(Number(HEIGHT - 9.0)) { (text) }
+                    } @else {
+                        text x=(Number(x)) y=(Number(HEIGHT - 9.0)) { (text) }
+                    }
                 }
             }
         }

@@ -14,12 +14,12 @@ use crate::report::Report;
 /// Least share of a column's requests for each colour: from many to few, so that a single
 /// slow request is still seen.
 const SHADES: [(&str, f64, &str); 6] = [
-    ("h1", 0.0, "below 0.01 %"),
+    ("h1", 0.0, "< 0.01 %"),
     ("h2", 0.0001, "0.01 %"),
     ("h3", 0.001, "0.1 %"),
     ("h4", 0.01, "1 %"),
     ("h5", 0.05, "5 %"),
-    ("h6", 0.2, "20 % and more"),
+    ("h6", 0.2, "≥ 20 %"),
 ];
 
 /// The map; nothing where no request was answered.
@@ -37,7 +37,7 @@ pub(super) fn map(report: &Report, timeline: &Timeline) -> Markup {
         x: Axis::seconds(timeline.seconds as f64),
         y: Axis::latency([row_begin(first), row_begin(last + 1)]),
         keys: SHADES.map(|(class, _, text)| Key::area(class, text)).into(),
-        note: kind(report),
+        note: format!("Colour: share of the requests of a column. {}", kind(report)),
     };
     let shades = shades(&frame, timeline);
     frame.around(&html! {

@@ -72,7 +72,7 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
         Ending::Completed => {}
     }
     if report.kept_up == Some(false) {
-        return words("bad", "Do not trust.", slipped);
+        return ("bad", "Do not trust.", format!("{slipped}{}", slipped_steps(report)));
     }
     match figures.failed {
         0 if figures.requests == 0 => words("warn", "Empty.", "Not one request was measured."),
@@ -86,6 +86,16 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
             ("warn", "Errors.", format!("{} requests failed{share}.", count(failed)))
         }
     }
+}
+
+/// Which of several rates the generator did not keep.
+fn slipped_steps(report: &Report) -> String {
+    let slipped = report.steps.iter().filter(|step| step.kept_up == Some(false));
+    let rates: Vec<_> = slipped
+        .filter_map(|step| step.requests_per_second)
+        .map(|rate| count(rate) + "/s")
+        .collect();
+    if rates.is_empty() { String::new() } else { format!(" It slipped at {}.", rates.join(", ")) }
 }
 
 /// The main figures.
@@ -109,7 +119,7 @@ pub(super) fn figures(report: &Report) -> Markup {
     let requests = format!("{} requests", count(figures.requests));
     html! {
         dl.cards {
-            (card("Answered per second", &number(figures.answered_per_second), &requests))
+            (card("Answered/s", &number(figures.answered_per_second), &requests))
             @if let Some(ratio) = figures.hit_ratio {
                 (card("Hit ratio", &percent(ratio), &format!("{} misses", count(figures.misses))))
             }
@@ -117,7 +127,7 @@ pub(super) fn figures(report: &Report) -> Markup {
             @if let Some(card) = latency("Service p99", figures.service_us) { (card) }
             (card("Errors", &count(figures.failed), &errors))
             @if let Some(rate) = report.server.operations_per_core_second {
-                (card("Requests per core-second", &number(rate), "of the server's CPU time"))
+                (card("Requests/core-second", &number(rate), "of the server's CPU time"))
             }
             @if let Some(cores) = report.generator.cores {
                 (card(

@@ -44,7 +44,7 @@ pub(super) fn chart(figures: &Figures) -> Markup {
         x: Axis::quantiles(first.len()),
         y: Axis::latency(lines.iter().flat_map(|(_, _, histogram)| ends(histogram))),
         keys: lines.iter().map(|(class, text, _)| Key::line(class, *text)).collect(),
-        note: "",
+        note: "Across: per cent of the requests, which took no longer.".to_owned(),
     };
     let columns = (0..COLUMNS).map(|index| {
         let from = f64::from(index) / f64::from(COLUMNS) * frame.x.high();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     curve::Flaw,
     trends::PERCENTILES,
-    units::{count, nanos, number, percent},
+    units::{count, nanos, number, percent, seconds},
 };
 use crate::report::{Figures, Latency, Report, ServerStats};
 
@@ -244,7 +244,7 @@ fn shown(name: &str, value: &Value) -> String {
         Value::String(text) if text.is_empty() => "none".to_owned(),
         Value::String(text) => text.clone(),
         Value::Number(_) if name.ends_with("_seconds") => {
-            value.as_f64().map_or_else(|| value.to_string(), |seconds| nanos(seconds * 1e9))
+            value.as_f64().map_or_else(|| value.to_string(), seconds)
         }
         Value::Number(of) => match (of.as_u64(), of.as_f64()) {
             (Some(bytes), _) if name.contains("_bytes") => ByteSize(bytes).to_string(),

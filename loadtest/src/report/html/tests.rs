@@ -232,8 +232,8 @@ fn the_verdict_puts_what_spoils_figures_first() {
 
 #[test]
 fn an_hour_keeps_its_worst_second_and_stays_small() {
-    let mut seconds: Vec<_> = (0..3600).map(|at| second(0, at, &[1_000_000; 3], 0)).collect();
-    seconds[1801] = second(0, 1801, &[1_000_000, 1_000_000, 2_000_000_000], 0);
+    let mut seconds: Vec<_> = (0..3600).map(|at| second(0, at, &[1_000; 3], 0)).collect();
+    seconds[1801] = second(0, 1801, &[1_000, 1_000, 2_000_000_000], 0);
     let page = page(&report(seconds));
     assert!(page.contains("30:00 to 30:06: max 2.00 s"), "{page}");
     assert!(page.contains("3,600 seconds were drawn in 600 columns of up to 6"));

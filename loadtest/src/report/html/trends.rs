@@ -18,6 +18,9 @@ pub(super) const PERCENTILES: [(&str, &str, fn(&Latency) -> f64); 4] = [
     ("p50", "p50", |latency| latency.p50),
 ];
 
+/// Most columns whose lines are drawn wide.
+const FINE: usize = 200;
+
 /// Answered and failed requests in a second, and those that were asked for.
 pub(super) fn rate(report: &Report, timeline: &Timeline) -> Markup {
     let rates = || timeline.columns.iter().filter_map(|column| column.rates);
@@ -45,7 +48,7 @@ pub(super) fn rate(report: &Report, timeline: &Timeline) -> Markup {
         x: Axis::seconds(timeline.seconds as f64),
         y: Axis::linear(0.0, highest, number),
         keys,
-        note: "",
+        note: String::new(),
     };
     let mut lines = Path::default();
     for step in &timeline.steps {
@@ -112,12 +115,14 @@ pub(super) fn latency(report: &Report, timeline: &Timeline) -> Markup {
         x: Axis::seconds(timeline.seconds as f64),
         y: Axis::latency(all),
         keys: PERCENTILES.map(|(class, name, _)| Key::line(class, name)).into(),
-        note: kind(report),
+        note: kind(report).to_owned(),
     };
+    // Where columns are this narrow, dashes and wide lines would run into each other.
+    let is_fine = timeline.columns.len() > FINE;
     frame.around(&html! {
         (frame.steps(timeline))
         @for (class, _, of) in PERCENTILES {
-            path.line.(class) d=(through(&frame, timeline, |column| {
+            path.line.(class).fine[is_fine] d=(through(&frame, timeline, |column| {
                 column.worst.as_ref().map(|latency| of(latency) * 1e3)
             })) {}
         }
@@ -154,7 +159,11 @@ pub(super) fn hit_ratio(timeline: &Timeline) -> Markup {
         x: Axis::seconds(timeline.seconds as f64),
         y: Axis::linear(begin, 1.0, percent),
         keys: vec![Key::line("p50", "hits among the keys read")],
-        note: if begin > 0.0 { "The axis does not begin at zero." } else { "" },
+        note: if begin > 0.0 {
+            "The axis does not begin at zero.".to_owned()
+        } else {
+            String::new()
+        },
     };
     frame.around(&html! {
         (frame.steps(timeline))

@@ -24,7 +24,7 @@ pub(super) fn number(number: f64) -> String {
         }
         size if size >= 10.0 => trimmed(number, 1),
         size if size >= 1.0 => trimmed(number, 2),
-        _ => trimmed(number, 4),
+        _ => trimmed(number, 3),
     }
 }
 
@@ -34,6 +34,15 @@ pub(super) fn percent(share: f64) -> String {
     let from_end = percent.min(100.0 - percent);
     let digits = if from_end >= 10.0 || from_end <= 0.0 { 1 } else { 2 };
     format!("{} %", trimmed(percent, digits))
+}
+
+/// A length of time that was set.
+pub(super) fn seconds(seconds: f64) -> String {
+    if seconds > 0.0 && seconds < 1.0 {
+        nanos(seconds * 1e9)
+    } else {
+        format!("{} s", trimmed(seconds, 3))
+    }
 }
 
 /// Nanoseconds, in the unit that people would say.
@@ -87,6 +96,9 @@ mod tests {
             (number(12.34), "12.3"),
             (number(-1234.0), "-1,234"),
             (number(0.0), "0"),
+            (seconds(0.0), "0 s"),
+            (seconds(0.001), "1.00 ms"),
+            (seconds(12.0), "12 s"),
             (percent(0.5), "50 %"),
             (percent(0.99987), "99.99 %"),
             (percent(1.0), "100 %"),
