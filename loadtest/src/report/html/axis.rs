@@ -98,7 +98,7 @@ impl Axis {
             (value - self.low) / (self.high - self.low)
         };
         // What is not a number lies at the beginning.
-        part.max(0.0).min(1.0)
+        if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) }
     }
 
     /// The last value.

@@ -199,7 +199,7 @@ fn what_others_said_is_text_and_not_markup() {
     let page = well_formed(&page(&report));
     assert!(!page.contains("<script"), "{page}");
     let document = parsed(&page);
-    let texts = document.descendants().filter(|node| node.is_text());
+    let texts = document.descendants().filter(Node::is_text);
     assert_eq!(texts.filter(|node| node.text().is_some_and(|text| text.contains(evil))).count(), 9);
 }
 

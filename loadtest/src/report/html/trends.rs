@@ -10,8 +10,11 @@ use super::{
 };
 use crate::report::{Latency, Report};
 
-/// The percentiles that are drawn: class, name and place in a summary.
-pub(super) const PERCENTILES: [(&str, &str, fn(&Latency) -> f64); 4] = [
+/// A percentile: class, name and where a summary has it.
+type Percentile = (&'static str, &'static str, fn(&Latency) -> f64);
+
+/// The percentiles that are drawn.
+pub(super) const PERCENTILES: [Percentile; 4] = [
     ("max", "max", |latency| latency.max),
     ("p999", "p99.9", |latency| latency.p99_9),
     ("p99", "p99", |latency| latency.p99),
