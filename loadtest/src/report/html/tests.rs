@@ -240,6 +240,16 @@ fn an_hour_keeps_its_worst_second_and_stays_small() {
     assert!(page.len() < 600_000, "{}", page.len());
 }
 
+/// A page drawn from the JSON showed another last digit: 0.405 µs came back a little larger.
+#[test]
+fn latencies_come_back_from_json_as_they_were() {
+    for nanos in 1..2000 {
+        let latency = Latency::of(&histogram(&[nanos])).unwrap();
+        let json = serde_json::to_string(&latency).unwrap();
+        assert_eq!(serde_json::from_str::<Latency>(&json).unwrap(), latency);
+    }
+}
+
 #[test]
 fn the_last_moment_of_a_step_has_no_rate() {
     let mut report = report(vec![second(0, 0, &[1_000_000; 4], 0), second(0, 1, &[1_000_000], 0)]);
