@@ -2,6 +2,7 @@
 //! wrong is refused here with what is allowed.
 
 mod compare;
+mod html;
 mod output;
 mod run;
 mod server;
@@ -21,6 +22,7 @@ use tiny_cache_client::Ttl;
 
 pub use self::{
     compare::CompareArgs,
+    html::HtmlArgs,
     output::OutputArgs,
     run::{Rate, RunArgs},
     server::ServerArgs,
@@ -151,6 +153,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Prints the JSON Schema of the report that --json writes
     Schema,
+    /// Draws the page of --html from an earlier report
+    Html(HtmlArgs),
     /// Lists the workloads that run --preset knows, with their figures
     Presets,
     /// One of the processes of --workers

@@ -21,7 +21,7 @@ pub use self::{
     part::{Interval, Line, Part},
     read::ReadError,
 };
-use crate::{cli::CompareArgs, error::Error, report::JsonFile};
+use crate::{cli::CompareArgs, error::Error, report::ReportFile};
 
 /// Seconds of each side below which an interval is likely too narrow.
 const FEW_SECONDS: usize = 10;
@@ -67,7 +67,7 @@ pub(crate) struct Judging {
 ///
 /// A report cannot be read, or the comparison cannot be written to its file.
 pub fn run(args: &CompareArgs) -> Result<Comparison, Error> {
-    let file = args.json.as_deref().map(JsonFile::open).transpose()?;
+    let file = args.json.as_deref().map(|path| ReportFile::open("--json", path)).transpose()?;
     let paths = args.sides();
     let mut sides = [Vec::new(), Vec::new()];
     for (side, paths) in sides.iter_mut().zip(&paths) {
@@ -101,7 +101,7 @@ pub fn run(args: &CompareArgs) -> Result<Comparison, Error> {
         parts,
     };
     if let Some(file) = file {
-        file.write(&comparison)?;
+        file.write_json(&comparison)?;
     }
     Ok(comparison)
 }

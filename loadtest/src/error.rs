@@ -9,8 +9,9 @@ use crate::{
     cli::{Target, TlsError},
     compare::ReadError,
     engine::StartError,
+    html::HtmlError,
     outcome::INTERRUPTED,
-    report::JsonError,
+    report::FileError,
     trace::{Format, TraceError},
     transport::Unreachable,
 };
@@ -86,9 +87,12 @@ pub enum Error {
     /// A report to compare cannot be read.
     #[error(transparent)]
     Compare(#[from] ReadError),
-    /// The JSON report cannot be written.
+    /// A file of the report cannot be written.
     #[error(transparent)]
-    Json(#[from] JsonError),
+    File(#[from] FileError),
+    /// An earlier report cannot be drawn.
+    #[error(transparent)]
+    Html(#[from] HtmlError),
     /// The table cannot be written.
     #[error("cannot write the report: {0}")]
     Output(io::Error),

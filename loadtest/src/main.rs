@@ -11,6 +11,7 @@ use tiny_cache_loadtest::{
     cli::{self, Cli, Command},
     compare::{self, Comparison},
     error::Error,
+    html,
     outcome::Outcome,
     preset, replay, report, run, worker,
 };
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Worker => worker::run().map(|()| ExitCode::SUCCESS),
         Command::Compare(settings) => compare::run(&settings).and_then(|found| judge(&found)),
         Command::Schema => print(&report::schema()),
+        Command::Html(settings) => html::draw(&settings).map_err(Error::from).and_then(shown),
         Command::Presets => print(&preset::list()),
         Command::Completions { shell } => print(&cli::completions(shell)),
     };
@@ -59,6 +61,11 @@ fn judge(comparison: &Comparison) -> Result<ExitCode, Error> {
         complain(&complaint);
     }
     Ok(ExitCode::from(comparison.exit_code()))
+}
+
+/// Prints a page that went to no file.
+fn shown(page: Option<String>) -> Result<ExitCode, Error> {
+    page.map_or(Ok(ExitCode::SUCCESS), |page| print(&page))
 }
 
 /// Prints a text. A reader that has left is no error.

@@ -2,7 +2,8 @@
 //! are in the field names. Fields are added, never renamed or given a new unit.
 
 mod figures; // what became of the requests
-mod json; // the file
+mod file; // the files
+pub(crate) mod html; // for people, in a browser
 mod latency; // percentiles
 mod schema; // the same, described for machines
 mod server; // the server's own figures
@@ -12,19 +13,18 @@ mod table; // for people, in a terminal
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::json::JsonFile;
-pub(crate) use self::table::time;
 pub use self::{
     figures::{
         Failure, Figures, FirstFailure, OperationFigures, OriginLoad, Verification,
         ViolationFigures,
     },
-    json::JsonError,
+    file::FileError,
     latency::{Histogram, Latency},
     schema::schema,
     server::{Generator, Server, ServerStats},
     settings::{Settings, TraceSettings, WorkloadSettings},
 };
+pub(crate) use self::{file::ReportFile, table::time};
 use crate::machine::Machine;
 
 /// The figures of one run.

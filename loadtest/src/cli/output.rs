@@ -10,4 +10,9 @@ pub struct OutputArgs {
     /// Write the report to a file as JSON as well
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+
+    /// Write the report to a file as a page with charts as well, which needs no network to be
+    /// read
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
