@@ -1,10 +1,12 @@
 //! The command line. Defaults are written here and nowhere else; a setting that is
 //! wrong is refused here with what is allowed.
 
+mod load;
 mod output;
 mod run;
 mod server;
 mod tls;
+mod workload;
 
 use std::{
     num::{NonZeroU64, NonZeroUsize},
@@ -18,10 +20,12 @@ use clap_complete::Shell;
 use tiny_cache_client::Ttl;
 
 pub use self::{
+    load::LoadArgs,
     output::OutputArgs,
     run::{Rate, RunArgs, Target},
     server::ServerArgs,
     tls::{TlsArgs, TlsError},
+    workload::WorkloadArgs,
 };
 use crate::{
     access::{self, Content, ValueSize},
@@ -249,7 +253,7 @@ impl ReplayArgs {
             Some(speed) => Pace::Traced {
                 speed,
                 in_flight,
-                max_in_flight: self.max_in_flight.map_or(run::MAX_IN_FLIGHT, NonZeroUsize::get),
+                max_in_flight: self.max_in_flight.map_or(load::MAX_IN_FLIGHT, NonZeroUsize::get),
             },
             None if self.max_in_flight.is_some() => {
                 return Err(Error::Idle { option: "--max-in-flight", needs: "--speed" });
@@ -265,12 +269,12 @@ impl ReplayArgs {
     /// What a sender may be late by, at the 99th percentile.
     #[must_use]
     pub fn max_slip(&self) -> Duration {
-        self.max_slip.unwrap_or(run::MAX_SLIP)
+        self.max_slip.unwrap_or(load::MAX_SLIP)
     }
 
     fn in_flight(&self) -> NonZeroUsize {
         let default =
-            if self.speed.is_some() { run::IN_FLIGHT_OPEN } else { run::IN_FLIGHT_CLOSED };
+            if self.speed.is_some() { load::IN_FLIGHT_OPEN } else { load::IN_FLIGHT_CLOSED };
         self.in_flight.or(NonZeroUsize::new(default)).expect("a default is above zero")
     }
 

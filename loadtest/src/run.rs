@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::runtime;
 
 use crate::{
-    cli::RunArgs,
+    cli::{LoadArgs, RunArgs},
     engine::{Course, Pace, Parts, Stopped, Supply, Tally},
     error::Error,
     outcome::{Outcome, Verdict},
@@ -13,6 +13,7 @@ use crate::{
     report::{Figures, Report, Settings, Step, Tool},
     session::{self, Session},
     target::Way,
+    workload::Spec,
 };
 
 /// Makes the run that `args` describe, to its end or to Ctrl-C.
@@ -23,26 +24,20 @@ use crate::{
 /// be.
 #[expect(clippy::needless_pass_by_value, reason = "the settings of a run end with it")]
 pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
-    let (courses, spec) = (args.courses()?, args.spec()?);
+    let load = &args.load;
+    let (courses, spec) = (args.courses()?, load.spec()?);
     let first = courses.first().expect("there is never none");
-    let parts = Parts {
-        threads: args.threads(first.pace),
-        connections: args.connections(first.pace),
-        way: Way::find(&args.target, &args.server)?,
-        supply: Supply::Made(Box::new(spec.clone())),
-        prefill: args.prefill,
-        origin: args.origin.unwrap_or_default(),
-    };
-    let mut settings = Settings::of_run(&args, first, &spec);
+    let parts = parts(load, &spec, first.pace)?;
+    let mut settings = Settings::of_workload(load, first, &spec);
     if courses.len() > 1 {
         settings.requests_per_second = None;
     }
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let outputs = Outputs::open(&args.output)?;
-        let prefill = args.prefill.then_some(spec.keys);
+        let outputs = Outputs::open(&load.output)?;
+        let prefill = load.prefill.then_some(spec.keys);
         let mut session =
-            Session::open(&args.target, &args.server, &parts, prefill, outputs).await?;
-        let max_slip = first.pace.is_open().then(|| args.max_slip());
+            Session::open(&load.target, &load.server, &parts, prefill, outputs).await?;
+        let max_slip = first.pace.is_open().then(|| load.max_slip());
         let mut sum = Sum::default();
         for course in &courses {
             let phase = match course.pace {
@@ -53,7 +48,7 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             let played = session.play(*course, &phase, goal).await;
             let verdict = Verdict::of(played.stopped, max_slip, &played.tally);
             let is_over = matches!(verdict, Verdict::Stopped(Stopped::Interrupted));
-            sum.add(course, played.tally, verdict, args.origin.is_some());
+            sum.add(course, played.tally, verdict, load.workload.origin.is_some());
             if is_over {
                 break;
             }
@@ -69,7 +64,7 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             ending: verdict.ending(),
             trace_error: None,
             kept_up: max_slip.map(|_| verdict.kept_up()),
-            figures: Figures::new(&tally, time, args.origin.is_some()),
+            figures: Figures::new(&tally, time, load.workload.origin.is_some()),
             steps: if courses.len() > 1 { steps } else { Vec::new() },
             seconds: closed.seconds,
             server: closed.server,
@@ -77,6 +72,18 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             machine: closed.machine,
         };
         Ok(Outcome { report, verdict, outputs: closed.outputs })
+    })
+}
+
+/// What a crew is made of that sends a made-up workload.
+pub(crate) fn parts(load: &LoadArgs, spec: &Spec, pace: Pace) -> Result<Parts, Error> {
+    Ok(Parts {
+        threads: load.threads(pace),
+        connections: load.connections(pace),
+        way: Way::find(&load.target, &load.server)?,
+        supply: Supply::Made(Box::new(spec.clone())),
+        prefill: load.prefill,
+        origin: load.workload.origin.unwrap_or_default(),
     })
 }
 

@@ -1,0 +1,122 @@
+//! The options that every command has which sends a made-up workload: what drives which
+//! server, and how.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use clap::Args;
+
+use super::{OutputArgs, ServerArgs, Target, WorkloadArgs, count, positive_duration, threads};
+use crate::{
+    engine::{Arrivals, Pace},
+    error::Error,
+    workload::Spec,
+};
+
+/// Requests on the wire at once in a closed loop, where nobody says how many.
+pub(super) const IN_FLIGHT_CLOSED: usize = 64;
+
+/// The same in an open loop: enough for 100,000 requests/s of 2.5 ms each.
+pub(super) const IN_FLIGHT_OPEN: usize = 256;
+
+/// Requests under way, where nobody says how many.
+pub(super) const MAX_IN_FLIGHT: usize = 65_536;
+
+/// What a sender may be late by.
+pub(super) const MAX_SLIP: Duration = Duration::from_millis(1);
+
+/// What is sent and how, but for the rate.
+#[derive(Args, Clone, Debug)]
+pub struct LoadArgs {
+    /// Server to drive, with grpcs:// in front where it speaks TLS; or null, which answers
+    /// at once and so measures this program
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
+    pub target: Target,
+
+    /// How the instants of sending lie, in an open loop [default: constant]
+    #[arg(long, value_enum)]
+    pub arrivals: Option<Arrivals>,
+
+    /// Requests on the wire at once, over all connections; in an open loop, those beyond wait
+    /// in this process from their instant on [default: 256, in a closed loop 64]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub in_flight: Option<NonZeroUsize>,
+
+    /// In an open loop: stop and fail beyond so many requests on the wire or waiting for it
+    /// [default: 65536]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub max_in_flight: Option<NonZeroUsize>,
+
+    /// In an open loop: fail if 1 % of the requests are sent later than planned by more than
+    /// this [default: 1ms]
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    pub max_slip: Option<Duration>,
+
+    /// How long to send requests before they are measured, at each rate
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    pub warm_up: Option<Duration>,
+
+    /// Write every key once before the run
+    #[arg(long)]
+    pub prefill: bool,
+
+    /// Connections to open
+    #[arg(long, value_name = "N", default_value = "4", value_parser = count)]
+    pub connections: NonZeroUsize,
+
+    /// Threads that drive the connections, at most one for each connection
+    /// [default: the number of cores, at most 4]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// What is sent
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
+
+    /// What to write beside the table
+    #[command(flatten)]
+    pub output: OutputArgs,
+
+    /// How to reach the server
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+impl LoadArgs {
+    /// An open loop of so many requests in a second.
+    #[must_use]
+    pub fn open(&self, rate: u64) -> Pace {
+        Pace::Open {
+            rate,
+            arrivals: self.arrivals.unwrap_or(Arrivals::Constant),
+            in_flight: self.in_flight.map_or(IN_FLIGHT_OPEN, NonZeroUsize::get),
+            max_in_flight: self.max_in_flight.map_or(MAX_IN_FLIGHT, NonZeroUsize::get),
+        }
+    }
+
+    /// What operations are to be like.
+    ///
+    /// # Errors
+    ///
+    /// Options that do not go with each other.
+    pub fn spec(&self) -> Result<Spec, Error> {
+        self.workload.spec(self.server.namespace.as_ref())
+    }
+
+    /// What a sender may be late by, at the 99th percentile.
+    #[must_use]
+    pub fn max_slip(&self) -> Duration {
+        self.max_slip.unwrap_or(MAX_SLIP)
+    }
+
+    /// Connections that will be opened: none that would never carry a request.
+    #[must_use]
+    pub fn connections(&self, pace: Pace) -> usize {
+        self.connections.get().min(pace.in_flight())
+    }
+
+    /// Threads that will run: none without a connection of its own.
+    #[must_use]
+    pub fn threads(&self, pace: Pace) -> usize {
+        threads(self.threads).min(self.connections(pace))
+    }
+}
