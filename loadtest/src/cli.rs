@@ -4,6 +4,7 @@
 mod load;
 mod output;
 mod run;
+mod search;
 mod server;
 mod tls;
 mod workload;
@@ -23,6 +24,7 @@ pub use self::{
     load::LoadArgs,
     output::OutputArgs,
     run::{Rate, RunArgs, Target},
+    search::SearchArgs,
     server::ServerArgs,
     tls::{TlsArgs, TlsError},
     workload::WorkloadArgs,
@@ -71,6 +73,35 @@ Examples:
   tiny-cache-loadtest run --preset twitter/52 --keys 1000000 --rate 20000 --warm-up 10s
   tiny-cache-loadtest run --rate max --in-flight 256 --key-distribution zipf:0.99 \\
       --mix get=80,set=15,mget=5 --value-size lognormal:300:1.2 --json closed.json
+";
+
+const SEARCH_EXIT_CODES: &str = "\
+Exit codes:
+  0    found: the promise held, and did not above, or --to was reached
+  1    it held at no rate, or the generator and not the server was the limit, so that
+       what was found is a lower bound; the report and an error line say which
+  2    wrong usage, an unreachable server, or a prefill that failed
+  130  interrupted with Ctrl-C; the report covers what ran";
+
+const SEARCH_MORE: &str = "\
+What makes the answer one to rely on:
+  - Response times count from the instant that was planned, so a queue shows in them.
+  - A step of which less than 99 % was answered in time does not hold, whatever its times: its
+    queue grows. In time is until the end of the step and 1 % of it, at least 100 ms, beside
+    what the quickest reply took.
+  - A step can fail by chance. A rate counts as failed when it did so twice, or when a step
+    was broken off at --max-in-flight.
+  - A step can hold by chance. The rate that was found has to hold again, --confirm times and
+    each at the first attempt; if it does not, the search goes on below it.
+  - A percentile needs requests beyond it: p99.9 of 1000 requests is the second longest time.
+    Take a --step-duration in which ten or more lie above the highest one.
+  - Where the generator slips (--max-slip) nothing is known of the server. The lowest rate that
+    failed decides whose limit it was.
+
+Examples:
+  tiny-cache-loadtest search --prefill --warm-up 2s
+  tiny-cache-loadtest search --slo 'p99<2ms,errors<0.1%' --from 20000 --growth 1.5 \\
+      --arrivals poisson --preset twitter/52 --json limit.json
 ";
 
 const REPLAY_MORE: &str = "\
@@ -129,6 +160,15 @@ pub enum Command {
     /// A report follows on stdout.
     #[command(after_help = RUN_EXIT_CODES, after_long_help = format!("{RUN_MORE}\n{RUN_EXIT_CODES}"))]
     Run(Box<RunArgs>),
+    /// Finds the highest rate at which a promise of latency holds
+    ///
+    /// Steps of an open loop, each at a rate of its own: rates grow from --from until one does
+    /// not hold, and what is left between the last two is halved until it is within
+    /// --precision. A step holds where every term of --slo does, 99 % of its requests were
+    /// answered in time, and the generator kept to its plan. A report follows on stdout.
+    #[command(after_help = SEARCH_EXIT_CODES,
+              after_long_help = format!("{SEARCH_MORE}\n{SEARCH_EXIT_CODES}"))]
+    Search(Box<SearchArgs>),
     /// Lists the workloads that run --preset knows, with their figures
     Presets,
     /// Prints a completion script for a shell
@@ -343,9 +383,7 @@ mod tests {
         let line = ["tiny-cache-loadtest", "replay", "t.lis"].iter().chain(options);
         match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
             Command::Replay(args) => Ok(args),
-            Command::Run(_) | Command::Presets | Command::Completions { .. } => {
-                Err("another command".to_owned())
-            }
+            _ => Err("another command".to_owned()),
         }
     }
 

@@ -11,7 +11,7 @@ use tiny_cache_loadtest::{
     cli::{self, Cli, Command},
     error::Error,
     outcome::Outcome,
-    preset, replay, run,
+    preset, replay, run, search,
 };
 
 /// The client side allocates for every RPC; the default allocator shows in profiles.
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Replay(settings) => replay::run(settings).and_then(|outcome| conclude(&outcome)),
         Command::Run(settings) => run::run(settings).and_then(|outcome| conclude(&outcome)),
+        Command::Search(settings) => search::run(settings).and_then(|outcome| conclude(&outcome)),
         Command::Presets => print(&preset::list()),
         Command::Completions { shell } => print(&cli::completions(shell)),
     };

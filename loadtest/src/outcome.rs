@@ -59,6 +59,18 @@ pub enum Verdict {
         /// What it may be.
         max: Duration,
     },
+    /// A search found no rate at which its promise holds.
+    NothingHeld {
+        /// The lowest rate.
+        rate: u64,
+        /// Why not even that.
+        why: String,
+    },
+    /// A search ended at the most that this program can send.
+    GeneratorLimit {
+        /// The lowest rate at which it slipped.
+        rate: u64,
+    },
     /// It was stopped before its end.
     Stopped(Stopped),
     /// The trace could not be read to its end.
@@ -92,6 +104,8 @@ impl Verdict {
             Self::Clean => 0,
             Self::SomeFailed
             | Self::Slipped { .. }
+            | Self::NothingHeld { .. }
+            | Self::GeneratorLimit { .. }
             | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind) => 1,
             Self::AllFailed | Self::TraceBroken(_) => 2,
             Self::Stopped(Stopped::Interrupted) => INTERRUPTED,
@@ -102,9 +116,9 @@ impl Verdict {
     pub(crate) fn severity(&self) -> u8 {
         match self {
             Self::Clean => 0,
-            Self::SomeFailed => 1,
+            Self::SomeFailed | Self::NothingHeld { .. } => 1,
             Self::AllFailed => 2,
-            Self::Slipped { .. } => 3,
+            Self::Slipped { .. } | Self::GeneratorLimit { .. } => 3,
             Self::Stopped(Stopped::TooManyInFlight) => 4,
             Self::Stopped(Stopped::FarBehind) => 5,
             Self::TraceBroken(_) => 6,
@@ -116,9 +130,12 @@ impl Verdict {
     #[must_use]
     pub fn ending(&self) -> Ending {
         match self {
-            Self::Clean | Self::SomeFailed | Self::AllFailed | Self::Slipped { .. } => {
-                Ending::Completed
-            }
+            Self::Clean
+            | Self::SomeFailed
+            | Self::AllFailed
+            | Self::Slipped { .. }
+            | Self::NothingHeld { .. }
+            | Self::GeneratorLimit { .. } => Ending::Completed,
             Self::Stopped(Stopped::Interrupted) => Ending::Interrupted,
             Self::Stopped(Stopped::TooManyInFlight) => Ending::TooManyInFlight,
             Self::Stopped(Stopped::FarBehind) => Ending::FarBehind,
@@ -129,7 +146,10 @@ impl Verdict {
     /// Whether the requests were sent when they were planned.
     #[must_use]
     pub fn kept_up(&self) -> bool {
-        !matches!(self, Self::Slipped { .. } | Self::Stopped(Stopped::FarBehind))
+        !matches!(
+            self,
+            Self::Slipped { .. } | Self::GeneratorLimit { .. } | Self::Stopped(Stopped::FarBehind)
+        )
     }
 
     /// The error line, where the report does not say enough.
@@ -143,6 +163,13 @@ impl Verdict {
             Self::Slipped { slip, max } => {
                 Some(format!("{behind}: p99 of the slip is {slip:?}, above --max-slip {max:?}"))
             }
+            Self::NothingHeld { rate, why } => {
+                Some(format!("the promise held at no rate, not even at {rate}/s: {why}"))
+            }
+            Self::GeneratorLimit { rate } => Some(format!(
+                "the generator, not the server, was the limit at {rate}/s: what was found is a \
+                 lower bound"
+            )),
             Self::Stopped(Stopped::FarBehind) => {
                 Some(format!("{behind}: it was broken off, seconds behind its plan"))
             }

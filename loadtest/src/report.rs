@@ -4,6 +4,7 @@
 mod figures; // what became of the requests
 mod json; // the file
 mod latency; // percentiles
+mod search; // what a search found
 mod server; // the server's own figures
 mod settings; // what was asked for
 mod table; // for people, in a terminal
@@ -11,14 +12,15 @@ mod table; // for people, in a terminal
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::json::JsonFile;
 pub use self::{
     figures::{Failure, Figures, FirstFailure, OperationFigures, OriginLoad},
     json::JsonError,
     latency::{Histogram, Latency},
+    search::{LimitedBy, SearchReport},
     server::{Generator, Server, ServerStats},
     settings::{Settings, TraceSettings, WorkloadSettings},
 };
+pub(crate) use self::{json::JsonFile, table::time};
 use crate::machine::Machine;
 
 /// The figures of one run.
@@ -42,6 +44,9 @@ pub struct Report {
     /// What became of the requests.
     #[serde(flatten)]
     pub figures: Figures,
+    /// What a search found, at which the figures are those of the rate that was found; none of
+    /// another command.
+    pub search: Option<SearchReport>,
     /// The same for each rate, where there was more than one.
     pub steps: Vec<Step>,
     /// The same for each second that was measured, in order; those of a step follow those of
@@ -102,6 +107,8 @@ pub struct Step {
     pub kept_up: Option<bool>,
     /// Of a search: whether what was promised held.
     pub held: Option<bool>,
+    /// Of a search: why it did not hold.
+    pub why_not: Option<String>,
     /// What became of the requests.
     #[serde(flatten)]
     pub figures: Figures,

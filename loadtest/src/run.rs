@@ -65,6 +65,7 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             trace_error: None,
             kept_up: max_slip.map(|_| verdict.kept_up()),
             figures: Figures::new(&tally, time, load.workload.origin.is_some()),
+            search: None,
             steps: if courses.len() > 1 { steps } else { Vec::new() },
             seconds: closed.seconds,
             server: closed.server,
@@ -108,6 +109,7 @@ impl Sum {
             ending: verdict.ending(),
             kept_up: course.pace.is_open().then(|| verdict.kept_up()),
             held: None,
+            why_not: None,
             figures: Figures::new(&tally, time, cache_aside),
         });
         self.tally.merge(tally);

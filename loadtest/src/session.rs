@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    ops::ControlFlow,
     pin::pin,
     process,
     sync::Arc,
@@ -108,6 +109,14 @@ impl Session {
         tokio::select! {
             played = showing(playing, || live.seen(), progress) => played,
             () = stopping => unreachable!("it ends the process"),
+        }
+    }
+
+    /// Lets some time pass between two courses; Ctrl-C breaks off.
+    pub(crate) async fn pause(&mut self, time: Duration) -> ControlFlow<()> {
+        tokio::select! {
+            () = tokio::time::sleep(time) => ControlFlow::Continue(()),
+            () = self.interrupt.received() => ControlFlow::Break(()),
         }
     }
 
