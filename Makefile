@@ -43,7 +43,7 @@ clean: ## Remove everything that was built, tools and environments too
 ## Check
 
 .PHONY: ci
-ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts ## Run everything that CI runs
+ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts test-search ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
@@ -105,6 +105,10 @@ test-restarts: ## Check that restarts of the server cost callers no error and no
 .PHONY: test-drain
 test-drain: ## Check that a stop under load loses no reply
 	$(CHECK) --test lifecycle drain -- --nocapture --test-threads 1
+
+.PHONY: test-search
+test-search: ## Check that the load tester's search finds the known limit of a throttled server
+	$(CARGO) test --profile checks -p tiny-cache-loadtest --test limit -- --ignored --nocapture
 
 ## Measure
 

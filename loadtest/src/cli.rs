@@ -3,11 +3,14 @@
 
 mod compare;
 mod html;
+mod load;
 mod output;
 mod run;
+mod search;
 mod server;
 mod target;
 mod tls;
+mod workload;
 
 use std::{
     num::{NonZeroU64, NonZeroUsize},
@@ -23,11 +26,14 @@ use tiny_cache_client::Ttl;
 pub use self::{
     compare::CompareArgs,
     html::HtmlArgs,
+    load::LoadArgs,
     output::OutputArgs,
     run::{Rate, RunArgs},
+    search::SearchArgs,
     server::ServerArgs,
     target::{InvalidTarget, Place, RedisPlace, Target},
     tls::{TlsArgs, TlsError},
+    workload::WorkloadArgs,
 };
 use crate::{
     access::{self, Content, ValueSize},
@@ -85,6 +91,35 @@ Examples:
   tiny-cache-loadtest run --target redis://127.0.0.1:6379 --preset twitter/52 --rate 20000
   tiny-cache-loadtest run --rate max --in-flight 256 --key-distribution zipf:0.99 \\
       --mix get=80,set=15,mget=5 --value-size lognormal:300:1.2 --json closed.json
+";
+
+const SEARCH_EXIT_CODES: &str = "\
+Exit codes:
+  0    found: the promise held, and did not above, or --to was reached
+  1    it held at no rate, or the generator and not the server was the limit, so that
+       what was found is a lower bound; the report and an error line say which
+  2    wrong usage, an unreachable server, or a prefill that failed
+  130  interrupted with Ctrl-C; the report covers what ran";
+
+const SEARCH_MORE: &str = "\
+What makes the answer one to rely on:
+  - Response times count from the instant that was planned, so a queue shows in them.
+  - A step of which less than 99 % was answered in time does not hold, whatever its times: its
+    queue grows. In time is until the end of the step and 1 % of it, at least 100 ms, beside
+    what the quickest reply took.
+  - A step can fail by chance. A rate counts as failed when it did so twice, or when a step
+    was broken off at --max-in-flight.
+  - A step can hold by chance. The rate that was found has to hold again, --confirm times and
+    each at the first attempt; if it does not, the search goes on below it.
+  - A percentile needs requests beyond it: p99.9 of 1000 requests is the second longest time.
+    Take a --step-duration in which ten or more lie above the highest one.
+  - Where the generator slips (--max-slip) nothing is known of the server. The lowest rate that
+    failed decides whose limit it was.
+
+Examples:
+  tiny-cache-loadtest search --prefill --warm-up 2s
+  tiny-cache-loadtest search --slo 'p99<2ms,errors<0.1%' --from 20000 --growth 1.5 \\
+      --arrivals poisson --preset twitter/52 --json limit.json
 ";
 
 const REPLAY_MORE: &str = "\
@@ -155,6 +190,15 @@ pub enum Command {
     Schema,
     /// Draws the page of --html from an earlier report
     Html(HtmlArgs),
+    /// Finds the highest rate at which a promise of latency holds
+    ///
+    /// Steps of an open loop, each at a rate of its own: rates grow from --from until one does
+    /// not hold, and what is left between the last two is halved until it is within
+    /// --precision. A step holds where every term of --slo does, 99 % of its requests were
+    /// answered in time, and the generator kept to its plan. A report follows on stdout.
+    #[command(after_help = SEARCH_EXIT_CODES,
+              after_long_help = format!("{SEARCH_MORE}\n{SEARCH_EXIT_CODES}"))]
+    Search(Box<SearchArgs>),
     /// Lists the workloads that run --preset knows, with their figures
     Presets,
     /// One of the processes of --workers
@@ -285,7 +329,7 @@ impl ReplayArgs {
             Some(speed) => Pace::Traced {
                 speed,
                 in_flight,
-                max_in_flight: self.max_in_flight.map_or(run::MAX_IN_FLIGHT, NonZeroUsize::get),
+                max_in_flight: self.max_in_flight.map_or(load::MAX_IN_FLIGHT, NonZeroUsize::get),
             },
             None if self.max_in_flight.is_some() => {
                 return Err(Error::Idle { option: "--max-in-flight", needs: "--speed" });
@@ -301,12 +345,12 @@ impl ReplayArgs {
     /// What a sender may be late by, at the 99th percentile.
     #[must_use]
     pub fn max_slip(&self) -> Duration {
-        self.max_slip.unwrap_or(run::MAX_SLIP)
+        self.max_slip.unwrap_or(load::MAX_SLIP)
     }
 
     fn in_flight(&self) -> NonZeroUsize {
         let default =
-            if self.speed.is_some() { run::IN_FLIGHT_OPEN } else { run::IN_FLIGHT_CLOSED };
+            if self.speed.is_some() { load::IN_FLIGHT_OPEN } else { load::IN_FLIGHT_CLOSED };
         self.in_flight.or(NonZeroUsize::new(default)).expect("a default is above zero")
     }
 

@@ -48,6 +48,14 @@ pub enum Error {
         /// What was asked for.
         batch: usize,
     },
+    /// No rate is left to try.
+    #[error("--from {from} is above --to {to}")]
+    Range {
+        /// The first rate.
+        from: u64,
+        /// The highest rate.
+        to: u64,
+    },
     /// The trace is missing or broken at its beginning.
     #[error(transparent)]
     Trace(#[from] TraceError),

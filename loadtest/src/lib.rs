@@ -1,7 +1,7 @@
 //! Drives a tiny-cache server with real traces or a made-up workload and reports what it saw.
 //!
-//! The path of a request: [`cli`] reads the settings; [`run`] or [`replay`] makes a
-//! [`session`] of them; the threads of the [`engine`] take operations from a [`workload`] or a
+//! The path of a request: [`cli`] reads the settings; [`run`], [`replay`] or [`search`]
+//! makes a [`session`] of them; the threads of the [`engine`] take operations from a [`workload`] or a
 //! [`trace`], send them to a [`target`] at their instants and tally what becomes of them;
 //! a [`report`] says what the tallies add up to, and an [`outcome`] what to think of it.
 
@@ -13,6 +13,7 @@ pub mod compare;
 pub mod html;
 pub mod replay;
 pub mod run;
+pub mod search;
 pub mod worker;
 
 // What every run has around its requests: connections, progress, Ctrl-C.

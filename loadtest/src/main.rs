@@ -13,7 +13,7 @@ use tiny_cache_loadtest::{
     error::Error,
     html,
     outcome::Outcome,
-    preset, replay, report, run, worker,
+    preset, replay, report, run, search, worker,
 };
 
 /// The client side allocates for every RPC; the default allocator shows in profiles.
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Replay(settings) => replay::run(settings).and_then(|outcome| conclude(&outcome)),
         Command::Run(settings) => run::run(settings).and_then(|outcome| conclude(&outcome)),
+        Command::Search(settings) => search::run(settings).and_then(|outcome| conclude(&outcome)),
         Command::Worker => worker::run().map(|()| ExitCode::SUCCESS),
         Command::Compare(settings) => compare::run(&settings).and_then(|found| judge(&found)),
         Command::Schema => print(&report::schema()),

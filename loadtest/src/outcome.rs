@@ -64,6 +64,18 @@ pub enum Verdict {
         /// How many.
         count: u64,
     },
+    /// A search found no rate at which its promise holds.
+    NothingHeld {
+        /// The lowest rate.
+        rate: u64,
+        /// Why not even that.
+        why: String,
+    },
+    /// A search ended at the most that this program can send.
+    GeneratorLimit {
+        /// The lowest rate at which it slipped.
+        rate: u64,
+    },
     /// It was stopped before its end.
     Stopped(Stopped),
     /// The trace could not be read to its end.
@@ -103,6 +115,8 @@ impl Verdict {
             Self::SomeFailed
             | Self::Slipped { .. }
             | Self::Violated { .. }
+            | Self::NothingHeld { .. }
+            | Self::GeneratorLimit { .. }
             | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind | Stopped::WorkerLost) => {
                 1
             }
@@ -115,9 +129,9 @@ impl Verdict {
     pub(crate) fn severity(&self) -> u8 {
         match self {
             Self::Clean => 0,
-            Self::SomeFailed => 1,
+            Self::SomeFailed | Self::NothingHeld { .. } => 1,
             Self::AllFailed => 2,
-            Self::Slipped { .. } => 3,
+            Self::Slipped { .. } | Self::GeneratorLimit { .. } => 3,
             Self::Stopped(Stopped::TooManyInFlight) => 4,
             Self::Stopped(Stopped::FarBehind) => 5,
             Self::Stopped(Stopped::WorkerLost) => 6,
@@ -135,7 +149,9 @@ impl Verdict {
             | Self::SomeFailed
             | Self::AllFailed
             | Self::Slipped { .. }
-            | Self::Violated { .. } => Ending::Completed,
+            | Self::Violated { .. }
+            | Self::NothingHeld { .. }
+            | Self::GeneratorLimit { .. } => Ending::Completed,
             Self::Stopped(Stopped::Interrupted) => Ending::Interrupted,
             Self::Stopped(Stopped::TooManyInFlight) => Ending::TooManyInFlight,
             Self::Stopped(Stopped::FarBehind) => Ending::FarBehind,
@@ -147,7 +163,10 @@ impl Verdict {
     /// Whether the requests were sent when they were planned.
     #[must_use]
     pub fn kept_up(&self) -> bool {
-        !matches!(self, Self::Slipped { .. } | Self::Stopped(Stopped::FarBehind))
+        !matches!(
+            self,
+            Self::Slipped { .. } | Self::GeneratorLimit { .. } | Self::Stopped(Stopped::FarBehind)
+        )
     }
 
     /// The error line, where the report does not say enough.
@@ -165,6 +184,13 @@ impl Verdict {
             Self::Slipped { slip, max } => {
                 Some(format!("{behind}: p99 of the slip is {slip:?}, above --max-slip {max:?}"))
             }
+            Self::NothingHeld { rate, why } => {
+                Some(format!("the promise held at no rate, not even at {rate}/s: {why}"))
+            }
+            Self::GeneratorLimit { rate } => Some(format!(
+                "the generator, not the server, was the limit at {rate}/s: what was found is a \
+                 lower bound"
+            )),
             Self::Stopped(Stopped::FarBehind) => {
                 Some(format!("{behind}: it was broken off, seconds behind its plan"))
             }

@@ -135,8 +135,8 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A closed stderr is not worth failing for.
-fn say(line: &str) {
+/// Writes a line where no bar is. A closed stderr is not worth failing for.
+pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 

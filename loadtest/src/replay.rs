@@ -72,6 +72,7 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
             },
             kept_up: max_slip.map(|_| verdict.kept_up()),
             figures: Figures::new(&played.tally, played.tally.last, true),
+            search: None,
             steps: Vec::new(),
             seconds: closed.seconds,
             server: closed.server,

@@ -6,6 +6,7 @@ mod file; // the files
 pub(crate) mod html; // for people, in a browser
 mod latency; // percentiles
 mod schema; // the same, described for machines
+mod search; // what a search found
 mod server; // the server's own figures
 mod settings; // what was asked for
 mod table; // for people, in a terminal
@@ -21,6 +22,7 @@ pub use self::{
     file::FileError,
     latency::{Histogram, Latency},
     schema::schema,
+    search::{LimitedBy, SearchReport},
     server::{Generator, Server, ServerStats},
     settings::{Settings, TraceSettings, WorkloadSettings},
 };
@@ -49,6 +51,9 @@ pub struct Report {
     /// What became of the requests.
     #[serde(flatten)]
     pub figures: Figures,
+    /// What a search found, at which the figures are those of the rate that was found; none of
+    /// another command.
+    pub search: Option<SearchReport>,
     /// The same for each rate, where there was more than one.
     pub steps: Vec<Step>,
     /// The same for each second that was measured, in order; those of a step follow those of
@@ -111,6 +116,8 @@ pub struct Step {
     pub kept_up: Option<bool>,
     /// Of a search: whether what was promised held.
     pub held: Option<bool>,
+    /// Of a search: why it did not hold.
+    pub why_not: Option<String>,
     /// What became of the requests.
     #[serde(flatten)]
     pub figures: Figures,

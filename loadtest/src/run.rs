@@ -5,13 +5,16 @@ use std::time::Duration;
 use tokio::runtime;
 
 use crate::{
-    cli::RunArgs,
-    engine::{Course, Pace, Stopped, Tally},
+    cli::{LoadArgs, RunArgs, Target},
+    engine::{Course, Pace, Parts, Stopped, Supply, Tally},
     error::Error,
+    lanes::LaneId,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
     report::{Figures, Report, Settings, Step, Tool},
     session::{self, Cast, Session},
+    target::Way,
+    workload::Spec,
 };
 
 /// Makes the run that `args` describe, to its end or to Ctrl-C.
@@ -22,24 +25,18 @@ use crate::{
 /// be.
 #[expect(clippy::needless_pass_by_value, reason = "the settings of a run end with it")]
 pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
-    let (courses, spec) = (args.courses()?, args.spec()?);
+    let load = &args.load;
+    let (courses, spec) = (args.courses()?, load.spec()?);
     let first = courses.first().expect("there is never none");
-    let parts = args.parts()?;
-    let mut settings = Settings::of_run(&args, first, &spec);
+    let parts = parts(load, &spec, first.pace)?;
+    let mut settings = Settings::of_workload(load, first, &spec);
     if courses.len() > 1 {
         settings.requests_per_second = None;
     }
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let outputs = Outputs::open(&args.output)?;
-        let cast = Cast {
-            target: &args.target,
-            server: &args.server,
-            parts: &parts,
-            workers: args.workers.get(),
-            prefill: args.prefill.then_some(spec.keys),
-        };
-        let mut session = Session::open(cast, outputs).await?;
-        let max_slip = first.pace.is_open().then(|| args.max_slip());
+        let outputs = Outputs::open(&load.output)?;
+        let mut session = Session::open(Cast::of(load, &parts, &spec), outputs).await?;
+        let max_slip = first.pace.is_open().then(|| load.max_slip());
         let mut sum = Sum::default();
         for course in &courses {
             let phase = match course.pace {
@@ -51,7 +48,7 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             let verdict = Verdict::of(played.stopped, max_slip, &played.tally);
             let is_over =
                 matches!(verdict, Verdict::Stopped(Stopped::Interrupted | Stopped::WorkerLost));
-            sum.add(course, played.tally, verdict, args.origin.is_some());
+            sum.add(course, played.tally, verdict, load.workload.origin.is_some());
             if is_over {
                 break;
             }
@@ -67,7 +64,8 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             ending: verdict.ending(),
             trace_error: None,
             kept_up: max_slip.map(|_| verdict.kept_up()),
-            figures: Figures::new(&tally, time, args.origin.is_some()),
+            figures: Figures::new(&tally, time, load.workload.origin.is_some()),
+            search: None,
             steps: if courses.len() > 1 { steps } else { Vec::new() },
             seconds: closed.seconds,
             server: closed.server,
@@ -75,6 +73,27 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             machine: closed.machine,
         };
         Ok(Outcome { report, verdict, outputs: closed.outputs })
+    })
+}
+
+/// What a crew is made of that sends a made-up workload, as if there was one process alone.
+pub(crate) fn parts(load: &LoadArgs, spec: &Spec, pace: Pace) -> Result<Parts, Error> {
+    if load.verify && !matches!(load.target, Target::Server(_)) {
+        return Err(Error::Idle { option: "--verify", needs: "a tiny-cache server" });
+    }
+    if load.verify && load.workers.get() > 1 {
+        let needs = "one process, which knows every write";
+        return Err(Error::Idle { option: "--verify", needs });
+    }
+    Ok(Parts {
+        threads: load.threads(pace),
+        process: LaneId::ALONE,
+        connections: load.connections(pace),
+        way: Way::find(&load.target, &load.server)?,
+        supply: Supply::Made(Box::new(spec.clone())),
+        prefill: load.prefill,
+        origin: load.workload.origin.unwrap_or_default(),
+        verify: load.verify.then(|| load.server.spaces()),
     })
 }
 
@@ -99,6 +118,7 @@ impl Sum {
             ending: verdict.ending(),
             kept_up: course.pace.is_open().then(|| verdict.kept_up()),
             held: None,
+            why_not: None,
             figures: Figures::new(&tally, time, cache_aside),
         });
         self.tally.merge(tally);

@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    ops::ControlFlow,
     pin::pin,
     process,
     sync::Arc,
@@ -12,7 +13,7 @@ use std::{
 use tiny_cache_client::ErrorKind;
 
 use crate::{
-    cli::{ServerArgs, Target},
+    cli::{LoadArgs, ServerArgs, Target},
     engine::{Control, Course, Crew, Length, Parts, Played, Second, Seen, Stopped},
     error::Error,
     interrupt::Interrupt,
@@ -23,6 +24,7 @@ use crate::{
     report::{Generator, Histogram, Latency, SecondReport, Server, ServerStats},
     target::Outlet,
     usage::{Usage, UsageError, UsageReport, UsageSource, own_cpu},
+    workload::Spec,
 };
 
 /// Who takes part.
@@ -34,6 +36,19 @@ pub(crate) struct Cast<'a> {
     pub(crate) workers: usize,
     /// How many keys are written first; none without a prefill.
     pub(crate) prefill: Option<u64>,
+}
+
+impl<'a> Cast<'a> {
+    /// Those of a made-up workload.
+    pub(crate) fn of(load: &'a LoadArgs, parts: &'a Parts, spec: &Spec) -> Self {
+        Self {
+            target: &load.target,
+            server: &load.server,
+            parts,
+            workers: load.workers.get(),
+            prefill: load.prefill.then_some(spec.keys * spec.spaces as u64),
+        }
+    }
 }
 
 /// A run between its first connection and its report.
@@ -120,6 +135,14 @@ impl Session {
         tokio::select! {
             played = showing(playing, || live.seen(), progress) => played,
             () = stopping => unreachable!("it ends the process"),
+        }
+    }
+
+    /// Lets some time pass between two courses; Ctrl-C breaks off.
+    pub(crate) async fn pause(&mut self, time: Duration) -> ControlFlow<()> {
+        tokio::select! {
+            () = tokio::time::sleep(time) => ControlFlow::Continue(()),
+            () = self.interrupt.received() => ControlFlow::Break(()),
         }
     }
 

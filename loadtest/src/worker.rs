@@ -20,6 +20,7 @@ use crate::{
     cli::{Cli, Command},
     engine::{Control, Crew, Parts, Said, Seen, Share, Stopped, Told, from_unix},
     error::Error,
+    run,
     usage::own_cpu,
 };
 
@@ -78,10 +79,13 @@ async fn ready(share: &Share) -> Result<Crew, Error> {
 
 fn parts(share: &Share) -> Result<Parts, Error> {
     let cli = Cli::try_parse_from(&share.args).map_err(|error| Error::Worker(error.to_string()))?;
-    match cli.command {
-        Command::Run(args) => Ok(Parts { process: share.process, ..args.parts()? }),
-        _ => Err(Error::Worker("this command has no workers".to_owned())),
-    }
+    let (load, pace) = match &cli.command {
+        Command::Run(args) => (&args.load, args.courses()?.first().map(|course| course.pace)),
+        Command::Search(args) => (&args.load, Some(args.course(args.rules()?.from, 0).pace)),
+        _ => return Err(Error::Worker("this command has no workers".to_owned())),
+    };
+    let pace = pace.expect("there is never no course");
+    Ok(Parts { process: share.process, ..run::parts(load, &load.spec()?, pace)? })
 }
 
 /// Tells what has been done, again and again until the end.

@@ -122,6 +122,7 @@ fn report(seconds: Vec<SecondReport>, steps: Vec<Step>) -> Report {
         trace_error: None,
         kept_up: Some(true),
         figures: figures(&seconds),
+        search: None,
         steps,
         seconds,
         server: Server::default(),
@@ -297,6 +298,7 @@ fn each_rate_is_compared_with_itself() {
             ending: Ending::Completed,
             kept_up: Some(true),
             held: None,
+            why_not: None,
             figures: figures(&seconds[step]),
         });
         report(seconds.concat(), steps.into())

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::{ReplayArgs, RunArgs, ServerArgs},
+    cli::{LoadArgs, ReplayArgs, ServerArgs},
     engine::{Course, Length, Pace},
     trace::Format,
     workload::Spec,
@@ -100,19 +100,20 @@ pub struct TraceSettings {
 }
 
 impl Settings {
-    /// Writes down the settings of a run.
+    /// Writes down the settings of a workload that is made up.
     #[must_use]
-    pub fn of_run(args: &RunArgs, course: &Course, spec: &Spec) -> Self {
+    pub fn of_workload(load: &LoadArgs, course: &Course, spec: &Spec) -> Self {
+        let workload = &load.workload;
         Self {
-            target: args.target.to_string(),
-            connections: args.connections(course.pace),
-            threads: args.threads(course.pace),
-            workers: args.workers.get(),
-            max_slip_seconds: course.pace.is_open().then(|| args.max_slip().as_secs_f64()),
-            origin_seconds: args.origin.map(|time| time.as_secs_f64()),
+            target: load.target.to_string(),
+            connections: load.connections(course.pace),
+            threads: load.threads(course.pace),
+            workers: load.workers.get(),
+            max_slip_seconds: course.pace.is_open().then(|| load.max_slip().as_secs_f64()),
+            origin_seconds: workload.origin.map(|time| time.as_secs_f64()),
             workload: Some(WorkloadSettings {
-                preset: args.preset.as_ref().map(|preset| preset.name.to_owned()),
-                prefill: args.prefill,
+                preset: workload.preset.as_ref().map(|preset| preset.name.to_owned()),
+                prefill: load.prefill,
                 seed: spec.seed,
                 keys: spec.keys,
                 key_distribution: spec.key_distribution.to_string(),
@@ -121,9 +122,9 @@ impl Settings {
                 mix: spec.mix.to_string(),
                 batch: spec.batch,
                 ttl: spec.ttl.to_string(),
-                verify: args.verify,
+                verify: load.verify,
             }),
-            ..Self::of_course(course, &args.server)
+            ..Self::of_course(course, &load.server)
         }
     }
 

@@ -15,8 +15,16 @@ const NUMBER: usize = 12;
 impl Display for Report {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         self.conditions(out)?;
+        if let Some(search) = &self.search {
+            search.fmt(out)?;
+            self.curve(out)?;
+            let lowest = self.steps.iter().filter_map(|step| step.requests_per_second).min();
+            if let Some(rate) = search.found_requests_per_second.or(lowest) {
+                row(out, "figures", format_args!("of {rate} requests/s"))?;
+            }
+        }
         self.figures.counts(out)?;
-        if self.steps.len() > 1 {
+        if self.search.is_none() && self.steps.len() > 1 {
             self.curve(out)?;
         }
         self.figures.latencies(out)?;
@@ -49,7 +57,8 @@ impl Report {
             }
             (None, Some(arrivals), _) => {
                 let steps = self.steps.len();
-                row(out, "open loop", format_args!("{steps} rates, {arrivals}, {ending}"))?;
+                let steps_of = if self.search.is_some() { "steps" } else { "rates" };
+                row(out, "open loop", format_args!("{steps} {steps_of}, {arrivals}, {ending}"))?;
             }
             (_, None, None) => row(out, "closed loop", format_args!("{ending}"))?,
         }
@@ -80,10 +89,14 @@ impl Report {
         writeln!(out)
     }
 
-    /// What became of each rate.
+    /// What became of each rate; of a search, from the lowest to the highest.
     fn curve(&self, out: &mut Formatter<'_>) -> fmt::Result {
         header(out, "requests/s", &["answered", "errors", "p50", "p99", "p99.9", "max"])?;
-        for step in &self.steps {
+        let mut steps: Vec<_> = self.steps.iter().collect();
+        if self.search.is_some() {
+            steps.sort_by_key(|step| step.requests_per_second);
+        }
+        for step in steps {
             let rate = step.requests_per_second.unwrap_or_default();
             let Figures { answered_per_second: answered, failed, .. } = step.figures;
             write!(out, "{:<LABEL$}{answered:>NUMBER$.0}{failed:>NUMBER$}", format!("  {rate}"))?;
@@ -92,13 +105,14 @@ impl Report {
                     for micros in [p50, p99, p99_9, max] {
                         write!(out, "{:>NUMBER$}", time(micros))?;
                     }
-                    writeln!(
-                        out,
-                        "{}",
-                        if step.kept_up == Some(false) { "  slipped" } else { "" }
-                    )?;
                 }
-                None => writeln!(out)?,
+                None => write!(out, "{:>width$}", "-", width = 4 * NUMBER)?,
+            }
+            match (step.held, &step.why_not, step.kept_up) {
+                (Some(true), ..) => writeln!(out, "  held")?,
+                (_, Some(why), _) => writeln!(out, "  {why}")?,
+                (_, _, Some(false)) => writeln!(out, "  slipped")?,
+                _ => writeln!(out)?,
             }
         }
         writeln!(out)
@@ -250,7 +264,7 @@ impl Display for Generator {
 }
 
 /// Writes a line of a table.
-fn row(out: &mut Formatter<'_>, label: &str, content: impl Display) -> fmt::Result {
+pub(super) fn row(out: &mut Formatter<'_>, label: &str, content: impl Display) -> fmt::Result {
     writeln!(out, "{label:<LABEL$}{content}")
 }
 

@@ -43,7 +43,12 @@ pub(crate) struct Manners {
     pub lie: Option<Lie>,
     /// From the Get of this number on, counted from 1, no Get is answered for a second.
     pub stall_at: Option<u64>,
+    /// Gets and Sets are answered one after the other, each after its part of a second.
+    pub per_second: Option<u32>,
 }
+
+/// How much of its idle time a throttled server makes up for.
+const KEPT: Duration = Duration::from_millis(40);
 
 /// What a cache must not do.
 #[derive(Clone, Copy, PartialEq)]
@@ -73,6 +78,8 @@ struct Cache {
     entries: Mutex<BTreeMap<String, (Bytes, i32)>>,
     gets: Mutex<u64>,
     stall: OnceLock<Instant>,
+    /// When the last of those that wait for their turn is answered.
+    turn: Mutex<Option<Instant>>,
     got: Condvar,
     connections: AtomicUsize,
     /// A second handle of every socket, by the client's address.
@@ -159,6 +166,23 @@ impl Cache {
     }
 }
 
+impl Cache {
+    /// Waits until those that came before are answered, and for its own part of a second. The
+    /// parts follow one another by the clock, and some that nobody asked for are kept: neither
+    /// a timer that fires late nor a moment without the CPU takes anything from the rate.
+    async fn wait_for_turn(&self) {
+        let Some(per_second) = self.manners.per_second else { return };
+        let end = {
+            let mut turn = self.turn.lock().unwrap();
+            let now = Instant::now();
+            let end =
+                turn.map_or(now, |last| last.max(now - KEPT)) + Duration::from_secs(1) / per_second;
+            *turn.insert(end)
+        };
+        tokio::time::sleep_until(end.into()).await;
+    }
+}
+
 fn full_key<T>(cache: &Cache, request: &Request<T>, key: &str) -> String {
     match request.metadata().get("x-cache-namespace") {
         _ if cache.manners.lie == Some(Lie::MixesNamespaces) => key.to_owned(),
@@ -176,6 +200,7 @@ impl CacheService for Cache {
             *gets
         };
         self.got.notify_all();
+        self.wait_for_turn().await;
         if self.manners.stall_at.is_some_and(|stalled| number >= stalled) {
             let end = self.stall.get_or_init(|| Instant::now() + Duration::from_secs(1));
             tokio::time::sleep_until((*end).into()).await;
@@ -208,6 +233,7 @@ impl CacheService for Cache {
     }
 
     async fn set(&self, request: Request<CacheItem>) -> Result<Response<CacheResponse>, Status> {
+        self.wait_for_turn().await;
         let key = full_key(self, &request, &request.get_ref().key);
         if self.manners.refuse_set_of == Some(key.as_str()) {
             return Err(Status::resource_exhausted(

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::units::{count, nanos, number, percent};
-use crate::report::{Ending, Latency, Report};
+use crate::report::{Ending, Latency, LimitedBy, Report, SearchReport};
 
 /// What was done to what.
 pub(super) fn title(report: &Report) -> String {
@@ -89,6 +89,9 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
     if report.kept_up == Some(false) {
         return ("bad", "Do not trust.", format!("{slipped}{}", slipped_steps(report)));
     }
+    if let Some(search) = &report.search {
+        return found(search);
+    }
     match figures.failed {
         0 if figures.requests == 0 => words("warn", "Empty.", "Not one request was measured."),
         0 => words("good", "Clean.", "Every request was answered."),
@@ -100,6 +103,25 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
             let share = share.unwrap_or_default();
             ("warn", "Errors.", format!("{} requests failed{share}.", count(failed)))
         }
+    }
+}
+
+/// What a search came to.
+fn found(search: &SearchReport) -> (&'static str, &'static str, String) {
+    let promise = &search.slo;
+    match (search.found_requests_per_second, search.limited_by) {
+        (Some(rate), Some(LimitedBy::Generator)) => {
+            let rate = count(rate);
+            let text = format!(
+                "{promise} held up to {rate} requests/s; above it the generator was the limit."
+            );
+            ("warn", "At least.", text)
+        }
+        (Some(rate), _) => {
+            let rate = count(rate);
+            ("good", "Found.", format!("{promise} held up to {rate} requests/s."))
+        }
+        (None, _) => ("bad", "Nothing found.", format!("{promise} held at no rate.")),
     }
 }
 

@@ -66,6 +66,7 @@ fn step(rate: u64, held: Option<bool>) -> Step {
         ending: Ending::Completed,
         kept_up: Some(true),
         held,
+        why_not: None,
         figures: figures(&[1_000_000; 4], 2.0),
     }
 }
@@ -85,6 +86,7 @@ fn report(seconds: Vec<SecondReport>) -> Report {
         trace_error: None,
         kept_up: Some(true),
         figures: figures(&nanos, seconds.len() as f64),
+        search: None,
         steps: Vec::new(),
         seconds,
         server: Default::default(),

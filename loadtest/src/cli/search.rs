@@ -1,0 +1,110 @@
+//! The options of a search, and what they add up to.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{LONGEST_WAIT, LoadArgs, positive_duration};
+use crate::{
+    engine::{Course, HIGHEST_RATE, Length},
+    error::Error,
+    search::{Rules, Slo, percent},
+};
+
+/// Most steps that confirm what was found.
+const MOST_CONFIRMATIONS: i64 = 1000;
+
+/// What a search can be told.
+#[derive(Args, Clone, Debug)]
+pub struct SearchArgs {
+    /// What is promised, of response times and of errors: terms pNN<TIME, mean<TIME, max<TIME
+    /// and errors<PERCENT%, all of which are to hold
+    #[arg(long, value_name = "TERM,…", default_value = "p99.9<1ms,errors<0.01%")]
+    pub slo: Slo,
+
+    /// Rate to begin with, in requests/s
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = rate)]
+    pub from: u64,
+
+    /// Highest rate to try [default: 1000000000]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub to: Option<u64>,
+
+    /// Factor from one rate to the next until one does not hold
+    #[arg(long, value_name = "FACTOR", default_value = "2", value_parser = growth)]
+    pub growth: f64,
+
+    /// Stop when the lowest rate that failed is above the highest that held by no more than this
+    #[arg(long, value_name = "PERCENT%", default_value = "2%", value_parser = precision)]
+    pub precision: f64,
+
+    /// How long to measure at each rate
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive_duration)]
+    pub step_duration: Duration,
+
+    /// How long to pause between two steps, once every request of the first is done
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = pause)]
+    pub drain: Duration,
+
+    /// How often the rate that was found is run again, and has to hold each time
+    #[arg(long, value_name = "N", default_value = "1",
+          value_parser = clap::value_parser!(u32).range(0..=MOST_CONFIRMATIONS))]
+    pub confirm: u32,
+
+    /// What is sent, and how
+    #[command(flatten)]
+    pub load: LoadArgs,
+}
+
+impl SearchArgs {
+    /// What the search goes by.
+    ///
+    /// # Errors
+    ///
+    /// It would end before it begins.
+    pub(crate) fn rules(&self) -> Result<Rules, Error> {
+        let Self { from, growth, precision, confirm, .. } = *self;
+        let to = self.to.unwrap_or(HIGHEST_RATE);
+        if from > to {
+            return Err(Error::Range { from, to });
+        }
+        Ok(Rules { from, to, growth, precision, confirm })
+    }
+
+    /// A step at this rate. Random arrivals differ from step to step: what one attempt fell
+    /// over, the next one is to meet by chance only.
+    pub(crate) fn course(&self, rate: u64, step: usize) -> Course {
+        Course {
+            pace: self.load.open(rate),
+            warm_up: self.load.warm_up.unwrap_or_default(),
+            length: Length::Time(self.step_duration),
+            seed: self.load.workload.seed.wrapping_add(step as u64),
+        }
+    }
+}
+
+fn rate(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(rate @ 1..=HIGHEST_RATE) => Ok(rate),
+        _ => Err(format!("expected requests/s from 1 to {HIGHEST_RATE}")),
+    }
+}
+
+fn growth(text: &str) -> Result<f64, &'static str> {
+    match text.parse::<f64>() {
+        Ok(growth) if growth > 1.0 && growth <= 1000.0 => Ok(growth),
+        _ => Err("expected a factor above 1 and up to 1000, such as 2 or 1.5"),
+    }
+}
+
+fn precision(text: &str) -> Result<f64, &'static str> {
+    let ratio = percent(text).map(|percent| percent / 100.0);
+    ratio.ok_or("expected a percentage above 0% and up to 100%, such as 2% or 0.5%")
+}
+
+fn pause(text: &str) -> Result<Duration, &'static str> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= LONGEST_WAIT => Ok(duration),
+        _ => Err("expected a duration with a unit, up to 24h, such as 0s or 500ms"),
+    }
+}
