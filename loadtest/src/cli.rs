@@ -18,7 +18,7 @@ use clap_complete::Shell;
 use tiny_cache_client::Ttl;
 
 pub use self::{
-    output::OutputArgs,
+    output::{OutputArgs, Progress},
     run::{Rate, RunArgs, Target},
     server::ServerArgs,
     tls::{TlsArgs, TlsError},

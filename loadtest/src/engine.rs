@@ -19,7 +19,11 @@ mod live; // what can be seen meanwhile
 mod worker; // the thread around all that
 mod crew; // all threads
 
-pub(crate) use self::{control::Control, live::Seen};
+pub(crate) use self::{
+    control::Control,
+    crew::LEAD,
+    live::{Live, Seen},
+};
 pub use self::{
     control::Stopped,
     course::{Course, Length, Pace},

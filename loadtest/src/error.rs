@@ -12,6 +12,7 @@ use crate::{
     report::JsonError,
     trace::{Format, TraceError},
     transport::Unreachable,
+    watch::WatchError,
 };
 
 /// Why a run did not begin, or its report could not be written.
@@ -82,6 +83,9 @@ pub enum Error {
     /// The JSON report cannot be written.
     #[error(transparent)]
     Json(#[from] JsonError),
+    /// What is shown or written while a run lasts cannot be, or no longer.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// The table cannot be written.
     #[error("cannot write the report: {0}")]
     Output(io::Error),

@@ -11,11 +11,11 @@ use crate::{
     error::Error,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
-    progress::Goal,
     report::{Figures, Report, Settings, Tool},
     session::Session,
     target::Way,
     trace::Trace,
+    watch::Goal,
 };
 
 /// Replays the trace that `args` name, to its end, its first error or Ctrl-C.

@@ -11,7 +11,6 @@ mod table; // for people, in a terminal
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::json::JsonFile;
 pub use self::{
     figures::{Failure, Figures, FirstFailure, OperationFigures, OriginLoad},
     json::JsonError,
@@ -19,6 +18,7 @@ pub use self::{
     server::{Generator, Server, ServerStats},
     settings::{Settings, TraceSettings, WorkloadSettings},
 };
+pub(crate) use self::{json::JsonFile, table::time};
 use crate::machine::Machine;
 
 /// The figures of one run.

@@ -20,7 +20,7 @@ use super::{
 use crate::{lanes::LaneId, target::Way};
 
 /// From the word to start to the first instant: enough for all threads to hear it.
-const LEAD: Duration = Duration::from_millis(20);
+pub(crate) const LEAD: Duration = Duration::from_millis(20);
 
 /// What a crew is made of.
 pub struct Parts {

@@ -119,7 +119,9 @@ impl Lane {
     pub(super) fn send(self: &Rc<Self>, job: Job, departure: Departure) {
         self.under_way.set(self.under_way.get() + 1);
         if self.on_wire.get() >= self.most {
-            self.waiting.borrow_mut().push_back((job, departure));
+            let mut waiting = self.waiting.borrow_mut();
+            waiting.push_back((job, departure));
+            self.bench.counters.waiting(waiting.len());
             return;
         }
         self.on_wire.set(self.on_wire.get() + 1);
@@ -133,10 +135,17 @@ impl Lane {
                     Some(fill) => lane.fill_apart(fill),
                     None => lane.done(),
                 }
-                next = lane.waiting.borrow_mut().pop_front();
+                next = lane.next_waiting();
             }
             lane.on_wire.set(lane.on_wire.get() - 1);
         });
+    }
+
+    fn next_waiting(&self) -> Option<(Job, Departure)> {
+        let mut waiting = self.waiting.borrow_mut();
+        let next = waiting.pop_front()?;
+        self.bench.counters.waiting(waiting.len());
+        Some(next)
     }
 
     /// Waits for the requests that were sent.
@@ -150,6 +159,7 @@ impl Lane {
     /// failed nowhere.
     pub(super) fn forget_waiting(&self) {
         let forgotten = self.waiting.take().len();
+        self.bench.counters.waiting(0);
         self.under_way.set(self.under_way.get() - forgotten);
         if self.under_way.get() == 0 {
             self.idle.notify_one();
@@ -162,6 +172,7 @@ impl Lane {
         let Departure { planned, measured } = departure;
         let Bench { outlets, values, counters, .. } = &*self.bench;
         let sent = self.start.elapsed();
+        counters.sent();
         let reply = outlets[outlet].issue(&job.operation, values).await;
         let times = Times {
             intended: planned.map(|planned| planned.intended),
@@ -263,6 +274,7 @@ impl Bench {
         outlet: usize,
         operation: &Operation,
     ) -> Result<(), Unfilled> {
+        self.counters.sent();
         let reply = self.outlets[outlet].issue(operation, &self.values).await;
         self.counters.count(&reply);
         reply.map(|_done| ()).map_err(|error| Unfilled(format!("{}: {error}", error.name())))

@@ -251,7 +251,7 @@ fn header(out: &mut Formatter<'_>, label: &str, columns: &[&str]) -> fmt::Result
 }
 
 /// Microseconds in the unit that people would say, to three digits.
-fn time(micros: f64) -> String {
+pub(crate) fn time(micros: f64) -> String {
     let (number, unit) = match micros {
         micros if micros < 999.5 => (micros, "µs"),
         micros if micros < 999_500.0 => (micros / 1e3, "ms"),
