@@ -56,6 +56,9 @@ fn io_error(error: csv::Error) -> io::Error {
 impl Row {
     fn of(passed: &Passed) -> Self {
         let Passed { step, index, at, second, .. } = passed;
+        let of = |latency: Option<Latency>, figure: fn(&Latency) -> f64| {
+            latency.map(|us| to_nanos(figure(&us)))
+        };
         let response = Latency::of(&second.response);
         let service = Latency::of(&second.service);
         Self {
@@ -68,16 +71,21 @@ impl Row {
             hits: second.hits,
             misses: second.misses,
             hit_ratio: ratio(second.hits, second.hits + second.misses),
-            response_p50_us: response.map(|us| us.p50),
-            response_p90_us: response.map(|us| us.p90),
-            response_p99_us: response.map(|us| us.p99),
-            response_p99_9_us: response.map(|us| us.p99_9),
-            response_max_us: response.map(|us| us.max),
-            service_p50_us: service.map(|us| us.p50),
-            service_p90_us: service.map(|us| us.p90),
-            service_p99_us: service.map(|us| us.p99),
-            service_p99_9_us: service.map(|us| us.p99_9),
-            service_max_us: service.map(|us| us.max),
+            response_p50_us: of(response, |us| us.p50),
+            response_p90_us: of(response, |us| us.p90),
+            response_p99_us: of(response, |us| us.p99),
+            response_p99_9_us: of(response, |us| us.p99_9),
+            response_max_us: of(response, |us| us.max),
+            service_p50_us: of(service, |us| us.p50),
+            service_p90_us: of(service, |us| us.p90),
+            service_p99_us: of(service, |us| us.p99),
+            service_p99_9_us: of(service, |us| us.p99_9),
+            service_max_us: of(service, |us| us.max),
         }
     }
+}
+
+/// Microseconds to the nanosecond: what is beyond is noise of binary fractions.
+fn to_nanos(micros: f64) -> f64 {
+    (micros * 1e3).round() / 1e3
 }
