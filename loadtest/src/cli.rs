@@ -27,7 +27,7 @@ pub use self::{
     compare::CompareArgs,
     html::HtmlArgs,
     load::LoadArgs,
-    output::OutputArgs,
+    output::{OutputArgs, Progress},
     run::{Rate, RunArgs},
     search::SearchArgs,
     server::ServerArgs,

@@ -22,7 +22,8 @@ mod crew; // all of them
 
 pub(crate) use self::{
     control::Control,
-    crew::{Crew, Parts, Played},
+    crew::{Crew, LEAD, Parts, Played},
+    live::Live,
     process::from_unix,
 };
 pub use self::{

@@ -14,6 +14,7 @@ use crate::{
     report::FileError,
     trace::{Format, TraceError},
     transport::Unreachable,
+    watch::WatchError,
 };
 
 /// Why a run did not begin, or its report could not be written.
@@ -101,6 +102,9 @@ pub enum Error {
     /// An earlier report cannot be drawn.
     #[error(transparent)]
     Html(#[from] HtmlError),
+    /// What is shown or written while a run lasts cannot be, or no longer.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// The table cannot be written.
     #[error("cannot write the report: {0}")]
     Output(io::Error),

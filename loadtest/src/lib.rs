@@ -16,10 +16,10 @@ pub mod run;
 pub mod search;
 pub mod worker;
 
-// What every run has around its requests: connections, progress, Ctrl-C.
+// What every run has around its requests: connections, Ctrl-C, and those who watch.
 pub(crate) mod session;
 mod interrupt;
-mod progress;
+pub mod watch;
 
 // What is sent: a workload that is made up, perhaps after a preset.
 pub mod lanes;

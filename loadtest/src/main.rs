@@ -30,9 +30,9 @@ fn main() -> ExitCode {
         Err(help) => help.exit(),
     };
     let ended = match command {
-        Command::Replay(settings) => replay::run(settings).and_then(|outcome| conclude(&outcome)),
-        Command::Run(settings) => run::run(settings).and_then(|outcome| conclude(&outcome)),
-        Command::Search(settings) => search::run(settings).and_then(|outcome| conclude(&outcome)),
+        Command::Replay(settings) => replay::run(settings).and_then(conclude),
+        Command::Run(settings) => run::run(settings).and_then(conclude),
+        Command::Search(settings) => search::run(settings).and_then(conclude),
         Command::Worker => worker::run().map(|()| ExitCode::SUCCESS),
         Command::Compare(settings) => compare::run(&settings).and_then(|found| judge(&found)),
         Command::Schema => print(&report::schema()),
@@ -47,12 +47,13 @@ fn main() -> ExitCode {
 }
 
 /// Prints the report, and after it what spoils it.
-fn conclude(outcome: &Outcome) -> Result<ExitCode, Error> {
+fn conclude(outcome: Outcome) -> Result<ExitCode, Error> {
+    let (complaint, code) = (outcome.verdict.complaint(), outcome.verdict.exit_code());
     outcome.publish(&mut io::stdout().lock())?;
-    if let Some(complaint) = outcome.verdict.complaint() {
+    if let Some(complaint) = complaint {
         complain(&complaint);
     }
-    Ok(ExitCode::from(outcome.verdict.exit_code()))
+    Ok(ExitCode::from(code))
 }
 
 /// Prints a comparison, and after it what spoils it.

@@ -31,7 +31,7 @@ impl Outcome {
     /// # Errors
     ///
     /// One of them cannot be written. A reader of `out` that has left is no error.
-    pub fn publish(&self, out: &mut impl Write) -> Result<(), Error> {
+    pub fn publish(self, out: &mut impl Write) -> Result<(), Error> {
         match write!(out, "{}", self.report).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 return Err(Error::Output(error));

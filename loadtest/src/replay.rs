@@ -12,11 +12,11 @@ use crate::{
     lanes::LaneId,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
-    progress::Goal,
     report::{Figures, Report, Settings, Tool},
     session::{Cast, Session},
     target::Way,
     trace::Trace,
+    watch::Goal,
 };
 
 /// Replays the trace that `args` name, to its end, its first error or Ctrl-C.

@@ -12,8 +12,9 @@ use crate::{
     outcome::{Outcome, Verdict},
     outputs::Outputs,
     report::{Figures, Report, Settings, Step, Tool},
-    session::{self, Cast, Session},
+    session::{Cast, Session},
     target::Way,
+    watch::Goal,
     workload::Spec,
 };
 
@@ -43,7 +44,7 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
                 Pace::Open { rate, .. } if courses.len() > 1 => format!("run {rate}/s"),
                 _ => "run".to_owned(),
             };
-            let goal = session::goal(course).expect("a run has a length");
+            let goal = Goal::of(course).expect("a run has a length");
             let played = session.play(*course, &phase, goal).await;
             let verdict = Verdict::of(played.stopped, max_slip, &played.tally);
             let is_over =

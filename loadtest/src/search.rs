@@ -20,10 +20,10 @@ use crate::{
     error::Error,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
-    progress,
     report::{Figures, LimitedBy, Report, SearchReport, Settings, Step, Tool},
     run,
-    session::{self, Cast, Session},
+    session::{Cast, Session},
+    watch::Goal,
 };
 
 /// Makes the search that `args` describe, to its end or to Ctrl-C.
@@ -110,7 +110,7 @@ impl<'a> Search<'a> {
         let Self { args, .. } = self;
         let origin = args.load.workload.origin;
         let course = args.course(rate, self.steps.len());
-        let goal = session::goal(&course).expect("a step has a length");
+        let goal = Goal::of(&course).expect("a step has a length");
         let played = session.play(course, &format!("search {rate}/s"), goal).await;
         self.requests += played.tally.rpcs() + played.tally.warm_up;
 
@@ -131,7 +131,7 @@ impl<'a> Search<'a> {
             let judge = Judge { slo: &args.slo, step: args.step_duration, origin };
             let judgement = judge.judge(&step.figures, &verdict);
             self.plan.learn(rate, judgement.held);
-            progress::say(&judgement.line(rate));
+            session.say(&judgement.line(rate));
             if judgement.held != Held::Yes {
                 self.limits.insert(rate, judgement.limit);
             }

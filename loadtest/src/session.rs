@@ -2,6 +2,7 @@
 //! the crew, progress, Ctrl-C and the seconds that were seen.
 
 use std::{
+    cell::RefCell,
     future::Future,
     ops::ControlFlow,
     pin::pin,
@@ -14,16 +15,16 @@ use tiny_cache_client::ErrorKind;
 
 use crate::{
     cli::{LoadArgs, ServerArgs, Target},
-    engine::{Control, Course, Crew, Length, Parts, Played, Second, Seen, Stopped},
+    engine::{Control, Course, Crew, Parts, Played, Second, Seen, Stopped},
     error::Error,
     interrupt::Interrupt,
     machine::Machine,
     outcome::INTERRUPTED,
     outputs::Outputs,
-    progress::{Goal, Progress},
     report::{Generator, Histogram, Latency, SecondReport, Server, ServerStats},
     target::Outlet,
     usage::{Usage, UsageError, UsageReport, UsageSource, own_cpu},
+    watch::{self, Goal, Phase, Watchers},
     workload::Spec,
 };
 
@@ -53,6 +54,7 @@ impl<'a> Cast<'a> {
 
 /// A run between its first connection and its report.
 pub(crate) struct Session {
+    target: Target,
     /// Not used for the run: it asks for the server's figures.
     figures: Outlet,
     before: Option<ServerStats>,
@@ -69,7 +71,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Connects, and fills the cache if asked to.
-    pub(crate) async fn open(cast: Cast<'_>, outputs: Outputs) -> Result<Self, Error> {
+    pub(crate) async fn open(cast: Cast<'_>, mut outputs: Outputs) -> Result<Self, Error> {
         let Cast { target, server, parts, workers, prefill } = cast;
         let mut interrupt = Interrupt::listen();
         let machine = Machine::look();
@@ -84,9 +86,10 @@ impl Session {
             match prefill {
                 None => crew.ready().await?,
                 Some(keys) => {
-                    let live = crew.live();
-                    let progress = Progress::new("prefill", Goal::Requests(keys), live.seen());
-                    showing(crew.ready(), || live.seen(), progress).await?;
+                    let (name, goal) = ("prefill".to_owned(), Goal::Requests(keys));
+                    let phase = Phase { name, goal, course: None };
+                    outputs.watchers.begin(&target.to_string(), phase, crew.live());
+                    watched(crew.ready(), &RefCell::new(&mut outputs.watchers)).await?;
                 }
             }
             let gauges = Gauges::read(target, server, crew.live().seen()).await;
@@ -98,6 +101,7 @@ impl Session {
         };
         let (seconds, started) = (Vec::new(), SystemTime::now());
         Ok(Self {
+            target: target.clone(),
             figures,
             before,
             version,
@@ -115,27 +119,34 @@ impl Session {
     /// Plays one course. The first Ctrl-C stops it; a second one does not wait for its end.
     pub(crate) async fn play(&mut self, course: Course, phase: &str, goal: Goal) -> Played {
         let control = Arc::new(Control::default());
-        let live = self.crew.live();
-        let progress = Progress::new(phase, goal, live.seen());
-        let notice = progress.notice();
+        let phase = Phase { name: phase.to_owned(), goal, course: Some(course) };
+        self.outputs.watchers.begin(&self.target.to_string(), phase, self.crew.live());
+        let watchers = RefCell::new(&mut self.outputs.watchers);
         let (step, seconds) = (self.steps, &mut self.seconds);
         self.steps += 1;
         let playing = self.crew.play(course, &control, |index, second| {
             seconds.push(SecondReport::of(step, index, second));
+            watchers.borrow_mut().second(step, index, second);
         });
         let stopping = async {
             self.interrupt.received().await;
             control.stop(Stopped::Interrupted);
-            notice.say(
+            watchers.borrow_mut().say(
                 "interrupted: waiting for the requests under way; Ctrl-C again leaves at once",
             );
             self.interrupt.received().await;
+            watch::give_back();
             process::exit(INTERRUPTED.into())
         };
         tokio::select! {
-            played = showing(playing, || live.seen(), progress) => played,
+            played = watched(playing, &watchers) => played,
             () = stopping => unreachable!("it ends the process"),
         }
+    }
+
+    /// Tells something while it goes on.
+    pub(crate) fn say(&mut self, line: &str) {
+        self.outputs.watchers.say(line);
     }
 
     /// Lets some time pass between two courses; Ctrl-C breaks off.
@@ -148,12 +159,14 @@ impl Session {
 
     /// Asks the server for its figures once more, and gives everything back. `requests` are all
     /// that were made.
-    pub(crate) async fn close(self, requests: u64) -> Closed {
+    pub(crate) async fn close(mut self, requests: u64) -> Closed {
         let (usage, generator) = self.gauges.read_again(self.crew.live().seen()).await;
         let after = match self.figures.link() {
             Some(link) => link.stats().await.ok().map(ServerStats::from),
             None => None,
         };
+        // A pipe that nobody reads is not waited for when somebody wants to leave.
+        self.outputs.watched = self.outputs.watchers.close(self.interrupt.received()).await;
         let per_core = usage.as_ref().ok().and_then(|usage| {
             usage.as_ref().and_then(|usage| usage.operations_per_core_second(requests))
         });
@@ -256,32 +269,16 @@ async fn stats(figures: &Outlet, target: &Target) -> Result<Option<ServerStats>,
     }
 }
 
-/// Shows progress until the end.
-async fn showing<T>(
-    end: impl Future<Output = T>,
-    seen: impl Fn() -> Seen,
-    mut progress: Progress,
-) -> T {
+/// Has somebody look at the counters now and then, until the end.
+async fn watched<T>(end: impl Future<Output = T>, watchers: &RefCell<&mut Watchers>) -> T {
     let mut end = pin!(end);
-    let mut ticks = tokio::time::interval(progress.period());
-    // The first tick comes at once, when there is nothing to show.
+    let mut ticks = tokio::time::interval(watch::PERIOD);
+    // The first tick comes at once, when there is nothing to see.
     ticks.tick().await;
     loop {
         tokio::select! {
-            end = &mut end => {
-                progress.clear();
-                return end;
-            }
-            _ = ticks.tick() => progress.show(seen()),
+            end = &mut end => return end,
+            _ = ticks.tick() => watchers.borrow_mut().tick(),
         }
-    }
-}
-
-/// The time that a course takes, if it is known before.
-pub(crate) fn goal(course: &Course) -> Option<Goal> {
-    match course.length {
-        Length::Time(time) => Some(Goal::Time(course.warm_up + time)),
-        Length::Requests(requests) => Some(Goal::Requests(requests.get())),
-        Length::Whole => None,
     }
 }

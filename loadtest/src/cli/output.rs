@@ -1,10 +1,10 @@
-//! The options of what is written beside the table.
+//! The options of what is shown and written beside the table.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-/// Files of a run.
+/// What is shown while a run lasts, and the files that it leaves.
 #[derive(Args, Clone, Debug)]
 pub struct OutputArgs {
     /// Write the report to a file as JSON as well
@@ -15,4 +15,35 @@ pub struct OutputArgs {
     /// read
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+
+    /// Write a row for each second to a file as CSV, as soon as the second is over
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+
+    /// Write the latencies of each second to a file, as HdrHistogram's log analyzers read them
+    #[arg(long, value_name = "FILE")]
+    pub hdr: Option<PathBuf>,
+
+    /// Serve the figures for Prometheus at http://HOST:PORT/metrics while the run lasts; with
+    /// port 0 a free one is taken, and said on stderr
+    #[arg(long, value_name = "HOST:PORT")]
+    pub prometheus: Option<String>,
+
+    /// What stderr shows meanwhile
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+}
+
+/// What stderr shows while a run lasts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Progress {
+    /// live on a terminal, lines elsewhere
+    #[default]
+    Auto,
+    /// A view of rates and latencies that takes the whole terminal until the report
+    Live,
+    /// A line every few seconds
+    Lines,
+    /// Nothing
+    None,
 }

@@ -22,7 +22,7 @@ use super::{
 use crate::{lanes::LaneId, target::Way, verify::Ledger};
 
 /// From the word to start to the first instant: enough for all threads to hear it.
-const LEAD: Duration = Duration::from_millis(20);
+pub(crate) const LEAD: Duration = Duration::from_millis(20);
 
 /// The same for other processes.
 const LEAD_OF_PROCESSES: Duration = Duration::from_millis(200);

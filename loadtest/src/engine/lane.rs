@@ -123,7 +123,9 @@ impl Lane {
     pub(super) fn send(self: &Rc<Self>, job: Job, departure: Departure) {
         self.under_way.set(self.under_way.get() + 1);
         if self.on_wire.get() >= self.most {
-            self.waiting.borrow_mut().push_back((job, departure));
+            let mut waiting = self.waiting.borrow_mut();
+            waiting.push_back((job, departure));
+            self.bench.counters.waiting(waiting.len());
             return;
         }
         self.on_wire.set(self.on_wire.get() + 1);
@@ -137,10 +139,17 @@ impl Lane {
                     Some(fill) => lane.fill_apart(fill),
                     None => lane.done(),
                 }
-                next = lane.waiting.borrow_mut().pop_front();
+                next = lane.next_waiting();
             }
             lane.on_wire.set(lane.on_wire.get() - 1);
         });
+    }
+
+    fn next_waiting(&self) -> Option<(Job, Departure)> {
+        let mut waiting = self.waiting.borrow_mut();
+        let next = waiting.pop_front()?;
+        self.bench.counters.waiting(waiting.len());
+        Some(next)
     }
 
     /// Waits for the requests that were sent.
@@ -154,6 +163,7 @@ impl Lane {
     /// failed nowhere.
     pub(super) fn forget_waiting(&self) {
         let forgotten = self.waiting.take().len();
+        self.bench.counters.waiting(0);
         self.under_way.set(self.under_way.get() - forgotten);
         if self.under_way.get() == 0 {
             self.idle.notify_one();
@@ -165,6 +175,7 @@ impl Lane {
     pub(super) async fn make(&self, outlet: usize, job: Job, departure: Departure) -> Option<Fill> {
         let Departure { planned, measured } = departure;
         let sent = self.start.elapsed();
+        self.bench.counters.sent();
         let reply = self.bench.issue(outlet, job.space, &job.operation).await;
         let times = Times {
             intended: planned.map(|planned| planned.intended),
@@ -282,6 +293,7 @@ impl Bench {
         space: usize,
         operation: &Operation,
     ) -> Result<(), Unfilled> {
+        self.counters.sent();
         let reply = self.issue(outlet, space, operation).await;
         self.counters.count(&reply);
         reply.map(|_done| ()).map_err(|error| Unfilled(format!("{}: {error}", error.name())))

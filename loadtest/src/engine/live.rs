@@ -1,9 +1,12 @@
 //! What can be seen of a course at any instant: one writer for each thread, read a few times a
 //! second. The sums are not of one instant, which progress does not need.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
 };
 
 use crossbeam::utils::CachePadded;
@@ -27,6 +30,10 @@ struct Counts {
     hits: AtomicU64,
     misses: AtomicU64,
     cpu_nanos: AtomicU64,
+    sent: AtomicU64,
+    waiting: AtomicU64,
+    /// When the last failure was, and its kind. Locked by no other thread but one that looks.
+    failure: Mutex<Option<(Instant, &'static str)>>,
 }
 
 /// What the counters add up to.
@@ -42,6 +49,31 @@ pub struct Seen {
     pub misses: u64,
     /// CPU time that other processes used for it, in nanoseconds.
     pub cpu_nanos: u64,
+    /// Requests put on the wire, fills left out.
+    pub sent: u64,
+    /// Requests whose instant has come and for which there is no room on the wire yet.
+    pub waiting: u64,
+}
+
+impl Seen {
+    /// Requests on the wire.
+    pub(crate) fn in_flight(&self) -> u64 {
+        // The two were not read at one instant.
+        self.sent.saturating_sub(self.done)
+    }
+
+    /// What was counted since. What waits is what waits now.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        Self {
+            done: self.done - before.done,
+            failed: self.failed - before.failed,
+            hits: self.hits - before.hits,
+            misses: self.misses - before.misses,
+            sent: self.sent - before.sent,
+            waiting: self.waiting,
+            cpu_nanos: self.cpu_nanos,
+        }
+    }
 }
 
 impl Live {
@@ -55,20 +87,39 @@ impl Live {
     /// Adds up what has been counted.
     pub(crate) fn seen(&self) -> Seen {
         self.0.iter().fold(Seen::default(), |seen, counters| {
-            let Counts { done, failed, hits, misses, cpu_nanos } = &*counters.0;
+            let Counts { done, failed, hits, misses, cpu_nanos, sent, waiting, failure: _ } =
+                &*counters.0;
             Seen {
                 done: seen.done + done.load(Relaxed),
                 failed: seen.failed + failed.load(Relaxed),
                 hits: seen.hits + hits.load(Relaxed),
                 misses: seen.misses + misses.load(Relaxed),
                 cpu_nanos: seen.cpu_nanos + cpu_nanos.load(Relaxed),
+                sent: seen.sent + sent.load(Relaxed),
+                waiting: seen.waiting + waiting.load(Relaxed),
             }
         })
+    }
+
+    /// The kind of the last failure, if there was one.
+    pub(crate) fn last_failure(&self) -> Option<&'static str> {
+        let failures = self.0.iter().filter_map(|counters| *counters.failure());
+        failures.max_by_key(|(at, _)| *at).map(|(_, kind)| kind)
     }
 }
 
 impl Counters {
-    /// Counts one request.
+    /// Counts one request that goes out.
+    pub(super) fn sent(&self) {
+        self.0.sent.fetch_add(1, Relaxed);
+    }
+
+    /// Notes how many wait for room on the wire.
+    pub(super) fn waiting(&self, requests: usize) {
+        self.0.waiting.store(requests as u64, Relaxed);
+    }
+
+    /// Counts one request that is done.
     pub(super) fn count(&self, reply: &Result<Answer, CallError>) {
         self.0.done.fetch_add(1, Relaxed);
         match reply {
@@ -77,19 +128,26 @@ impl Counters {
                 self.0.misses.fetch_add(*misses, Relaxed);
             }
             Ok(Answer::Done | Answer::Conditional { .. }) => {}
-            Err(_) => {
+            Err(error) => {
                 self.0.failed.fetch_add(1, Relaxed);
+                *self.failure() = Some((Instant::now(), error.name()));
             }
         }
     }
 
     /// Takes over what another process has counted.
     pub(super) fn set(&self, seen: Seen) {
-        let Counts { done, failed, hits, misses, cpu_nanos } = &*self.0;
+        let Counts { done, failed, hits, misses, cpu_nanos, sent, waiting, failure: _ } = &*self.0;
         done.store(seen.done, Relaxed);
         failed.store(seen.failed, Relaxed);
         hits.store(seen.hits, Relaxed);
         misses.store(seen.misses, Relaxed);
         cpu_nanos.store(seen.cpu_nanos, Relaxed);
+        sent.store(seen.sent, Relaxed);
+        waiting.store(seen.waiting, Relaxed);
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<(Instant, &'static str)>> {
+        self.0.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
