@@ -48,8 +48,7 @@ impl Bench {
 
     fn compare(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-        command.current_dir(self.0.path()).arg("compare").args(["--resamples", "100"]);
-        command.args(arguments).output().unwrap()
+        command.current_dir(self.0.path()).arg("compare").args(arguments).output().unwrap()
     }
 }
 

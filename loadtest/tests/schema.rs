@@ -62,10 +62,11 @@ fn report(target: &str, arguments: &[&str], code: i32) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
+/// A trace that has times.
 fn trace() -> (TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("t.lis");
-    fs::write(&path, "1 3 0 0\n2 2 0 1\n9 1 0 3\n").unwrap();
+    let path = dir.path().join("t.csv");
+    fs::write(&path, "0,a,1,10,1,get,0\n0,b,1,10,1,set,60\n0,a,1,10,1,get,0\n").unwrap();
     let path = path.to_str().unwrap().to_owned();
     (dir, path)
 }
@@ -112,7 +113,7 @@ fn every_kind_of_run_writes_what_the_schema_says() {
 fn a_trace_that_breaks_and_a_null_target_write_it_too() {
     let judge = Judge::new();
     let (dir, trace) = trace();
-    fs::write(&trace, "1 3 0 0\n2 many 0 1\n").unwrap();
+    fs::write(&trace, "0,a,1,10,1,get,0\n0,a,1,many,1,get,0\n").unwrap();
     let broken = report("null", &["replay", &trace], 2);
     assert!(broken["trace_error"].is_string(), "{broken}");
     assert_eq!(judge.complaint(&broken), None, "{broken}");
