@@ -62,8 +62,9 @@ Exit codes:
 const RUN_EXIT_CODES: &str = "\
 Exit codes:
   0    every request was answered
-  1    some requests failed, the slip was above --max-slip, or there were more than
-       --max-in-flight requests under way; the report and an error line say which
+  1    some requests failed, a value was wrong (--verify), the slip was above --max-slip,
+       there were more than --max-in-flight requests under way, or a worker process was
+       lost; the report and an error line say which
   2    wrong usage, an unreachable server, a prefill that failed,
        or not one request was answered
   130  interrupted with Ctrl-C; the report covers what ran";
@@ -178,18 +179,6 @@ pub enum Command {
     /// A report follows on stdout.
     #[command(after_help = RUN_EXIT_CODES, after_long_help = format!("{RUN_MORE}\n{RUN_EXIT_CODES}"))]
     Run(Box<RunArgs>),
-    /// Compares two reports, or two groups of them, and fails if the second is worse
-    ///
-    /// Each change comes with a confidence interval: seconds of the runs are drawn anew, in
-    /// blocks of some that follow each other (moving block bootstrap, Künsch 1989), and the
-    /// figures made of those. A metric is worse or better where the whole interval lies beyond
-    /// --threshold, the same where it lies within, and unclear otherwise.
-    #[command(after_help = compare::EXIT_CODES, after_long_help = compare::more())]
-    Compare(CompareArgs),
-    /// Prints the JSON Schema of the report that --json writes
-    Schema,
-    /// Draws the page of --html from an earlier report
-    Html(HtmlArgs),
     /// Finds the highest rate at which a promise of latency holds
     ///
     /// Steps of an open loop, each at a rate of its own: rates grow from --from until one does
@@ -199,6 +188,18 @@ pub enum Command {
     #[command(after_help = SEARCH_EXIT_CODES,
               after_long_help = format!("{SEARCH_MORE}\n{SEARCH_EXIT_CODES}"))]
     Search(Box<SearchArgs>),
+    /// Compares two reports, or two groups of them, and fails if the second is worse
+    ///
+    /// Each change comes with a confidence interval: seconds of the runs are drawn anew, in
+    /// blocks of some that follow each other (moving block bootstrap, Künsch 1989), and the
+    /// figures made of those. A metric is worse or better where the whole interval lies beyond
+    /// --threshold, the same where it lies within, and unclear otherwise.
+    #[command(after_help = compare::EXIT_CODES, after_long_help = compare::more())]
+    Compare(CompareArgs),
+    /// Draws the page of --html from an earlier report
+    Html(HtmlArgs),
+    /// Prints the JSON Schema of the report that --json writes
+    Schema,
     /// Lists the workloads that run --preset knows, with their figures
     Presets,
     /// One of the processes of --workers
