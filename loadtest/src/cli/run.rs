@@ -13,6 +13,42 @@ use crate::{
 };
 use clap::Args;
 
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0    every request was answered
+  1    some requests failed, a value was wrong (--verify), the slip was above --max-slip,
+       there were more than --max-in-flight requests under way, or a worker process was
+       lost; the report and an error line say which
+  2    wrong usage, an unreachable server, a prefill that failed,
+       or not one request was answered
+  130  interrupted with Ctrl-C; the report covers what ran";
+
+pub(super) const MORE: &str = "\
+Every value of a key has the same size and, without --verify, the same bytes, so that a
+compare-and-set finds what it expects wherever the key is there. Sizes are thus distributed
+over keys.
+
+The same --seed and number of --threads give the same operations in every run.
+
+Other systems, driven by the same operations at the same instants:
+  redis://HOST[:PORT][/DB]
+      What speaks RESP, without a login. An mset is a pipeline of SETs, as MSET takes no ttl; a
+      compare-and-set is a script, as SET has IFEQ in new servers alone.
+  memcached://HOST[:PORT]
+      Its text protocol. A compare-and-set is a gets and a cas, thus two round trips; an
+      mset is one write of many sets. A key has at most 250 bytes.
+Both answer the requests of a connection in their order, so that a slow one delays those
+behind it: --connections matters more than with gRPC. --namespace and TLS are for
+tiny-cache alone.
+
+Examples:
+  tiny-cache-loadtest run --rate 20000 --arrivals poisson --duration 1m --prefill
+  tiny-cache-loadtest run --preset twitter/52 --keys 1000000 --rate 20000 --warm-up 10s
+  tiny-cache-loadtest run --target redis://127.0.0.1:6379 --preset twitter/52 --rate 20000
+  tiny-cache-loadtest run --rate max --in-flight 256 --key-distribution zipf:0.99 \\
+      --mix get=80,set=15,mget=5 --value-size lognormal:300:1.2 --json closed.json
+";
+
 /// What a run can be told.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {

@@ -14,6 +14,35 @@ use crate::{
 /// Most steps that confirm what was found.
 const MOST_CONFIRMATIONS: i64 = 1000;
 
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0    found: the promise held, and did not above, or --to was reached
+  1    it held at no rate, or the generator and not the server was the limit, so that
+       what was found is a lower bound; the report and an error line say which
+  2    wrong usage, an unreachable server, or a prefill that failed
+  130  interrupted with Ctrl-C; the report covers what ran";
+
+pub(super) const MORE: &str = "\
+What makes the answer one to rely on:
+  - Response times count from the instant that was planned, so a queue shows in them.
+  - A step of which less than 99 % was answered in time does not hold, whatever its times: its
+    queue grows. In time is until the end of the step and 1 % of it, at least 100 ms, beside
+    what the quickest reply took.
+  - A step can fail by chance. A rate counts as failed when it did so twice, or when a step
+    was broken off at --max-in-flight.
+  - A step can hold by chance. The rate that was found has to hold again, --confirm times and
+    each at the first attempt; if it does not, the search goes on below it.
+  - A percentile needs requests beyond it: p99.9 of 1000 requests is the second longest time.
+    Take a --step-duration in which ten or more lie above the highest one.
+  - Where the generator slips (--max-slip) nothing is known of the server. The lowest rate that
+    failed decides whose limit it was.
+
+Examples:
+  tiny-cache-loadtest search --prefill --warm-up 2s
+  tiny-cache-loadtest search --slo 'p99<2ms,errors<0.1%' --from 20000 --growth 1.5 \\
+      --arrivals poisson --preset twitter/52 --json limit.json
+";
+
 /// What a search can be told.
 #[derive(Args, Clone, Debug)]
 pub struct SearchArgs {
