@@ -9,7 +9,7 @@ use crate::{
     engine::{Stopped, Tally},
     error::Error,
     outputs::Outputs,
-    report::{Ending, Report},
+    report::{Ending, Report, time},
     trace::TraceError,
 };
 
@@ -49,7 +49,12 @@ pub enum Verdict {
     #[default]
     Clean,
     /// Some requests failed.
-    SomeFailed,
+    SomeFailed {
+        /// How many, fills among them.
+        failed: u64,
+        /// Of how many.
+        of: u64,
+    },
     /// Not one request was answered.
     AllFailed,
     /// Requests were sent later than planned.
@@ -71,6 +76,11 @@ pub enum Verdict {
         /// Why not even that.
         why: String,
     },
+    /// A search was broken off at a step of which not one request was answered.
+    NoAnswer {
+        /// The rate of the step.
+        rate: u64,
+    },
     /// A search ended at the most that this program can send.
     GeneratorLimit {
         /// The lowest rate at which it slipped.
@@ -89,9 +99,14 @@ impl Verdict {
     pub fn of(stopped: Option<Stopped>, max_slip: Option<Duration>, tally: &Tally) -> Self {
         let violations = tally.findings.iter().flat_map(|found| found.violations.values());
         let count = violations.map(|of| of.count).sum();
+        let slip = Duration::from_nanos(tally.slip.value_at_quantile(0.99));
         match stopped {
             // Nothing that is wrong with a run is worse.
             _ if count > 0 => return Self::Violated { count },
+            // A sender that is late has more under way than its plan: that is not the server's.
+            Some(Stopped::TooManyInFlight) if max_slip.is_some_and(|max| slip > max) => {
+                return Self::Stopped(Stopped::FarBehind);
+            }
             Some(stopped) => return Self::Stopped(stopped),
             None => {}
         }
@@ -99,10 +114,9 @@ impl Verdict {
         if failed > 0 && failed == tally.rpcs() {
             return Self::AllFailed;
         }
-        let slip = Duration::from_nanos(tally.slip.value_at_quantile(0.99));
         match max_slip {
             Some(max) if slip > max => Self::Slipped { slip, max },
-            _ if failed > 0 => Self::SomeFailed,
+            _ if failed > 0 => Self::SomeFailed { failed, of: tally.rpcs() },
             _ => Self::Clean,
         }
     }
@@ -112,7 +126,7 @@ impl Verdict {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Clean => 0,
-            Self::SomeFailed
+            Self::SomeFailed { .. }
             | Self::Slipped { .. }
             | Self::Violated { .. }
             | Self::NothingHeld { .. }
@@ -120,7 +134,7 @@ impl Verdict {
             | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind | Stopped::WorkerLost) => {
                 1
             }
-            Self::AllFailed | Self::TraceBroken(_) => 2,
+            Self::AllFailed | Self::TraceBroken(_) | Self::NoAnswer { .. } => 2,
             Self::Stopped(Stopped::Interrupted) => INTERRUPTED,
         }
     }
@@ -129,13 +143,13 @@ impl Verdict {
     pub(crate) fn severity(&self) -> u8 {
         match self {
             Self::Clean => 0,
-            Self::SomeFailed | Self::NothingHeld { .. } => 1,
+            Self::SomeFailed { .. } | Self::NothingHeld { .. } => 1,
             Self::AllFailed => 2,
             Self::Slipped { .. } | Self::GeneratorLimit { .. } => 3,
             Self::Stopped(Stopped::TooManyInFlight) => 4,
             Self::Stopped(Stopped::FarBehind) => 5,
             Self::Stopped(Stopped::WorkerLost) => 6,
-            Self::TraceBroken(_) => 7,
+            Self::TraceBroken(_) | Self::NoAnswer { .. } => 7,
             Self::Stopped(Stopped::Interrupted) => 8,
             Self::Violated { .. } => 9,
         }
@@ -146,12 +160,13 @@ impl Verdict {
     pub fn ending(&self) -> Ending {
         match self {
             Self::Clean
-            | Self::SomeFailed
+            | Self::SomeFailed { .. }
             | Self::AllFailed
             | Self::Slipped { .. }
             | Self::Violated { .. }
             | Self::NothingHeld { .. }
             | Self::GeneratorLimit { .. } => Ending::Completed,
+            Self::NoAnswer { .. } => Ending::NoAnswer,
             Self::Stopped(Stopped::Interrupted) => Ending::Interrupted,
             Self::Stopped(Stopped::TooManyInFlight) => Ending::TooManyInFlight,
             Self::Stopped(Stopped::FarBehind) => Ending::FarBehind,
@@ -175,15 +190,21 @@ impl Verdict {
         let behind = "the generator could not keep up, so the figures are not those of the rate \
                       that was asked for";
         match self {
-            Self::Clean | Self::SomeFailed | Self::Stopped(Stopped::Interrupted) => None,
+            Self::Clean | Self::Stopped(Stopped::Interrupted) => None,
+            Self::SomeFailed { failed, of } => Some(format!("{failed} of {of} requests failed")),
             Self::AllFailed => Some("every request failed".to_owned()),
             Self::Violated { count } => Some(format!(
                 "{count} reads returned what may not be there; the report shows the first of each \
                  kind"
             )),
             Self::Slipped { slip, max } => {
-                Some(format!("{behind}: p99 of the slip is {slip:?}, above --max-slip {max:?}"))
+                let slip = time(slip.as_secs_f64() * 1e6);
+                Some(format!("{behind}: p99 of the slip is {slip}, above --max-slip {max:?}"))
             }
+            Self::NoAnswer { rate } => Some(format!(
+                "broken off: not one request was answered at {rate}/s; is the server \
+                 still there?"
+            )),
             Self::NothingHeld { rate, why } => {
                 Some(format!("the promise held at no rate, not even at {rate}/s: {why}"))
             }
@@ -192,7 +213,7 @@ impl Verdict {
                  lower bound"
             )),
             Self::Stopped(Stopped::FarBehind) => {
-                Some(format!("{behind}: it was broken off, seconds behind its plan"))
+                Some(format!("{behind}: it was broken off, far behind its plan"))
             }
             Self::Stopped(Stopped::TooManyInFlight) => Some(
                 "broken off: more than --max-in-flight requests were under way; the server does \
@@ -200,8 +221,8 @@ impl Verdict {
                     .to_owned(),
             ),
             Self::Stopped(Stopped::WorkerLost) => Some(
-                "broken off: a worker process ended before its time; what it did is missing from \
-                 the figures"
+                "broken off: a worker process ended before its time; what it did since \
+                 its last whole second is missing, and of which kind its requests were"
                     .to_owned(),
             ),
             Self::TraceBroken(error) => Some(error.to_string()),

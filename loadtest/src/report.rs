@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     figures::{
-        Failure, Figures, FirstFailure, OperationFigures, OriginLoad, Verification,
+        Failure, Figures, FirstFailure, OperationFigures, OriginLoad, Unsent, Verification,
         ViolationFigures,
     },
     file::FileError,
@@ -103,6 +103,8 @@ pub enum Ending {
     FarBehind,
     /// At the end of a worker process before its time.
     WorkerLost,
+    /// At a step of a search of which not one request was answered.
+    NoAnswer,
 }
 
 /// What became of the requests at one rate.

@@ -6,7 +6,7 @@ use tokio::runtime;
 
 use crate::{
     cli::{LoadArgs, RunArgs, Target},
-    engine::{Course, Pace, Parts, Stopped, Supply, Tally},
+    engine::{Course, Pace, Parts, Played, Stopped, Supply, Tally},
     error::Error,
     lanes::LaneId,
     outcome::{Outcome, Verdict},
@@ -49,7 +49,7 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             let verdict = Verdict::of(played.stopped, max_slip, &played.tally);
             let is_over =
                 matches!(verdict, Verdict::Stopped(Stopped::Interrupted | Stopped::WorkerLost));
-            sum.add(course, played.tally, verdict, load.workload.origin.is_some());
+            sum.add(course, played, verdict, load.workload.origin.is_some());
             if is_over {
                 break;
             }
@@ -109,8 +109,9 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, course: &Course, tally: Tally, verdict: Verdict, cache_aside: bool) {
-        let time = tally.last.saturating_sub(course.warm_up);
+    fn add(&mut self, course: &Course, played: Played, verdict: Verdict, cache_aside: bool) {
+        let time = course.measured(&played.tally, played.stopped.is_some());
+        let tally = played.tally;
         self.steps.push(Step {
             requests_per_second: match course.pace {
                 Pace::Open { rate, .. } => Some(rate),

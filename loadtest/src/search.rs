@@ -86,6 +86,8 @@ struct Search<'a> {
     /// All that were made.
     requests: u64,
     interrupted: bool,
+    /// The rate of a step of which not one request was answered.
+    unanswered: Option<u64>,
 }
 
 impl<'a> Search<'a> {
@@ -98,11 +100,12 @@ impl<'a> Search<'a> {
             limits: BTreeMap::new(),
             requests: 0,
             interrupted: false,
+            unanswered: None,
         }
     }
 
     fn next(&self) -> Option<u64> {
-        self.plan.next().filter(|_| !self.interrupted)
+        self.plan.next().filter(|_| !self.interrupted && self.unanswered.is_none())
     }
 
     /// Makes a step and learns from it.
@@ -115,7 +118,7 @@ impl<'a> Search<'a> {
         self.requests += played.tally.rpcs() + played.tally.warm_up;
 
         let verdict = Verdict::of(played.stopped, Some(args.load.max_slip()), &played.tally);
-        let time = played.tally.last.saturating_sub(course.warm_up);
+        let time = course.measured(&played.tally, played.stopped.is_some());
         let mut step = Step {
             requests_per_second: Some(rate),
             ending: verdict.ending(),
@@ -127,6 +130,9 @@ impl<'a> Search<'a> {
         if matches!(verdict, Verdict::Stopped(Stopped::Interrupted | Stopped::WorkerLost)) {
             self.interrupted = true;
         } else {
+            if matches!(verdict, Verdict::AllFailed) {
+                self.unanswered = Some(rate);
+            }
             let origin = origin.unwrap_or_default();
             let judge = Judge { slo: &args.slo, step: args.step_duration, origin };
             let judgement = judge.judge(&step.figures, &verdict);
@@ -144,6 +150,7 @@ impl<'a> Search<'a> {
     /// What kept the search from finding more.
     fn limited_by(&self) -> Option<LimitedBy> {
         match (self.plan.failed(), self.interrupted) {
+            _ if self.unanswered.is_some() => None,
             (_, true) => None,
             (Some(failed), _) => self.limits.get(&failed).copied(),
             (None, _) => Some(LimitedBy::HighestRate),
@@ -153,6 +160,9 @@ impl<'a> Search<'a> {
     fn verdict(&self) -> Verdict {
         match (self.plan.failed(), self.limited_by()) {
             _ if self.interrupted => Verdict::Stopped(Stopped::Interrupted),
+            _ if self.unanswered.is_some() => {
+                Verdict::NoAnswer { rate: self.unanswered.unwrap_or_default() }
+            }
             (Some(rate), _) if self.plan.found().is_none() => Verdict::NothingHeld {
                 rate,
                 why: self.telling().and_then(|step| step.why_not.clone()).unwrap_or_default(),

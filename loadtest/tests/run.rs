@@ -136,7 +136,7 @@ fn some_errors_exit_with_1_and_the_first_is_shown_in_full() {
     assert_eq!(output.status.code(), Some(1));
     let table = stdout(&output);
     assert!(table.contains(" REPLY_NOT_OK, the first by a set after "), "{table}");
-    assert!(table.contains(" s: the reply\\'s own status is 2, not OK\n"), "{table}");
+    assert!(table.contains(" s: the reply's own status is 2, not OK\n"), "{table}");
 }
 
 #[test]
@@ -277,9 +277,11 @@ fn workers_that_cannot_start_are_one_line() {
 #[test]
 fn a_worker_that_is_killed_ends_the_run_with_what_the_others_did() {
     let server = FakeServer::start(Manners::default());
+    let dir = tempfile::tempdir().unwrap();
+    let json = dir.path().join("report.json");
     let child = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
         .args(["run", "--target", &server.target(), "--workers", "2", "--duration", "10m"])
-        .args(["--mix", "get=1", "--max-slip", "1h"])
+        .args(["--mix", "get=1", "--max-slip", "1h", "--json", json.to_str().unwrap()])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -292,7 +294,66 @@ fn a_worker_that_is_killed_ends_the_run_with_what_the_others_did() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(stderr(&output).contains("a worker process ended before its time"), "{output:?}");
+    let report: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    let seconds = report["seconds"].as_array().unwrap();
+    let done: u64 = seconds.iter().map(|second| second["requests"].as_u64().unwrap()).sum();
+    assert_eq!(report["requests"], done, "{report}");
     assert!(stdout(&output).contains("broken off: a worker process ended"), "{output:?}");
+}
+
+/// Those that waited for the wire when the run was stopped were missing from every figure.
+#[test]
+fn requests_that_were_due_and_never_sent_are_told() {
+    let server = FakeServer::start(Manners { stall_at: Some(1), ..Manners::default() });
+    let pace = ["--rate", "2000", "--max-slip", "1h", "--in-flight", "8", "--max-in-flight", "50"];
+    let options = ["--mix", "get=1", "--threads", "1"];
+    let report = report(&server, &[&pace[..], &options].concat(), 1);
+    assert_eq!((&report["requests"], &report["unsent"]["requests"]), (&8.into(), &42.into()));
+    assert!(report["unsent"]["longest_seconds"].as_f64().unwrap() > 0.0, "{report}");
+}
+
+/// The rate was of the time to the last reply: three requests in two seconds and a bit.
+#[test]
+fn the_rate_is_of_the_time_that_was_planned() {
+    let options = ["--rate", "20", "--duration", "250ms", "--max-slip", "1h", "--json"];
+    let dir = tempfile::tempdir().unwrap();
+    let json = dir.path().join("report.json");
+    let output = run("null", &[&options[..], &[json.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    assert_eq!(report["requests"], 5);
+    assert!(report["duration_seconds"].as_f64().unwrap() >= 0.25, "{report}");
+}
+
+#[test]
+fn a_run_that_does_not_begin_leaves_no_empty_report() {
+    let port = FakeServer::port();
+    let target = port.local_addr().unwrap().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let [new, old] = ["new.json", "old.html"].map(|name| dir.path().join(name));
+    fs::write(&old, "kept").unwrap();
+    refusal(&target, &["--json", new.to_str().unwrap(), "--html", old.to_str().unwrap()]);
+    assert!(!new.exists());
+    assert_eq!(fs::read_to_string(old).unwrap(), "kept");
+}
+
+/// Schedulers end a process so, and the report was lost.
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_a_run_as_ctrl_c_does() {
+    let server = FakeServer::start(Manners::default());
+    let child = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
+        .args(["run", "--target", &server.target(), "--duration", "10m", "--mix", "get=1"])
+        .args(["--max-slip", "1h"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    server.wait_for_gets(50);
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(stdout(&output).contains(", interrupted\n"), "{}", stdout(&output));
 }
 
 #[test]

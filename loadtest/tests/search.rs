@@ -79,19 +79,43 @@ fn where_every_rate_holds_the_highest_is_found() {
 
 #[test]
 fn the_curve_is_sorted_by_rate_and_says_why_a_rate_did_not_hold() {
-    let server = FakeServer::start(Manners { refuse_gets: true, ..Manners::default() });
-    let options = ["--slo", "errors<1%", "--from", "4", "--mix", "get=1"];
-    let (output, report) = report(&server.target(), &[&PATIENT[..], &options].concat(), 1);
+    // A fifth of a second for each request, of which it makes up for a part: far above any slip.
+    let server = FakeServer::start(Manners { per_second: Some(5), ..Manners::default() });
+    let options = ["--slo", "p50<1ms", "--from", "4", "--mix", "get=1", "--max-slip", "1h"];
+    let steps = ["--drain", "0s", "--step-duration", "50ms"];
+    let (output, report) = report(&server.target(), &[&steps[..], &options].concat(), 1);
     assert_eq!(rates(&report), [4, 4, 2, 2, 1, 1]);
     assert_eq!(report["search"]["found_requests_per_second"], Value::Null);
-    assert_eq!(report["search"]["limited_by"], "server");
-    assert_eq!(report["steps"][0]["why_not"], "errors 100.000 %, answered 0.0 % in time");
-    let error = "error: the promise held at no rate, not even at 1/s: errors 100.000 %";
+    assert_eq!(report["search"]["limited_by"], "server", "{report}");
+    assert!(report["steps"][0]["why_not"].as_str().unwrap().starts_with("p50 "), "{report}");
+    let error = "error: the promise held at no rate, not even at 1/s: p50 ";
     assert!(text(&output.stderr).contains(error), "{output:?}");
     let table = text(&output.stdout);
-    let curve: Vec<_> = table.lines().filter(|line| line.ends_with(" % in time")).collect();
+    let curve: Vec<_> = table.lines().filter(|line| line.contains("  p50 ")).collect();
     let first: Vec<_> = curve.iter().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(first, ["1", "1", "2", "2", "4", "4"]);
+    assert_eq!(first, ["1", "1", "2", "2", "4", "4"], "{table}");
+}
+
+/// It went down to one request a second, and said that the server was too slow for that.
+#[test]
+fn a_server_that_answers_nothing_ends_the_search() {
+    let server = FakeServer::start(Manners { refuse_gets: true, ..Manners::default() });
+    let options = ["--slo", "errors<1%", "--from", "40", "--mix", "get=1"];
+    let (output, report) = report(&server.target(), &[&PATIENT[..], &options].concat(), 2);
+    assert_eq!((rates(&report), &report["ending"]), (vec![40], &"no_answer".into()));
+    assert_eq!(report["search"]["limited_by"], Value::Null);
+    let error =
+        "error: broken off: not one request was answered at 40/s; is the server still there";
+    assert!(text(&output.stderr).contains(error), "{output:?}");
+}
+
+/// A promise that is tighter than --max-slip was broken by late senders, and the server blamed.
+#[test]
+fn slip_that_breaks_a_promise_is_the_generators() {
+    let options = ["--slo", "p50<1ns", "--from", "4", "--step-duration", "50ms", "--drain", "0s"];
+    let (output, report) = report("null", &[&options[..], &["--max-slip", "1h"]].concat(), 1);
+    assert_eq!(report["search"]["limited_by"], "generator", "{output:?}");
+    assert!(report["steps"][0]["why_not"].as_str().unwrap().ends_with("the generator's slip"));
 }
 
 #[test]
@@ -121,7 +145,9 @@ fn an_interrupted_search_reports_what_ran() {
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{output:?}");
-    assert!(text(&output.stdout).contains("limit             not met: interrupted\n"));
+    assert!(
+        text(&output.stdout).contains("limit             not met: the search was broken off\n")
+    );
     let report: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     assert_eq!((&report["ending"], rates(&report)), (&"interrupted".into(), vec![1000]));
     assert_eq!(

@@ -127,7 +127,7 @@ fn a_signal_that_ends_the_run_restores_the_terminal() {
     screen.wait_for(|shown| shown.contains("in flight"));
     assert!(screen.is_in_use());
     screen.signal("-TERM");
-    assert_eq!(screen.end().0, 143);
+    assert_eq!(screen.end().0, 130);
 }
 
 #[test]

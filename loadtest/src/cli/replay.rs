@@ -60,9 +60,9 @@ pub struct ReplayArgs {
     #[arg(long, value_enum, default_value_t = FormatChoice::Auto)]
     pub format: FormatChoice,
 
-    /// Server to drive, with grpcs:// in front where it speaks TLS; grpc://, http:// and
-    /// https:// are understood as well; or null, which answers at once
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
+    /// Server to drive: HOST:PORT of tiny-cache, with grpcs:// in front where it speaks TLS;
+    /// redis://HOST:PORT[/DB] or memcached://HOST:PORT; or null, which answers at once
+    #[arg(long, value_name = "TARGET", default_value = "127.0.0.1:50051")]
     pub target: Target,
 
     /// Connections to open, at most one for each request in flight
@@ -90,7 +90,7 @@ pub struct ReplayArgs {
     pub max_slip: Option<Duration>,
 
     /// After a read that misses, wait so long as for a database before the value is set.
-    /// Milliseconds are the finest unit [default: no time]
+    /// Rounded up to whole milliseconds [default: no time]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub origin: Option<Duration>,
 

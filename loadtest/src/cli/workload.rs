@@ -25,7 +25,7 @@ pub struct WorkloadArgs {
     pub seed: u64,
 
     /// Workload to take sizes, key distribution, mix and ttls from, such as twitter/52; options
-    /// given beside it come first [default: none]
+    /// given beside it come first
     #[arg(long, value_name = "NAME")]
     pub preset: Option<Preset>,
 
@@ -61,7 +61,7 @@ pub struct WorkloadArgs {
     pub ttl: Option<Ttls>,
 
     /// Cache-aside: after a get that misses, wait so long as for a database, then set the
-    /// value; the report has the load of that origin. Milliseconds are the finest unit
+    /// value; the report has the load of that origin. Rounded up to whole milliseconds
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub origin: Option<Duration>,
 }

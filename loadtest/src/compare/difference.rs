@@ -54,6 +54,10 @@ fn conditions(report: &Report) -> Vec<(String, String)> {
             "max_value_bytes": server.max_value_bytes,
         })
     });
+    // What only one kind of run has differs as a whole, which the command says already.
+    if let Value::Object(settings) = &mut settings {
+        settings.retain(|_, value| !value.is_null());
+    }
     let all = json!({
         "tool": report.tool,
         "command": report.command,
@@ -91,6 +95,7 @@ pub(super) fn flaw((name, report): (&String, &Report)) -> Option<String> {
         (Ending::TooManyInFlight, _) => "broken off at too many requests under way",
         (Ending::FarBehind, _) => "broken off far behind its plan",
         (Ending::WorkerLost, _) => "broken off at the end of a worker process",
+        (Ending::NoAnswer, _) => "broken off without an answer",
     };
     Some(format!("{name}: {flaw}"))
 }

@@ -108,6 +108,8 @@ fn figures(seconds: &[SecondReport]) -> Figures {
         service_us: latency,
         slip_us: None,
         response_histogram: Some(Histogram(times.clone())),
+        slip_histogram: None,
+        unsent: None,
         service_histogram: Histogram(times),
     }
 }

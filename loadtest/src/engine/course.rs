@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Arrivals;
+use super::{plan::Arrivals, tally::Tally};
 
 /// One stretch of requests at one pace.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
@@ -48,6 +48,23 @@ pub enum Pace {
         /// Requests on the wire.
         in_flight: usize,
     },
+}
+
+impl Course {
+    /// The time that was measured: until the last reply, and at least as long as planned
+    /// unless it was stopped before.
+    #[must_use]
+    pub fn measured(&self, tally: &Tally, stopped: bool) -> Duration {
+        let seen = tally.last.saturating_sub(self.warm_up);
+        let planned = match (self.length, self.pace) {
+            (Length::Time(time), _) => time,
+            (Length::Requests(requests), Pace::Open { rate, .. }) => {
+                Duration::from_secs_f64(requests.get() as f64 / rate as f64)
+            }
+            (Length::Requests(_) | Length::Whole, _) => Duration::ZERO,
+        };
+        if stopped { seen } else { seen.max(planned) }
+    }
 }
 
 impl Pace {

@@ -159,10 +159,16 @@ impl Lane {
         }
     }
 
-    /// Gives up what has not been put on the wire: it was never sent, and counts as made and
-    /// failed nowhere.
+    /// Gives up what has not been put on the wire: it was never sent, and counts as that.
     pub(super) fn forget_waiting(&self) {
-        let forgotten = self.waiting.take().len();
+        let waiting = self.waiting.take();
+        let forgotten = waiting.len();
+        let intended = |(_, departure): &(Job, Departure)| departure.planned.map(|at| at.intended);
+        if let Some(first) = waiting.front().and_then(intended) {
+            let mut tally = self.tally.borrow_mut();
+            tally.unsent += forgotten as u64;
+            tally.unsent_longest = self.start.elapsed().saturating_sub(first);
+        }
         self.bench.counters.waiting(0);
         self.under_way.set(self.under_way.get() - forgotten);
         if self.under_way.get() == 0 {

@@ -98,9 +98,10 @@ impl Process {
         }
         while let Some(begin) = words.recv().await {
             let control = Arc::clone(&begin.control);
-            if self.play(begin, &mut stdin, &mut said).await.is_none() {
+            let mut done = Second::default();
+            if self.play(begin, &mut stdin, &mut said, &mut done).await.is_none() {
                 control.stop(Stopped::WorkerLost);
-                return self.say(Event::Done(Box::default()));
+                return self.say(Event::Done(Box::new(Tally::of_lost(done))));
             }
         }
     }
@@ -124,12 +125,13 @@ impl Process {
         }
     }
 
-    /// Plays a course; none if the process is lost.
+    /// Plays a course, and adds its seconds to `done`; none if the process is lost.
     async fn play(
         &mut self,
         begin: Begin,
         stdin: &mut ChildStdin,
         said: &mut Lines<BufReader<ChildStdout>>,
+        done: &mut Second,
     ) -> Option<()> {
         let Begin { course, start, control } = begin;
         tell(stdin, &Told::Begin(course, to_unix(start))).await.ok()?;
@@ -138,7 +140,10 @@ impl Process {
             tokio::select! {
                 heard = hear(said) => match heard? {
                     Said::Seen(seen) => self.counters.set(seen),
-                    Said::Second(index, second) => self.say(Event::Second(index, *second)),
+                    Said::Second(index, second) => {
+                        done.merge(&second);
+                        self.say(Event::Second(index, *second));
+                    }
                     Said::Done(tally, stopped) => {
                         if let Some(why) = stopped {
                             control.stop(why);

@@ -10,7 +10,7 @@ use super::tally::growing;
 use crate::hdr;
 
 /// The measured requests that were done within one second.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Second {
     /// Requests done, failed ones among them.
     pub requests: u64,

@@ -75,6 +75,13 @@ pub struct Tally {
     pub slip: Histogram<u64>,
     /// One entry for each kind of error.
     pub errors: Vec<ErrorTally>,
+    /// Requests that were due and never sent, since the course was stopped.
+    pub unsent: u64,
+    /// What the first of them had waited by then.
+    pub unsent_longest: Duration,
+    /// What a worker process did that was lost, as far as it had said: of which kind the
+    /// requests were is not known.
+    pub lost: Option<Box<Second>>,
     /// The last reply.
     pub last: Duration,
     /// What was found of the values, warm-up and prefill included; none where nobody looked.
@@ -98,6 +105,9 @@ impl Default for Tally {
             not_stored: 0,
             slip: histogram(),
             errors: Vec::new(),
+            unsent: 0,
+            unsent_longest: Duration::ZERO,
+            lost: None,
             last: Duration::ZERO,
             findings: None,
             calls: Default::default(),
@@ -106,6 +116,12 @@ impl Default for Tally {
 }
 
 impl Tally {
+    /// What is left of a worker process: its seconds.
+    pub(super) fn of_lost(done: Second) -> Self {
+        let (hits, misses) = (done.hits, done.misses);
+        Self { hits, misses, lost: Some(Box::new(done)), ..Self::default() }
+    }
+
     /// Counts a request.
     pub fn record(
         &mut self,
@@ -157,6 +173,13 @@ impl Tally {
         self.not_stored += other.not_stored;
         self.slip += other.slip;
         self.last = self.last.max(other.last);
+        self.unsent += other.unsent;
+        self.unsent_longest = self.unsent_longest.max(other.unsent_longest);
+        match (&mut self.lost, other.lost) {
+            (Some(mine), Some(theirs)) => mine.merge(&theirs),
+            (mine @ None, theirs) => *mine = theirs,
+            (Some(_), None) => {}
+        }
         match (&mut self.findings, other.findings) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),
             (mine @ None, theirs) => *mine = theirs,
@@ -182,12 +205,18 @@ impl Tally {
     #[must_use]
     pub fn all(&self) -> CallTally {
         let calls = Call::ALL.into_iter().filter(|call| *call != Call::Fill);
-        calls.map(|call| self.of(call)).fold(CallTally::default(), |mut all, calls| {
-            all.made += calls.made;
-            all.response += &calls.response;
-            all.service += &calls.service;
+        let mut all = calls.map(|call| self.of(call)).fold(CallTally::default(), |mut all, of| {
+            all.made += of.made;
+            all.response += &of.response;
+            all.service += &of.service;
             all
-        })
+        });
+        if let Some(lost) = &self.lost {
+            all.made += lost.requests;
+            all.response += &lost.response;
+            all.service += &lost.service;
+        }
+        all
     }
 
     /// All requests made, but for fills.
@@ -199,13 +228,15 @@ impl Tally {
     /// All requests made, fills among them.
     #[must_use]
     pub fn rpcs(&self) -> u64 {
-        self.calls.iter().map(|calls| calls.made).sum()
+        let lost = self.lost.as_ref().map_or(0, |lost| lost.requests);
+        self.calls.iter().map(|calls| calls.made).sum::<u64>() + lost
     }
 
     /// All requests that failed, fills among them.
     #[must_use]
     pub fn failed(&self) -> u64 {
-        self.errors.iter().map(|error| error.count).sum()
+        let lost = self.lost.as_ref().map_or(0, |lost| lost.failed);
+        self.errors.iter().map(|error| error.count).sum::<u64>() + lost
     }
 
     fn error(&mut self, error: ErrorTally) {

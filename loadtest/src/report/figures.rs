@@ -60,6 +60,21 @@ pub struct Figures {
     pub response_histogram: Option<Histogram>,
     /// The service times in full.
     pub service_histogram: Histogram,
+    /// The slip in full; none in a closed loop.
+    pub slip_histogram: Option<Histogram>,
+    /// Requests that were due and never sent, since the run was stopped; none where all were
+    /// sent.
+    pub unsent: Option<Unsent>,
+}
+
+/// Requests that waited for room on the wire when the run was stopped. They are in no other
+/// figure: with them, response times are lower bounds.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Unsent {
+    /// How many.
+    pub requests: u64,
+    /// What the first of them had waited by then.
+    pub longest_seconds: f64,
 }
 
 /// The load of the origin behind a cache-aside run.
@@ -192,6 +207,11 @@ impl Figures {
             slip_us: Latency::of(&tally.slip),
             response_histogram: Some(Histogram(all.response)).filter(|times| !times.0.is_empty()),
             service_histogram: Histogram(all.service),
+            slip_histogram: Some(Histogram(tally.slip.clone())).filter(|slip| !slip.0.is_empty()),
+            unsent: (tally.unsent > 0).then_some(Unsent {
+                requests: tally.unsent,
+                longest_seconds: tally.unsent_longest.as_secs_f64(),
+            }),
         }
     }
 }

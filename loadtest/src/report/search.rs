@@ -65,7 +65,7 @@ impl Display for SearchReport {
             Some(LimitedBy::HighestRate) => {
                 row(out, "limit", "not met: no higher rate was to be tried")?;
             }
-            None => row(out, "limit", "not met: interrupted")?,
+            None => row(out, "limit", "not met: the search was broken off")?,
         }
         writeln!(out)
     }

@@ -1,10 +1,12 @@
 //! The report as people read it in a terminal.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write};
 
 use bytesize::ByteSize;
 
-use super::{Ending, Failure, Figures, Generator, Latency, Report, Server, ViolationFigures};
+use super::{
+    Ending, Failure, Figures, Generator, Latency, Report, Server, Unsent, ViolationFigures,
+};
 
 /// Width of the first column.
 const LABEL: usize = 18;
@@ -43,6 +45,7 @@ impl Report {
             Ending::TooManyInFlight => "broken off: too many requests under way",
             Ending::FarBehind => "broken off: far behind the plan",
             Ending::WorkerLost => "broken off: a worker process ended",
+            Ending::NoAnswer => "broken off: no answer",
         };
         if let Some(trace) = &settings.trace {
             row(out, "trace", format_args!("{} ({})", trace.file, trace.format))?;
@@ -140,6 +143,14 @@ impl Figures {
             count(out, "stored", self.stored)?;
             count(out, "not stored", self.not_stored)?;
         }
+        if let Some(Unsent { requests, longest_seconds }) = &self.unsent {
+            let waited = time(longest_seconds * 1e6);
+            row(
+                out,
+                "never sent",
+                format_args!("{requests:>NUMBER$}, due for up to {waited}: responses were later"),
+            )?;
+        }
         count(out, "errors", self.failed)?;
         for failure in &self.errors {
             writeln!(out, "  {failure}")?;
@@ -150,7 +161,7 @@ impl Figures {
             count(out, "  of other runs", found.foreign)?;
             count(out, "violations", found.violations.iter().map(|of| of.count).sum())?;
             for ViolationFigures { kind, count, first } in &found.violations {
-                writeln!(out, "  {count} {kind}, the first: {}", first.escape_debug())?;
+                writeln!(out, "  {count} {kind}, the first: {}", OneLine(first))?;
             }
         }
         row(out, "duration", format_args!("{:>NUMBER$.3} s", self.duration_seconds))?;
@@ -198,14 +209,14 @@ impl Display for Failure {
             Some(line) => write!(out, "of line {line}")?,
             None => write!(out, "after {:.3} s", first.sent_seconds)?,
         }
-        write!(out, ": {}", first.message.escape_debug())
+        write!(out, ": {}", OneLine(&first.message))
     }
 }
 
 impl Server {
     fn table(&self, out: &mut Formatter<'_>) -> fmt::Result {
         if let Some(version) = &self.version {
-            row(out, "server version", version.escape_debug())?;
+            row(out, "server version", OneLine(version))?;
         }
         self.usage(out)?;
         let Self { before, after, .. } = self;
@@ -260,6 +271,18 @@ impl Display for Generator {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Somebody else's text, without what would break the line or command the terminal.
+struct OneLine<'a>(&'a str);
+
+impl Display for OneLine<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if c.is_control() { write!(out, "{}", c.escape_debug())? } else { out.write_char(c)? }
+        }
+        Ok(())
     }
 }
 

@@ -56,6 +56,10 @@ impl Judge<'_> {
                 let why = format!("the generator slipped by {slip} at p99");
                 return failed(Held::No, LimitedBy::Generator, why);
             }
+            Verdict::AllFailed => {
+                let why = "not one request was answered".to_owned();
+                return failed(Held::Never, LimitedBy::Server, why);
+            }
             Verdict::Stopped(Stopped::FarBehind) => {
                 let why = "the generator fell far behind its plan".to_owned();
                 return failed(Held::Never, LimitedBy::Generator, why);
@@ -74,6 +78,12 @@ impl Judge<'_> {
         }
         if broken.is_empty() {
             return Judgement { held: Held::Yes, limit: LimitedBy::Server, found, why_not: None };
+        }
+        // A promise tighter than --max-slip can be broken by the sender alone.
+        let late = findings.iter().filter(|term| !term.holds && term.is_slip).count();
+        if late > 0 && late == broken.len() {
+            let why = format!("{}, most of which is the generator's slip", broken.join(", "));
+            return failed(Held::No, LimitedBy::Generator, why);
         }
         failed(Held::No, LimitedBy::Server, broken.join(", "))
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::report::{Figures, time};
+use crate::report::{Figures, Histogram, time};
 
 /// A promise: every one of its terms is to hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,9 @@ pub(super) struct Finding {
     pub(super) text: String,
     /// Whether the term holds.
     pub(super) holds: bool,
+    /// Whether most of the time was over before the request was sent: late senders, not late
+    /// replies, are what was found.
+    pub(super) is_slip: bool,
 }
 
 impl Slo {
@@ -42,23 +45,30 @@ impl Slo {
         self.0.iter().map(|term| match *term {
             Term::Errors(percent) => {
                 let found = figures.error_ratio.unwrap_or_default() * 100.0;
-                Finding { text: format!("errors {found:.3} %"), holds: found < percent }
+                let text = format!("errors {found:.3} %");
+                Finding { text, holds: found < percent, is_slip: false }
             }
-            Term::Time(point, bound) => match point.of(figures) {
+            Term::Time(point, bound) => match point.of(figures.response_histogram.as_ref()) {
                 Some(nanos) => Finding {
                     text: format!("{point} {}", time(nanos / 1e3)),
                     holds: nanos < bound.as_nanos() as f64,
+                    is_slip: point
+                        .of(figures.slip_histogram.as_ref())
+                        .is_some_and(|slip| slip * 2.0 > nanos),
                 },
-                None => Finding { text: format!("{point} of no request"), holds: false },
+                None => {
+                    let text = format!("{point} of no request");
+                    Finding { text, holds: false, is_slip: false }
+                }
             },
         })
     }
 }
 
 impl Point {
-    /// Nanoseconds, from the intended instant to the reply.
-    fn of(self, figures: &Figures) -> Option<f64> {
-        let times = &figures.response_histogram.as_ref()?.0;
+    /// Nanoseconds; none where there are no times.
+    fn of(self, times: Option<&Histogram>) -> Option<f64> {
+        let times = &times?.0;
         Some(match self {
             Self::Percentile(percent) => times.value_at_percentile(percent) as f64,
             Self::Mean => times.mean(),

@@ -96,7 +96,7 @@ fn taken() -> MutexGuard<'static, Option<Mode>> {
 #[cfg(unix)]
 fn end_at_signals() {
     use tokio::signal::unix::{SignalKind, signal};
-    for kind in [SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
+    for kind in [SignalKind::hangup(), SignalKind::quit()] {
         if let Ok(mut signal) = signal(kind) {
             tokio::spawn(async move {
                 signal.recv().await;

@@ -81,6 +81,9 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
                 "A worker process ended before its time; what it did is missing.",
             );
         }
+        Ending::NoAnswer => {
+            return words("bad", "Broken off.", "Not one request of the last step was answered.");
+        }
         Ending::Interrupted => {
             return words("warn", "Interrupted.", "The figures cover what ran until then.");
         }

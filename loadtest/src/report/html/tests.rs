@@ -56,6 +56,8 @@ fn figures(nanos: &[u64], seconds: f64) -> Figures {
         service_us: Latency::of(&histogram),
         slip_us: None,
         response_histogram: Some(Histogram(histogram.clone())).filter(|_| !nanos.is_empty()),
+        slip_histogram: None,
+        unsent: None,
         service_histogram: Histogram(histogram),
     }
 }
