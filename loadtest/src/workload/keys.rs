@@ -1,10 +1,14 @@
 //! Chooses the key of an operation, and what a key looks like.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt::{self, Write},
+    str::FromStr,
+};
 
 use rand::RngExt;
 use rand_distr::{Distribution, Uniform, Zipf, weighted::WeightedAliasIndex};
 use rand_pcg::Pcg64Mcg;
+use tiny_cache_proto::key::MAX_KEY_CHARS;
 
 use crate::lanes::LaneId;
 
@@ -175,10 +179,21 @@ impl Keys {
     }
 }
 
+/// As many zeros as a key can have. With a fill, `format!` writes them one by one.
+const ZEROS: &str = match str::from_utf8(&[b'0'; MAX_KEY_CHARS]) {
+    Ok(zeros) => zeros,
+    Err(_) => unreachable!(),
+};
+
 /// The text of a key: its number with zeros in front.
 #[must_use]
 pub(super) fn text(number: u64, size: usize) -> String {
-    format!("{number:0>size$}")
+    let digits = number.checked_ilog10().map_or(1, |log| log as usize + 1);
+    let zeros = size.saturating_sub(digits).min(MAX_KEY_CHARS);
+    let mut text = String::with_capacity(size);
+    text.push_str(&ZEROS[..zeros]);
+    write!(text, "{number}").expect("a String takes all that is written to it");
+    text
 }
 
 #[cfg(test)]
@@ -186,6 +201,21 @@ mod tests {
     use std::sync::LazyLock;
 
     use super::*;
+
+    #[test]
+    fn a_key_is_its_number_with_zeros_in_front() {
+        for (number, size, key) in [
+            (0, 1, "0"),
+            (0, 4, "0000"),
+            (9, 4, "0009"),
+            (10, 4, "0010"),
+            (9999, 4, "9999"),
+            (u64::MAX, 22, "0018446744073709551615"),
+        ] {
+            assert_eq!(text(number, size), key);
+        }
+        assert_eq!(text(7, MAX_KEY_CHARS), format!("{:0>256}", 7));
+    }
 
     const ALONE: LaneId = LaneId { index: 0, of: 1 };
 
