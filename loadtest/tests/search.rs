@@ -109,15 +109,6 @@ fn a_server_that_answers_nothing_ends_the_search() {
     assert!(text(&output.stderr).contains(error), "{output:?}");
 }
 
-/// A promise that is tighter than --max-slip was broken by late senders, and the server blamed.
-#[test]
-fn slip_that_breaks_a_promise_is_the_generators() {
-    let options = ["--slo", "p50<1ns", "--from", "4", "--step-duration", "50ms", "--drain", "0s"];
-    let (output, report) = report("null", &[&options[..], &["--max-slip", "1h"]].concat(), 1);
-    assert_eq!(report["search"]["limited_by"], "generator", "{output:?}");
-    assert!(report["steps"][0]["why_not"].as_str().unwrap().ends_with("the generator's slip"));
-}
-
 #[test]
 fn a_generator_that_cannot_keep_up_is_the_limit_and_not_the_server() {
     // A nanosecond between two: no machine sends at that rate, and any sends one request.

@@ -21,8 +21,9 @@ pub(super) const IN_FLIGHT_OPEN: usize = 256;
 /// Requests under way, where nobody says how many.
 pub(super) const MAX_IN_FLIGHT: usize = 65_536;
 
-/// What a sender may be late by.
-pub(super) const MAX_SLIP: Duration = Duration::from_millis(1);
+/// What a sender may be late by, at p99: it is in every response time, and on small virtual
+/// machines it is 1 ms at any rate.
+pub(super) const MAX_SLIP: Duration = Duration::from_millis(5);
 
 /// What is sent and how, but for the rate.
 #[derive(Args, Clone, Debug)]
@@ -48,7 +49,7 @@ pub struct LoadArgs {
     pub max_in_flight: Option<NonZeroUsize>,
 
     /// In an open loop: fail if 1 % of the requests are sent later than planned by more than
-    /// this [default: 1ms]
+    /// this [default: 5ms]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub max_slip: Option<Duration>,
 

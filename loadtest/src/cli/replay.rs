@@ -85,7 +85,7 @@ pub struct ReplayArgs {
     pub max_in_flight: Option<NonZeroUsize>,
 
     /// With --speed: fail if 1 % of the requests are sent later than planned by more than this
-    /// [default: 1ms]
+    /// [default: 5ms]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub max_slip: Option<Duration>,
 

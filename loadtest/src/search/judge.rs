@@ -130,6 +130,21 @@ mod tests {
         judge.judge(figures, verdict)
     }
 
+    /// A promise that is tighter than --max-slip was broken by a late sender, and the server
+    /// blamed.
+    #[test]
+    fn most_of_a_time_that_is_slip_is_the_generators() {
+        for (due, limit) in [(9, LimitedBy::Generator), (1, LimitedBy::Server)] {
+            let mut tally = Tally::default();
+            let [due, done] = [due, 10].map(Duration::from_millis);
+            let times = Times { intended: Some(Duration::ZERO), due, sent: due, done };
+            tally.record(Call::Get, None, times, Ok(Answer::Done));
+            let figures = Figures::new(&tally, Duration::from_secs(1), false);
+            let judgement = judge("p50<5ms", &figures, &Verdict::Clean);
+            assert_eq!((judgement.held, judgement.limit), (Held::No, limit));
+        }
+    }
+
     #[test]
     fn a_step_holds_where_every_term_does() {
         let judgement = judge("p99<5ms,errors<1%", &figures(2, 0), &Verdict::Clean);
