@@ -41,7 +41,9 @@ pub fn run() -> Result<(), Error> {
             Err(error) => return say(&Said::Failed(error.to_string())),
         };
         say(&Said::Ready)?;
-        while let Some(Told::Begin(course, start)) = hear(&mut told).await {
+        while let Some(word) = hear(&mut told).await {
+            // A stop that comes after the end of its course is for nothing that goes on.
+            let Told::Begin(course, start) = word else { continue };
             let control = Arc::new(Control::default());
             let live = crew.live();
             let playing = crew.play_from(from_unix(start), course, &control, |index, second| {

@@ -11,6 +11,7 @@ mod fake_server;
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Write},
     process::{Command, Output, Stdio},
 };
 
@@ -270,6 +271,40 @@ fn workers_that_cannot_start_are_one_line() {
     let server = FakeServer::start(Manners { reply_error: true, ..Manners::default() });
     let line = refusal(&server.target(), &["--workers", "2", "--prefill", "--keys", "10"]);
     assert!(line.starts_with("error: the prefill failed: REPLY_NOT_OK: "), "{line}");
+}
+
+/// A stop that crossed the end of its course on the way ended the process, and the next step
+/// of a search lost it.
+#[test]
+fn a_worker_that_is_stopped_too_late_plays_the_next_course() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
+        .arg("worker")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let args = ["tiny-cache-loadtest", "run", "--target", "null", "--rate", "max"];
+    let none = serde_json::json!({"secs": 0, "nanos": 0});
+    let course = serde_json::json!({
+        "pace": {"Closed": {"in_flight": 1}},
+        "warm_up": none,
+        "length": {"Requests": 10},
+        "seed": 1,
+    });
+    let words = [
+        serde_json::json!({"args": args, "process": {"index": 0, "of": 1}}),
+        serde_json::json!({"Stop": "TooManyInFlight"}),
+        serde_json::json!({"Begin": [course, 0]}),
+    ];
+    let mut stdin = child.stdin.take().unwrap();
+    for word in words {
+        writeln!(stdin, "{word}").unwrap();
+    }
+    let said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut done = said.filter(|line| line.starts_with("{\"Done\":"));
+    assert!(done.next().is_some(), "it ended without a word");
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
 }
 
 /// One that is killed would otherwise be waited for without an end.
