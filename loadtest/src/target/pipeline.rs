@@ -212,3 +212,17 @@ impl<S: Speech> Reader<S> {
 fn stray(piece: &impl Debug) -> String {
     format!("the server sent {piece:?} though nothing was asked")
 }
+
+/// Cuts a stream that arrives in packets of this size.
+#[cfg(test)]
+pub(super) fn cut_all<S: Speech>(stream: &[u8], packet: usize) -> Result<Vec<S::Piece>, String> {
+    let (mut cutter, mut input, mut pieces) = (S::default(), BytesMut::new(), Vec::new());
+    for packet in stream.chunks(packet) {
+        input.extend_from_slice(packet);
+        while let Some(piece) = cutter.cut(&mut input)? {
+            pieces.push(piece);
+        }
+    }
+    assert!(input.is_empty(), "{input:?} is left");
+    Ok(pieces)
+}

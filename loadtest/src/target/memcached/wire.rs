@@ -135,19 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Cuts a stream that arrives in packets of this size.
-    fn cut(stream: &[u8], packet: usize) -> Result<Vec<Piece>, String> {
-        let (mut cutter, mut input, mut pieces) = (Cutter::default(), BytesMut::new(), Vec::new());
-        for packet in stream.chunks(packet) {
-            input.extend_from_slice(packet);
-            while let Some(piece) = cutter.cut(&mut input)? {
-                pieces.push(piece);
-            }
-        }
-        assert!(input.is_empty(), "{input:?} is left");
-        Ok(pieces)
-    }
+    use crate::target::pipeline::cut_all;
 
     fn line(text: &'static str) -> Piece {
         Piece::Line(Bytes::from_static(text.as_bytes()))
@@ -172,7 +160,7 @@ mod tests {
             }
             stream.extend_from_slice(b"END\r\n");
             expected.push(line("END"));
-            prop_assert_eq!(cut(&stream, packet), Ok(expected));
+            prop_assert_eq!(cut_all::<Cutter>(&stream, packet), Ok(expected));
         }
 
         #[test]
@@ -193,7 +181,7 @@ mod tests {
             ("VALUE a 0 1073741825\r\n", "a value of 1073741825 bytes"),
             (&endless, "a line of more than 2048 bytes"),
         ] {
-            let error = cut(stream.as_bytes(), 4096).unwrap_err();
+            let error = cut_all::<Cutter>(stream.as_bytes(), 4096).unwrap_err();
             assert!(error.contains(why), "{error}");
         }
     }

@@ -141,19 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Cuts a stream that arrives in packets of this size.
-    fn cut(stream: &[u8], packet: usize) -> Result<Vec<Piece>, String> {
-        let (mut cutter, mut input, mut pieces) = (Cutter::default(), BytesMut::new(), Vec::new());
-        for packet in stream.chunks(packet) {
-            input.extend_from_slice(packet);
-            while let Some(piece) = cutter.cut(&mut input)? {
-                pieces.push(piece);
-            }
-        }
-        assert!(input.is_empty(), "{input:?} is left");
-        Ok(pieces)
-    }
+    use crate::target::pipeline::cut_all;
 
     proptest! {
         #[test]
@@ -172,7 +160,7 @@ mod tests {
             }
             stream.extend_from_slice(b"-ERR no\r\n");
             expected.push(Piece::Error(Bytes::from_static(b"ERR no")));
-            prop_assert_eq!(cut(&stream, packet), Ok(expected));
+            prop_assert_eq!(cut_all::<Cutter>(&stream, packet), Ok(expected));
         }
 
         #[test]
@@ -185,10 +173,18 @@ mod tests {
     #[test]
     fn what_redis_never_sends_is_refused() {
         for stream in ["\r\n", "OK\r\n", "+OK\n", ":x\r\n", "$-2\r\n", "$536870913\r\n", "*x\r\n"] {
-            let error = cut(stream.as_bytes(), 4096).unwrap_err();
+            let error = cut_all::<Cutter>(stream.as_bytes(), 4096).unwrap_err();
             assert!(error.contains(stream.trim_end()), "{stream:?}: {error}");
         }
-        assert!(cut(b"$1\r\nab\r\n", 4096).unwrap_err().contains("longer than the 1 bytes"));
-        assert!(cut(&[b'x'; LONGEST_LINE + 1], 4096).unwrap_err().contains("a line of more than"));
+        assert!(
+            cut_all::<Cutter>(b"$1\r\nab\r\n", 4096)
+                .unwrap_err()
+                .contains("longer than the 1 bytes")
+        );
+        assert!(
+            cut_all::<Cutter>(&[b'x'; LONGEST_LINE + 1], 4096)
+                .unwrap_err()
+                .contains("a line of more than")
+        );
     }
 }
