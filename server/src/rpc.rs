@@ -2,7 +2,9 @@
 //!
 //! `request id → in-flight count → route → intake → service → panic guard → status → segments`
 
+mod facts;
 mod intake;
+mod method;
 mod reply;
 mod request_id;
 mod segments;
@@ -15,6 +17,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use crossbeam::utils::CachePadded;
@@ -24,7 +27,7 @@ use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
 use tonic::{Status, body::Body};
 use tonic_health::pb::health_server::HealthServer;
 use tower::{Service as _, util::BoxCloneSyncService};
-use tracing::error;
+use tracing::{debug, error};
 
 use crate::{
     health::Health,
@@ -33,7 +36,9 @@ use crate::{
 };
 
 pub(crate) use self::{
+    facts::{Describe, Facts},
     intake::{IntakeBudget, IntakeGate},
+    method::Method,
     reply::ReplyBody,
     request_id::{RequestIds, X_REQUEST_ID},
     segments::Reply,
@@ -142,6 +147,8 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
     type Future = Call;
 
     fn call(&self, request: Request<Incoming>) -> Call {
+        let started = Instant::now();
+        let method = Method::of(request.uri().path());
         let request_id = self.request_ids.take(request.headers());
         let in_flight = self.in_flight.enter();
         let routed = if is_grpc(&request) {
@@ -151,7 +158,7 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             Routed::Here(ready(response))
         };
-        Call { routed, request_id, _in_flight: in_flight }
+        Call { routed, method, started, request_id, _in_flight: in_flight }
     }
 }
 
@@ -165,6 +172,8 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 /// A request in flight.
 pub(crate) struct Call {
     routed: Routed,
+    method: Method,
+    started: Instant,
     request_id: HeaderValue,
     _in_flight: InFlightGuard,
 }
@@ -193,7 +202,20 @@ impl Future for Call {
                 }
             }
         };
-        Poll::Ready(Ok(reply::finish(response, &this.request_id)))
+        let (code, reply) = reply::finish(response, &this.request_id);
+        let Facts { items, hits, misses, value_bytes, .. } = Facts::take();
+        debug!(
+            request_id = ?this.request_id,
+            method = this.method.name(),
+            ?code,
+            took = ?this.started.elapsed(),
+            items,
+            hits,
+            misses,
+            value_bytes,
+            "answered"
+        );
+        Poll::Ready(Ok(reply))
     }
 }
 
@@ -207,6 +229,8 @@ mod tests {
         let in_flight = InFlight::default();
         let call = Call {
             routed: Routed::Service(Box::pin(async { panic!("the secret of a handler") })),
+            method: Method::Get,
+            started: Instant::now(),
             request_id: HeaderValue::from_static("id-7"),
             _in_flight: in_flight.enter(),
         };

@@ -1,5 +1,6 @@
 //! The tonic service. It only delegates: each RPC is a file in [`command`].
 
+use prost::Message;
 use tiny_cache_proto::{
     cache::{
         CacheItem, CacheKey, CacheResponse, CacheStats, CacheValue, CompareAndSetRequest,
@@ -13,7 +14,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     command::{self, Bounds},
     rejection::Rejection,
-    rpc::Reply,
+    rpc::{Describe, Facts, Reply},
     store::Lane,
 };
 
@@ -32,13 +33,15 @@ impl CacheRpcs {
         Self { store, bounds }
     }
 
-    /// Reads the caller's namespace and runs a command in it.
-    fn run<M, R: Reply>(
+    /// Reads the caller's namespace, runs a command in it, and leaves the facts about it.
+    fn run<M: Message + Describe, R: Reply>(
         &self,
         request: Request<M>,
         command: impl FnOnce(&Lane, Bounds, Namespace<'_>, M) -> Result<R, Rejection>,
     ) -> Result<Response<R>, Status> {
         let (metadata, _extensions, message) = request.into_parts();
+        let mut facts = Facts::of_request(&message);
+        facts.leave();
         let namespace = match metadata.get(X_CACHE_NAMESPACE) {
             None => Namespace::SHARED,
             // Bytes that are no text are no namespace either; "?" is none.
@@ -47,6 +50,8 @@ impl CacheRpcs {
             }
         };
         let reply = command(&self.store, self.bounds, namespace, message)?;
+        facts.add_reply(&reply);
+        facts.leave();
         let segments = reply.segments();
         let mut response = Response::new(reply);
         if let Some(segments) = segments {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
 use tracing::debug;
@@ -29,10 +29,19 @@ pub(crate) enum ReplyBody {
     Segments { left: Box<dyn Iterator<Item = Bytes> + Send>, status: Option<HeaderMap> },
 }
 
-/// Finishes a reply.
-pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Response<ReplyBody> {
+/// Finishes a reply, and tells the status that its caller will read.
+pub(super) fn finish(
+    response: Response<Body>,
+    request_id: &HeaderValue,
+) -> (Code, Response<ReplyBody>) {
     let (mut parts, body) = response.into_parts();
+    let mut code = match parts.status {
+        StatusCode::OK => Code::Ok,
+        // HTTP's own refusal, of a request that is not gRPC. What gRPC's clients make of it.
+        _ => Code::Unknown,
+    };
     let body = if let Some(status) = take_error(&mut parts.headers, request_id) {
+        code = Code::from_bytes(status[GRPC_STATUS].as_bytes());
         ReplyBody::Segments { left: Box::new(std::iter::empty()), status: Some(status) }
     } else if let Some(segments) = parts.extensions.remove::<Segments>() {
         // tonic has not encoded the message yet, and never will.
@@ -42,7 +51,7 @@ pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Resp
         ReplyBody::Message(body)
     };
     parts.headers.insert(X_REQUEST_ID, request_id.clone());
-    Response::from_parts(parts, body)
+    (code, Response::from_parts(parts, body))
 }
 
 /// Takes an error's status out of the headers and makes trailers of it.
@@ -120,7 +129,8 @@ mod tests {
 
     fn finished(status: Status) -> (HeaderMap, HeaderMap) {
         let id = HeaderValue::from_static("id-7");
-        let (parts, body) = finish(status.into_http(), &id).into_parts();
+        let (_, reply) = finish(status.into_http(), &id);
+        let (parts, body) = reply.into_parts();
         let ReplyBody::Segments { status: Some(trailers), .. } = body else { panic!("a message") };
         (parts.headers, trailers)
     }

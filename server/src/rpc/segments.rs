@@ -15,6 +15,8 @@ use tiny_cache_proto::cache::{
     MultiCacheResponse, MultiCacheValueResponse,
 };
 
+use super::facts::Describe;
+
 /// A value from this size on is a segment of its own. Below it, copying costs less than
 /// another DATA frame.
 const LARGE: usize = 16 << 10;
@@ -37,7 +39,7 @@ impl Segments {
 }
 
 /// A reply that knows its large values.
-pub(crate) trait Reply: Message {
+pub(crate) trait Reply: Message + Describe {
     /// The message in segments; `None` when it has no large value.
     fn segments(&self) -> Option<Segments> {
         None

@@ -1,0 +1,141 @@
+//! What a request was about, for metrics and traces: sizes and counts, no keys and no values.
+//!
+//! The service knows it, [`super::Call`] tells it on. Between them stands tonic, which lets
+//! only a message and boxed extensions through; but a command runs to its end within one poll,
+//! on the thread of that poll, so the facts wait there, at the cost of a few stores.
+
+use std::cell::Cell;
+
+use prost::Message;
+use tiny_cache_proto::cache::{
+    CacheItem, CacheKey, CacheResponse, CacheStats, CacheValue, CompareAndSetRequest,
+    ConditionalCacheResponse, Empty, MultiCacheItemRequest, MultiCacheKeyRequest,
+    MultiCacheResponse, MultiCacheValueResponse,
+};
+
+/// The facts of one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// Bytes of the request's message, uncompressed; none when it was not decoded.
+    pub(crate) request_bytes: Option<u64>,
+    /// Bytes of the reply's message; none when there is no message, only a status.
+    pub(crate) reply_bytes: Option<u64>,
+    /// Keys that were asked for, or items written or deleted.
+    pub(crate) items: u64,
+    /// Of a read's keys, those that were found.
+    pub(crate) hits: u64,
+    /// Of a read's keys, those that were not.
+    pub(crate) misses: u64,
+    /// Bytes of the values that were written or read.
+    pub(crate) value_bytes: u64,
+}
+
+thread_local! {
+    static FACTS: Cell<Facts> = const { Cell::new(Facts::none()) };
+}
+
+impl Facts {
+    const fn none() -> Self {
+        Self {
+            request_bytes: None,
+            reply_bytes: None,
+            items: 0,
+            hits: 0,
+            misses: 0,
+            value_bytes: 0,
+        }
+    }
+
+    /// The facts that a request tells.
+    pub(crate) fn of_request(message: &(impl Message + Describe)) -> Self {
+        let mut facts = Self::none();
+        facts.request_bytes = Some(message.encoded_len() as u64);
+        message.describe(&mut facts);
+        facts
+    }
+
+    /// Adds what the reply tells.
+    pub(crate) fn add_reply(&mut self, message: &(impl Message + Describe)) {
+        self.reply_bytes = Some(message.encoded_len() as u64);
+        message.describe(self);
+    }
+
+    /// Leaves the facts for the call that is being polled on this thread.
+    pub(crate) fn leave(self) {
+        FACTS.set(self);
+    }
+
+    /// Takes what the poll that just ended has left, if anything.
+    pub(super) fn take() -> Self {
+        FACTS.replace(Self::none())
+    }
+}
+
+/// A message that knows how many items it carries, and how many bytes of values.
+pub(crate) trait Describe {
+    /// Adds what the message tells.
+    fn describe(&self, facts: &mut Facts);
+}
+
+impl Describe for CacheKey {
+    fn describe(&self, facts: &mut Facts) {
+        facts.items = 1;
+    }
+}
+
+impl Describe for MultiCacheKeyRequest {
+    fn describe(&self, facts: &mut Facts) {
+        facts.items = self.keys.len() as u64;
+    }
+}
+
+impl Describe for CacheItem {
+    fn describe(&self, facts: &mut Facts) {
+        facts.items = 1;
+        facts.value_bytes = self.value.len() as u64;
+    }
+}
+
+impl Describe for CompareAndSetRequest {
+    fn describe(&self, facts: &mut Facts) {
+        facts.items = 1;
+        facts.value_bytes = self.value.len() as u64;
+    }
+}
+
+impl Describe for MultiCacheItemRequest {
+    fn describe(&self, facts: &mut Facts) {
+        facts.items = self.items.len() as u64;
+        facts.value_bytes = self.items.iter().map(|item| item.value.len() as u64).sum();
+    }
+}
+
+impl Describe for CacheValue {
+    fn describe(&self, facts: &mut Facts) {
+        facts.hits = u64::from(self.found);
+        facts.misses = u64::from(!self.found);
+        facts.value_bytes = self.value.len() as u64;
+    }
+}
+
+impl Describe for MultiCacheValueResponse {
+    fn describe(&self, facts: &mut Facts) {
+        for item in &self.items {
+            facts.hits += u64::from(item.found);
+            // An item that was refused was never looked up.
+            facts.misses += u64::from(!item.found && item.error.is_empty());
+            facts.value_bytes += item.value.len() as u64;
+        }
+    }
+}
+
+/// Messages that tell nothing beyond their size.
+macro_rules! plain {
+    ($($message:ty)*) => {
+        $(impl Describe for $message {
+            fn describe(&self, _: &mut Facts) {}
+        })*
+    };
+}
+
+plain! { Empty CacheResponse ConditionalCacheResponse MultiCacheResponse CacheStats }
