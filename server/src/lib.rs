@@ -16,7 +16,8 @@
 //! # Threads
 //!
 //! One acceptor; one worker for each core, with a runtime of its own, which owns its
-//! connections for life; one background thread for HTTP and upkeep. A request is served
+//! connections for life; one background thread for HTTP and upkeep; and where traces are
+//! exported, two for that. A request is served
 //! from its first byte to its last on one thread, and takes no lock that another request
 //! holds for longer than a write to the same stripe of a shard.
 
@@ -41,6 +42,7 @@ mod lifecycle; // starting, serving, draining
 mod monitor; // the figures of the running server
 mod server; // puts the parts together and ends them
 pub mod settings; // the environment
+pub mod telemetry; // a span for each RPC, over OTLP
 mod sync; // the locks and atomics, or the model checker's
 
 #[cfg(all(test, feature = "shuttle"))]
@@ -55,5 +57,6 @@ pub use self::{
     listener::BindError,
     server::{Drained, Server, StartError},
     settings::{Settings, SettingsError},
+    telemetry::Traces,
     transport::TlsError,
 };

@@ -8,6 +8,7 @@ use tiny_cache_server::{
     Drained, Server, Settings, StartError,
     cli::{Cli, Command},
     healthcheck, logging,
+    telemetry::{Configured, Traces},
 };
 use tokio::{
     runtime::Builder,
@@ -32,26 +33,30 @@ fn main() -> ExitCode {
             Err(error) => fail(1, &format_args!("{error:#}")),
         },
         None => {
-            logging::init(&settings);
-            serve(settings)
+            let Configured { traces, warnings } = Traces::from_env(settings.trace_keys);
+            logging::init(&settings, &traces);
+            for warning in warnings {
+                warn!("{warning}");
+            }
+            serve(settings, traces)
         }
     }
 }
 
-fn serve(settings: Settings) -> ExitCode {
-    match serve_until_told(settings) {
+fn serve(settings: Settings, traces: Traces) -> ExitCode {
+    match serve_until_told(settings, traces) {
         Ok(code) => code,
         Err(error) => fail(REFUSED, &error),
     }
 }
 
 /// Serves until SIGTERM or SIGINT, drains, and returns; a second signal cuts the drain short.
-fn serve_until_told(settings: Settings) -> Result<ExitCode, StartError> {
+fn serve_until_told(settings: Settings, traces: Traces) -> Result<ExitCode, StartError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before the ports are open: whoever sees them may end the server at once.
         let mut signals = Signals::listen()?;
-        let server = Server::start(settings)?;
+        let server = Server::start_traced(settings, traces)?;
         let first = signals.next().await;
         info!(signal = first.name, "told to end");
 

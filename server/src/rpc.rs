@@ -13,6 +13,7 @@ use std::{
     cell::RefCell,
     convert::Infallible,
     future::{Ready, ready},
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -33,10 +34,13 @@ use crate::{
     health::Health,
     service::CacheRpcs,
     sync::{AtomicU64, Ordering},
+    telemetry::{ConnectionTraces, RpcSpan, SpanIds, Traces, code_name},
 };
 
+use self::reply::Answered;
+
 pub(crate) use self::{
-    facts::{Describe, Facts},
+    facts::{Describe, Facts, Named},
     intake::{IntakeBudget, IntakeGate},
     method::Method,
     reply::ReplyBody,
@@ -60,13 +64,16 @@ pub(crate) struct Rpc {
     intake: IntakeBudget,
     gate: IntakeGate,
     in_flight: InFlight,
+    traces: ConnectionTraces,
+    server_traces: Traces,
 }
 
-/// What bounds and counts a worker's requests.
+/// What bounds, counts and traces a worker's requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) intake: IntakeBudget,
     pub(crate) in_flight: InFlight,
+    pub(crate) traces: Traces,
 }
 
 /// Requests that a worker has taken and not yet answered.
@@ -112,12 +119,15 @@ impl Rpc {
             gate: load.intake.gate(),
             intake: load.intake,
             in_flight: load.in_flight,
+            traces: ConnectionTraces::default(),
+            server_traces: load.traces,
         }
     }
 
     /// The same services for a connection of its own.
-    pub(crate) fn for_connection(&self) -> Self {
-        Self { gate: self.intake.gate(), ..self.clone() }
+    pub(crate) fn for_connection(&self, peer: Option<SocketAddr>) -> Self {
+        let traces = self.server_traces.of_connection(peer);
+        Self { gate: self.intake.gate(), traces, ..self.clone() }
     }
 
     fn route(&self, request: Request<Incoming>) -> Routed {
@@ -148,7 +158,9 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
 
     fn call(&self, request: Request<Incoming>) -> Call {
         let started = Instant::now();
-        let method = Method::of(request.uri().path());
+        let path = request.uri().path();
+        let method = Method::of(path);
+        let span = self.traces.begin(method, path, request.headers());
         let request_id = self.request_ids.take(request.headers());
         let in_flight = self.in_flight.enter();
         let routed = if is_grpc(&request) {
@@ -158,7 +170,7 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             Routed::Here(ready(response))
         };
-        Call { routed, method, started, request_id, _in_flight: in_flight }
+        Call { routed, method, started, span, request_id, _in_flight: in_flight }
     }
 }
 
@@ -174,6 +186,7 @@ pub(crate) struct Call {
     routed: Routed,
     method: Method,
     started: Instant,
+    span: Option<RpcSpan>,
     request_id: HeaderValue,
     _in_flight: InFlightGuard,
 }
@@ -190,32 +203,55 @@ impl Future for Call {
         let this = &mut *self;
         let response = match &mut this.routed {
             Routed::Here(response) => ready!(Pin::new(response).poll(cx)),
-            // A panic costs the request that met it. What a handler may have left half
-            // done is its own: the store's locks are free again, and guard no data.
             Routed::Service(answer) => {
+                Named::want(this.span.as_ref().is_some_and(RpcSpan::records_keys));
+                // A panic costs the request that met it. What a handler may have left half
+                // done is its own: the store's locks are free again, and guard no data.
                 match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
                     Ok(polled) => ready!(polled).unwrap_or_else(|never| match never {}),
                     Err(_panic) => {
-                        error!(request_id = ?this.request_id, "a request's handler panicked");
+                        error!(
+                            request_id = ?this.request_id,
+                            trace_id = this.ids().map(|ids| hex::encode(ids.trace_id)),
+                            span_id = this.ids().map(|ids| hex::encode(ids.span_id)),
+                            "a request's handler panicked"
+                        );
                         Status::internal("").into_http()
                     }
                 }
             }
         };
-        let (code, reply) = reply::finish(response, &this.request_id);
-        let Facts { items, hits, misses, value_bytes, .. } = Facts::take();
+        Poll::Ready(Ok(this.answered(response)))
+    }
+}
+
+impl Call {
+    /// Finishes the reply, and tells log and trace of it.
+    fn answered(&mut self, response: Response<Body>) -> Response<ReplyBody> {
+        let Answered { code, hidden, reply } = reply::finish(response, &self.request_id);
+        let (facts, named) = (Facts::take(), Named::take());
         debug!(
-            request_id = ?this.request_id,
-            method = this.method.name(),
-            ?code,
-            took = ?this.started.elapsed(),
-            items,
-            hits,
-            misses,
-            value_bytes,
+            request_id = ?self.request_id,
+            trace_id = self.ids().map(|ids| hex::encode(ids.trace_id)),
+            span_id = self.ids().map(|ids| hex::encode(ids.span_id)),
+            method = self.method.name(),
+            code = code_name(code),
+            took = ?self.started.elapsed(),
+            items = facts.items,
+            hits = facts.hits,
+            misses = facts.misses,
+            value_bytes = facts.value_bytes,
+            hidden,
             "answered"
         );
-        Poll::Ready(Ok(reply))
+        if let Some(span) = self.span.take() {
+            span.end(code, &self.request_id, &facts, named);
+        }
+        reply
+    }
+
+    fn ids(&self) -> Option<SpanIds> {
+        self.span.as_ref().map(RpcSpan::ids)
     }
 }
 
@@ -231,6 +267,7 @@ mod tests {
             routed: Routed::Service(Box::pin(async { panic!("the secret of a handler") })),
             method: Method::Get,
             started: Instant::now(),
+            span: None,
             request_id: HeaderValue::from_static("id-7"),
             _in_flight: in_flight.enter(),
         };

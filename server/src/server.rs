@@ -34,6 +34,7 @@ use crate::{
     rpc::{InFlight, IntakeBudget, Load, Reflection, Rpc},
     service::CacheRpcs,
     settings::Settings,
+    telemetry::Traces,
     store::{Lane, Store, Upkeep},
     transport::{Limits, TlsError, tls},
     worker::Worker,
@@ -78,6 +79,7 @@ pub struct Server {
     accepting: CancellationToken,
     drain: CancellationToken,
     stop: CancellationToken,
+    traces: Traces,
     /// Disconnected as soon as the last worker has ended.
     workers_ended: mpsc::Receiver<()>,
     threads: Vec<JoinHandle<()>>,
@@ -91,6 +93,14 @@ impl Server {
     /// [`StartError`] when an address, a certificate or a thread cannot be had; nothing is
     /// left running then.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
+        Self::start_traced(settings, Traces::off())
+    }
+
+    /// The same, with traces, which [`Server::shutdown`] ends.
+    ///
+    /// # Errors
+    /// As for [`Server::start`].
+    pub fn start_traced(settings: Settings, traces: Traces) -> Result<Self, StartError> {
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let grpc = listener::grpc(&settings.host, settings.port)?;
         let http = listener::http(&settings.health_host, settings.health_port)?;
@@ -122,6 +132,7 @@ impl Server {
             accepting: CancellationToken::new(),
             drain: CancellationToken::new(),
             stop: CancellationToken::new(),
+            traces: traces.clone(),
             workers_ended,
             threads: Vec::new(),
             grace: settings.shutdown_grace,
@@ -139,7 +150,7 @@ impl Server {
                     store.lane(index),
                     phases.clone(),
                     index,
-                    Load { intake: intake.clone(), in_flight },
+                    Load { intake: intake.clone(), in_flight, traces: traces.clone() },
                 ),
                 tls: tls.clone(),
                 limits: Limits {
@@ -184,18 +195,20 @@ impl Server {
 
     /// Drains and ends the server: readiness and health turn first, then the listener
     /// closes and connections are told to go away, requests in flight are answered, and
-    /// whatever is left when the grace is over is cut off. Blocks for no longer than the
-    /// grace and half a second.
+    /// whatever is left when the grace is over is cut off. What is left of the grace is for the
+    /// spans that wait to be exported. Blocks for no longer than the grace and half a second.
     pub fn shutdown(mut self) -> Drained {
         self.phase.send_replace(Phase::Draining);
         self.accepting.cancel();
         self.drain.cancel();
         info!(grace = ?self.grace, "draining");
+        let begun = Instant::now();
         // A grace of zero still leaves the threads the time to notice.
         let drained = match self.workers_ended.recv_timeout(self.grace.max(LEAST_WAIT)) {
             Err(mpsc::RecvTimeoutError::Timeout) => Drained::CutOff,
             Err(mpsc::RecvTimeoutError::Disconnected) | Ok(()) => Drained::Complete,
         };
+        self.traces.shutdown(self.grace.saturating_sub(begun.elapsed()).max(LEAST_WAIT));
         self.end();
         drained
     }
@@ -329,6 +342,7 @@ fn log_start(server: &Server, settings: &Settings, store: &Store) {
         max_memory_bytes = settings.limits.max_bytes,
         max_value_bytes = settings.limits.max_value_bytes,
         tls = settings.tls.is_some(),
+        traces = server.traces.describe(),
         version = env!("CARGO_PKG_VERSION"),
         "listening"
     );

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     command::{self, Bounds},
     rejection::Rejection,
-    rpc::{Describe, Facts, Reply},
+    rpc::{Describe, Facts, Named, Reply},
     store::Lane,
 };
 
@@ -49,6 +49,7 @@ impl CacheRpcs {
                 Namespace::parse(text.to_str().unwrap_or("?")).map_err(Rejection::from)?
             }
         };
+        Named::leave(namespace.as_str(), &message);
         let reply = command(&self.store, self.bounds, namespace, message)?;
         facts.add_reply(&reply);
         facts.leave();

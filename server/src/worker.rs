@@ -61,7 +61,7 @@ struct Shared {
 impl Shared {
     async fn connection(&self, socket: TcpStream) -> Result<(), ConnectionError> {
         let socket = tokio::net::TcpStream::from_std(socket)?;
-        let rpc = self.rpc.for_connection();
+        let rpc = self.rpc.for_connection(socket.peer_addr().ok());
         let Some(tls) = &self.tls else {
             return transport::serve(socket, rpc, self.limits, &self.drain).await;
         };

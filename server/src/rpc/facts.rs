@@ -4,7 +4,7 @@
 //! only a message and boxed extensions through; but a command runs to its end within one poll,
 //! on the thread of that poll, so the facts wait there, at the cost of a few stores.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use prost::Message;
 use tiny_cache_proto::cache::{
@@ -30,8 +30,43 @@ pub(crate) struct Facts {
     pub(crate) value_bytes: u64,
 }
 
+/// The keys of a request, for a span that records them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Empty: the shared keyspace.
+    pub(crate) namespace: String,
+    /// At most [`Named::MOST_KEYS`].
+    pub(crate) keys: Vec<String>,
+}
+
 thread_local! {
     static FACTS: Cell<Facts> = const { Cell::new(Facts::none()) };
+    static NAMES_WANTED: Cell<bool> = const { Cell::new(false) };
+    static NAMED: RefCell<Option<Named>> = const { RefCell::new(None) };
+}
+
+impl Named {
+    /// Keys of a batch that are recorded; a span with all of 10,000 helps nobody.
+    const MOST_KEYS: usize = 100;
+
+    /// Says whether the poll that begins wants to know the keys.
+    pub(super) fn want(wanted: bool) {
+        NAMES_WANTED.set(wanted);
+    }
+
+    /// Leaves the keys of a request, if they are wanted.
+    pub(crate) fn leave(namespace: &str, message: &impl Describe) {
+        if !NAMES_WANTED.get() {
+            return;
+        }
+        let keys = message.keys().take(Self::MOST_KEYS).map(str::to_owned).collect();
+        NAMED.set(Some(Self { namespace: namespace.to_owned(), keys }));
+    }
+
+    /// Takes what the poll that just ended has left, if anything.
+    pub(super) fn take() -> Option<Self> {
+        NAMED.take()
+    }
 }
 
 impl Facts {
@@ -75,17 +110,30 @@ impl Facts {
 pub(crate) trait Describe {
     /// Adds what the message tells.
     fn describe(&self, facts: &mut Facts);
+
+    /// The keys that a request names.
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        std::iter::empty()
+    }
 }
 
 impl Describe for CacheKey {
     fn describe(&self, facts: &mut Facts) {
         facts.items = 1;
     }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.key.as_str())
+    }
 }
 
 impl Describe for MultiCacheKeyRequest {
     fn describe(&self, facts: &mut Facts) {
         facts.items = self.keys.len() as u64;
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(String::as_str)
     }
 }
 
@@ -94,6 +142,10 @@ impl Describe for CacheItem {
         facts.items = 1;
         facts.value_bytes = self.value.len() as u64;
     }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.key.as_str())
+    }
 }
 
 impl Describe for CompareAndSetRequest {
@@ -101,12 +153,20 @@ impl Describe for CompareAndSetRequest {
         facts.items = 1;
         facts.value_bytes = self.value.len() as u64;
     }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.key.as_str())
+    }
 }
 
 impl Describe for MultiCacheItemRequest {
     fn describe(&self, facts: &mut Facts) {
         facts.items = self.items.len() as u64;
         facts.value_bytes = self.items.iter().map(|item| item.value.len() as u64).sum();
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(|item| item.key.as_str())
     }
 }
 

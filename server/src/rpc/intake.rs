@@ -230,7 +230,13 @@ fn poll_body<B>(body: &mut B, cx: &mut Context<'_>) -> Polled
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
-    let frame = ready!(Pin::new(body).poll_frame(cx));
+    let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+    // hyper ends the body of a stream that its caller reset as if it were whole; what came
+    // of the message would be taken for a broken one, and its caller's change of mind for an
+    // error of ours.
+    if frame.is_none() && !body.is_end_stream() {
+        return Poll::Ready(Some(Err(Status::cancelled("The caller gave up"))));
+    }
     Poll::Ready(frame.map(|frame| frame.map_err(|error| Status::from_error(Box::new(error)))))
 }
 

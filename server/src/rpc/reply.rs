@@ -14,7 +14,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
-use tracing::debug;
 
 use super::{request_id::X_REQUEST_ID, segments::Segments};
 
@@ -29,20 +28,27 @@ pub(crate) enum ReplyBody {
     Segments { left: Box<dyn Iterator<Item = Bytes> + Send>, status: Option<HeaderMap> },
 }
 
-/// Finishes a reply, and tells the status that its caller will read.
-pub(super) fn finish(
-    response: Response<Body>,
-    request_id: &HeaderValue,
-) -> (Code, Response<ReplyBody>) {
+/// A reply in its last form.
+pub(super) struct Answered {
+    /// The status that the caller will read.
+    pub(super) code: Code,
+    /// The message of an internal error, which the caller does not get to read.
+    pub(super) hidden: Option<String>,
+    pub(super) reply: Response<ReplyBody>,
+}
+
+/// Finishes a reply.
+pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Answered {
     let (mut parts, body) = response.into_parts();
     let mut code = match parts.status {
         StatusCode::OK => Code::Ok,
         // HTTP's own refusal, of a request that is not gRPC. What gRPC's clients make of it.
         _ => Code::Unknown,
     };
-    let body = if let Some(status) = take_error(&mut parts.headers, request_id) {
-        code = Code::from_bytes(status[GRPC_STATUS].as_bytes());
-        ReplyBody::Segments { left: Box::new(std::iter::empty()), status: Some(status) }
+    let mut hidden = None;
+    let body = if let Some(error) = take_error(&mut parts.headers, request_id) {
+        (code, hidden) = (error.code, error.hidden);
+        ReplyBody::Segments { left: Box::new(std::iter::empty()), status: Some(error.trailers) }
     } else if let Some(segments) = parts.extensions.remove::<Segments>() {
         // tonic has not encoded the message yet, and never will.
         drop(body);
@@ -51,30 +57,35 @@ pub(super) fn finish(
         ReplyBody::Message(body)
     };
     parts.headers.insert(X_REQUEST_ID, request_id.clone());
-    (code, Response::from_parts(parts, body))
+    Answered { code, hidden, reply: Response::from_parts(parts, body) }
+}
+
+/// An error on its way into the trailers.
+struct Failure {
+    code: Code,
+    hidden: Option<String>,
+    trailers: HeaderMap,
 }
 
 /// Takes an error's status out of the headers and makes trailers of it.
-fn take_error(headers: &mut HeaderMap, request_id: &HeaderValue) -> Option<HeaderMap> {
+fn take_error(headers: &mut HeaderMap, request_id: &HeaderValue) -> Option<Failure> {
     let code = headers.remove(GRPC_STATUS)?;
     let message = headers.remove(GRPC_MESSAGE);
     let details = headers.remove(GRPC_DETAILS);
-    if Code::from_bytes(code.as_bytes()) == Code::Internal {
-        debug!(?request_id, ?message, "internal error");
-        return Some(internal(request_id));
+    let code = match Code::from_bytes(code.as_bytes()) {
+        // tonic's answer to a message over the limit.
+        Code::OutOfRange => Code::ResourceExhausted,
+        code => code,
+    };
+    if code == Code::Internal {
+        let hidden = message.map(|message| String::from_utf8_lossy(message.as_bytes()).into_owned());
+        return Some(Failure { code, hidden, trailers: internal(request_id) });
     }
     let mut trailers = HeaderMap::with_capacity(3);
-    trailers.insert(
-        GRPC_STATUS,
-        match Code::from_bytes(code.as_bytes()) {
-            // tonic's answer to a message over the limit.
-            Code::OutOfRange => HeaderValue::from(Code::ResourceExhausted as i32),
-            _ => code,
-        },
-    );
+    trailers.insert(GRPC_STATUS, HeaderValue::from(code as i32));
     trailers.extend(message.map(|message| (GRPC_MESSAGE, message)));
     trailers.extend(details.map(|details| (GRPC_DETAILS, details)));
-    Some(trailers)
+    Some(Failure { code, hidden: None, trailers })
 }
 
 fn ok() -> HeaderMap {
@@ -129,8 +140,7 @@ mod tests {
 
     fn finished(status: Status) -> (HeaderMap, HeaderMap) {
         let id = HeaderValue::from_static("id-7");
-        let (_, reply) = finish(status.into_http(), &id);
-        let (parts, body) = reply.into_parts();
+        let (parts, body) = finish(status.into_http(), &id).reply.into_parts();
         let ReplyBody::Segments { status: Some(trailers), .. } = body else { panic!("a message") };
         (parts.headers, trailers)
     }

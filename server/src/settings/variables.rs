@@ -73,6 +73,8 @@ variables! {
         "TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL; a release build says no more at TRACE than at DEBUG"
     cache_log_format "CACHE_LOG_FORMAT" = "text"
         "text or json"
+    cache_trace_keys "CACHE_TRACE_KEYS" = "false"
+        "put keys and namespaces into traces; traces are set up by the standard OTEL_ variables"
     cache_backend "CACHE_BACKEND" = "memory"
         "memory"
     cache_tls_enabled "CACHE_TLS_ENABLED" = "false"

@@ -1,0 +1,352 @@
+//! The standard `OTEL_` variables, as far as the SDK does not read them itself.
+//!
+//! The SDK and its exporter read, from the process's environment: `OTEL_SERVICE_NAME`,
+//! `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*`, `OTEL_SPAN_*_COUNT_LIMIT` and, of
+//! `OTEL_EXPORTER_OTLP_*`, endpoint, headers, compression, timeout and insecure. What is here
+//! decides whether there is an exporter at all, what is sampled, and the rest. As the
+//! specification wants it, a value that is wrong is warned about and passed over
+//! (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>).
+
+use std::{collections::HashMap, ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
+
+use super::sampling::{Root, Sampling};
+
+/// Where OTLP over gRPC goes when only the exporter is named.
+const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
+
+/// The part of traces that is sampled when no sampler is named.
+const DEFAULT_RATIO: f64 = 0.01;
+
+/// Spans that may wait, and how long a batch may take: the SDK's own defaults.
+const DEFAULT_QUEUE: u64 = 2048;
+const DEFAULT_EXPORT_TIMEOUT_MS: u64 = 30_000;
+
+/// What to export, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Plan {
+    pub(super) endpoint: String,
+    pub(super) tls: Option<TlsPlan>,
+    pub(super) sampling: Sampling,
+    /// Spans that may wait for the exporter or be on their way.
+    pub(super) queue: u64,
+    pub(super) export_timeout: Duration,
+    /// Characters of an attribute that a caller made up.
+    pub(super) longest_text: usize,
+    /// Attributes of a span; none: what the SDK read or has as its default.
+    pub(super) most_attributes: Option<u32>,
+}
+
+/// The PEM files of a connection to a collector over TLS. Without authorities of its own it
+/// trusts those of the system.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct TlsPlan {
+    pub(super) authorities: Option<PathBuf>,
+    pub(super) identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// What was read.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Read {
+    /// None: no span is made.
+    pub(super) plan: Option<Plan>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads the variables out of an environment.
+pub(super) fn read<N, V>(vars: impl IntoIterator<Item = (N, V)>) -> Read
+where
+    N: Into<OsString>,
+    V: Into<OsString>,
+{
+    let mut variables = Variables::collect(vars);
+    let plan = variables.plan();
+    Read { plan, warnings: variables.warnings }
+}
+
+struct Variables {
+    /// Trimmed; blank ones are as if unset.
+    given: HashMap<String, String>,
+    warnings: Vec<String>,
+}
+
+impl Variables {
+    fn collect<N, V>(vars: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let mut given = HashMap::new();
+        let mut warnings = Vec::new();
+        for (name, value) in vars {
+            let Ok(name) = name.into().into_string() else { continue };
+            if !name.starts_with("OTEL_") {
+                continue;
+            }
+            match value.into().into_string().as_deref().map(str::trim) {
+                Ok("") => {}
+                Ok(value) => drop(given.insert(name, value.to_owned())),
+                Err(_) => warnings.push(format!("{name} is no UTF-8 text and is ignored")),
+            }
+        }
+        Self { given, warnings }
+    }
+
+    fn plan(&mut self) -> Option<Plan> {
+        if self.flag("OTEL_SDK_DISABLED") {
+            return None;
+        }
+        let endpoint = self.endpoint()?;
+        if !self.speaks_grpc() {
+            return None;
+        }
+        let sampling = self.sampling();
+        let text_limit = ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
+        let spans_own = self.get("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT").is_some();
+        Some(Plan {
+            tls: self.tls(&endpoint),
+            endpoint,
+            sampling,
+            queue: self.number("OTEL_BSP_MAX_QUEUE_SIZE").unwrap_or(DEFAULT_QUEUE),
+            export_timeout: Duration::from_millis(
+                self.number("OTEL_BSP_EXPORT_TIMEOUT").unwrap_or(DEFAULT_EXPORT_TIMEOUT_MS),
+            ),
+            longest_text: text_limit
+                .into_iter()
+                .find_map(|name| self.number(name))
+                .unwrap_or(usize::MAX),
+            most_attributes: if spans_own {
+                None
+            } else {
+                self.number("OTEL_ATTRIBUTE_COUNT_LIMIT")
+            },
+        })
+    }
+
+    /// Where spans go: nowhere, unless an endpoint or the exporter is named.
+    fn endpoint(&mut self) -> Option<String> {
+        let endpoint = self.of_exporter("ENDPOINT").map(|(_, endpoint)| endpoint);
+        match self.get("OTEL_TRACES_EXPORTER") {
+            None => endpoint,
+            Some(exporter) if exporter == "otlp" => {
+                Some(endpoint.unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned()))
+            }
+            Some(exporter) if exporter == "none" => None,
+            Some(exporter) => {
+                self.warn("OTEL_TRACES_EXPORTER", &exporter, "traces are off; allowed: otlp, none");
+                None
+            }
+        }
+    }
+
+    fn speaks_grpc(&mut self) -> bool {
+        match self.of_exporter("PROTOCOL") {
+            Some((name, protocol)) if protocol != "grpc" => {
+                let remedy = "traces are off: this server exports over gRPC; set it to grpc, and \
+                              the endpoint to the collector's gRPC port, which is 4317 as a rule";
+                self.warn(&name, &protocol, remedy);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn tls(&mut self, endpoint: &str) -> Option<TlsPlan> {
+        let insecure = self.of_exporter("INSECURE").is_some_and(|(_, value)| value == "true");
+        // Without a scheme it is https, unless that is said to be unwanted.
+        let secure = match endpoint.split_once("://") {
+            Some((scheme, _)) => scheme.eq_ignore_ascii_case("https"),
+            None => !insecure,
+        };
+        if !secure {
+            return None;
+        }
+        let path = |kind| self.of_exporter(kind).map(|(_, path)| PathBuf::from(path));
+        let authorities = path("CERTIFICATE");
+        let identity = path("CLIENT_CERTIFICATE").zip(path("CLIENT_KEY"));
+        Some(TlsPlan { authorities, identity })
+    }
+
+    fn sampling(&mut self) -> Sampling {
+        let follows_parent = self.get("OTEL_PROPAGATORS").is_none_or(|propagators| {
+            propagators.split(',').any(|propagator| propagator.trim() == "tracecontext")
+        });
+        let named = self.get("OTEL_TRACES_SAMPLER");
+        let (parent_based, kind) = match named.as_deref() {
+            None => (true, "traceidratio"),
+            Some(name) => match name.strip_prefix("parentbased_") {
+                Some(kind) => (true, kind),
+                None => (false, name),
+            },
+        };
+        let root = match kind {
+            "always_on" => Root::Always,
+            "always_off" => Root::Never,
+            "traceidratio" => Root::Ratio(self.ratio(named.is_some())),
+            _ => {
+                let allowed = "1 % is sampled, or as the caller has decided; allowed: always_on, \
+                               always_off, traceidratio, each also with parentbased_ in front";
+                self.warn("OTEL_TRACES_SAMPLER", kind, allowed);
+                return Sampling { parent_based: true, follows_parent, root: Root::Ratio(DEFAULT_RATIO) };
+            }
+        };
+        Sampling { parent_based, follows_parent, root }
+    }
+
+    /// The sampler's argument. A ratio sampler that was asked for by name has, without one,
+    /// the specification's 1.
+    fn ratio(&mut self, named: bool) -> f64 {
+        let fallback = if named { 1.0 } else { DEFAULT_RATIO };
+        let Some(text) = self.get("OTEL_TRACES_SAMPLER_ARG") else { return fallback };
+        match text.parse::<f64>() {
+            Ok(ratio) if (0.0..=1.0).contains(&ratio) => ratio,
+            _ => {
+                let remedy = format!("{fallback} is taken; allowed: a number from 0 to 1");
+                self.warn("OTEL_TRACES_SAMPLER_ARG", &text, &remedy);
+                fallback
+            }
+        }
+    }
+
+    /// A variable of the exporter: the one for traces, or else the one for every signal.
+    fn of_exporter(&self, kind: &str) -> Option<(String, String)> {
+        [format!("OTEL_EXPORTER_OTLP_TRACES_{kind}"), format!("OTEL_EXPORTER_OTLP_{kind}")]
+            .into_iter()
+            .find_map(|name| self.get(&name).map(|value| (name, value)))
+    }
+
+    fn number<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        let text = self.get(name)?;
+        let number = text.parse().ok();
+        if number.is_none() {
+            self.warn(name, &text, "the default is taken; allowed: a whole number");
+        }
+        number
+    }
+
+    fn flag(&mut self, name: &str) -> bool {
+        let Some(text) = self.get(name) else { return false };
+        let flag = text.eq_ignore_ascii_case("true");
+        if !flag && !text.eq_ignore_ascii_case("false") {
+            self.warn(name, &text, "it is taken as false; allowed: true, false");
+        }
+        flag
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        self.given.get(name).cloned()
+    }
+
+    fn warn(&mut self, name: &str, value: &str, remedy: &str) {
+        self.warnings.push(format!("{name}: {value:?} is not supported; {remedy}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317");
+
+    fn plan(vars: &[(&str, &str)]) -> Plan {
+        let read = read(vars.iter().copied());
+        assert_eq!(read.warnings, Vec::<String>::new());
+        read.plan.unwrap()
+    }
+
+    #[test]
+    fn nothing_configured_means_nothing_exported() {
+        for vars in [
+            &[][..],
+            &[("OTEL_SERVICE_NAME", "cache")],
+            &[("OTEL_TRACES_SAMPLER", "always_on")],
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")],
+            &[ENDPOINT, ("OTEL_SDK_DISABLED", "TRUE")],
+            &[ENDPOINT, ("OTEL_TRACES_EXPORTER", "none")],
+        ] {
+            assert_eq!(read(vars.iter().copied()), Read::default(), "{vars:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_alone_samples_one_percent_or_as_the_caller_has_decided() {
+        let plan = plan(&[ENDPOINT]);
+        assert_eq!(plan.endpoint, "http://collector:4317");
+        let root = Root::Ratio(0.01);
+        assert_eq!(plan.sampling, Sampling { parent_based: true, follows_parent: true, root });
+        assert_eq!(plan.tls, None);
+        assert_eq!(plan.queue, 2048);
+    }
+
+    #[test]
+    fn the_exporter_alone_has_the_default_endpoint() {
+        assert_eq!(plan(&[("OTEL_TRACES_EXPORTER", "otlp")]).endpoint, DEFAULT_ENDPOINT);
+    }
+
+    #[test]
+    fn what_is_meant_for_traces_wins() {
+        let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4317");
+        assert_eq!(plan(&[ENDPOINT, traces]).endpoint, "http://traces:4317");
+    }
+
+    #[test]
+    fn every_sampler_of_the_specification_is_known() {
+        for (name, parent_based, root) in [
+            ("always_on", false, Root::Always),
+            ("always_off", false, Root::Never),
+            ("traceidratio", false, Root::Ratio(0.25)),
+            ("parentbased_always_on", true, Root::Always),
+            ("parentbased_always_off", true, Root::Never),
+            ("parentbased_traceidratio", true, Root::Ratio(0.25)),
+        ] {
+            let plan =
+                plan(&[ENDPOINT, ("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", "0.25")]);
+            let expected = Sampling { parent_based, follows_parent: true, root };
+            assert_eq!(plan.sampling, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_warned_about_with_name_value_and_remedy() {
+        for (name, value) in [
+            ("OTEL_TRACES_SAMPLER", "xray"),
+            ("OTEL_TRACES_SAMPLER_ARG", "2"),
+            ("OTEL_TRACES_EXPORTER", "zipkin"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+            ("OTEL_SDK_DISABLED", "yes"),
+        ] {
+            let read = read([ENDPOINT, (name, value)]);
+            let [warning] = &read.warnings[..] else { panic!("{name}: {:?}", read.warnings) };
+            assert!(warning.contains(name), "{warning}");
+            assert!(warning.contains(value.trim_start_matches("parentbased_")), "{warning}");
+            assert!(warning.contains("allowed") || warning.contains("set it"), "{warning}");
+        }
+    }
+
+    #[test]
+    fn a_propagator_other_than_trace_context_leaves_the_caller_out() {
+        for (propagators, follows) in
+            [("tracecontext,baggage", true), ("b3", false), ("none", false), ("baggage, tracecontext", true)]
+        {
+            let plan = plan(&[ENDPOINT, ("OTEL_PROPAGATORS", propagators)]);
+            assert_eq!(plan.sampling.follows_parent, follows, "{propagators}");
+        }
+    }
+
+    #[test]
+    fn tls_is_for_https_and_for_endpoints_without_a_scheme() {
+        let tls = |endpoint, insecure| {
+            plan(&[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+                ("OTEL_EXPORTER_OTLP_INSECURE", insecure),
+                ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+            ])
+            .tls
+        };
+        let expected = TlsPlan { authorities: Some("/ca.pem".into()), identity: None };
+        assert_eq!(tls("https://collector:4317", "true"), Some(expected.clone()));
+        assert_eq!(tls("collector:4317", "false"), Some(expected));
+        assert_eq!(tls("collector:4317", "true"), None);
+        assert_eq!(tls("http://collector:4317", "false"), None);
+    }
+}

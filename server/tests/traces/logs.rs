@@ -1,0 +1,57 @@
+//! Log lines say to which trace they belong.
+
+use serde_json::Value;
+
+use crate::{
+    receiver::Receiver,
+    support::{
+        messages::{Call, key},
+        process::Process,
+        run,
+    },
+    traced,
+};
+
+/// The line that tells of an answered request, once it is there.
+async fn answered(server: &mut Process, request_id: &str) -> Value {
+    loop {
+        let line = server.logged().into_iter().find(|line| {
+            let fields = &line["fields"];
+            fields["message"] == "answered" && fields["request_id"] == format!("{request_id:?}")
+        });
+        match line {
+            Some(line) => return line["fields"].clone(),
+            None => tokio::time::sleep(std::time::Duration::from_millis(2)).await,
+        }
+    }
+}
+
+#[test]
+fn a_line_about_a_request_carries_its_ids() {
+    run(async {
+        let receiver = Receiver::start().await;
+        let mut server = traced(&receiver, &[("CACHE_LOG_LEVEL", "DEBUG")]);
+        let call = Call::new("Get", &key("k"));
+        let mut wire = server.wire().await;
+        wire.call(&call.path(), &[("x-request-id", b"id-7")], &call.message).await.unwrap();
+        let span = receiver.rpcs(1).await.remove(0).span;
+        let line = answered(&mut server, "id-7").await;
+        assert_eq!(line["trace_id"], hex::encode(&span.trace_id));
+        assert_eq!(line["span_id"], hex::encode(&span.span_id));
+        assert_eq!(line["method"], "cache.CacheService/Get");
+        assert_eq!(line["code"], "OK");
+    });
+}
+
+#[test]
+fn a_request_without_a_span_has_its_request_id_alone() {
+    run(async {
+        let mut server = Process::start(&[("CACHE_LOG_LEVEL", "DEBUG")]);
+        let call = Call::new("Get", &key(""));
+        let mut wire = server.wire().await;
+        wire.call(&call.path(), &[("x-request-id", b"id-8")], &call.message).await.unwrap();
+        let line = answered(&mut server, "id-8").await;
+        assert_eq!(line["code"], "INVALID_ARGUMENT");
+        assert!(line.get("trace_id").is_none() && line.get("span_id").is_none(), "{line}");
+    });
+}
