@@ -26,9 +26,7 @@ pub fn init(settings: &Settings, traces: &Traces) {
         LogFormat::Text => {
             lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed()
         }
-        LogFormat::Json => {
-            lines.json().with_current_span(false).with_span_list(false).boxed()
-        }
+        LogFormat::Json => lines.json().with_current_span(false).with_span_list(false).boxed(),
     };
     let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
     let result = registry.with(traces.layer()).try_init();

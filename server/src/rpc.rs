@@ -25,7 +25,7 @@ use crossbeam::utils::CachePadded;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 use tonic_health::pb::health_server::HealthServer;
 use tower::{Service as _, util::BoxCloneSyncService};
 use tracing::{debug, error};
@@ -230,6 +230,7 @@ impl Call {
     fn answered(&mut self, response: Response<Body>) -> Response<ReplyBody> {
         let Answered { code, hidden, reply } = reply::finish(response, &self.request_id);
         let (facts, named) = (Facts::take(), Named::take());
+        let code = if facts.given_up { Code::Cancelled } else { code };
         debug!(
             request_id = ?self.request_id,
             trace_id = self.ids().map(|ids| hex::encode(ids.trace_id)),

@@ -34,8 +34,8 @@ use crate::{
     rpc::{InFlight, IntakeBudget, Load, Reflection, Rpc},
     service::CacheRpcs,
     settings::Settings,
-    telemetry::Traces,
     store::{Lane, Store, Upkeep},
+    telemetry::Traces,
     transport::{Limits, TlsError, tls},
     worker::Worker,
 };

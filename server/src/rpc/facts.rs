@@ -28,6 +28,9 @@ pub(crate) struct Facts {
     pub(crate) misses: u64,
     /// Bytes of the values that were written or read.
     pub(crate) value_bytes: u64,
+    /// The caller reset the request, or its connection is lost. tonic answers that as an
+    /// internal error, which nobody is there to read.
+    pub(crate) given_up: bool,
 }
 
 /// The keys of a request, for a span that records them.
@@ -78,6 +81,7 @@ impl Facts {
             hits: 0,
             misses: 0,
             value_bytes: 0,
+            given_up: false,
         }
     }
 
@@ -98,6 +102,11 @@ impl Facts {
     /// Leaves the facts for the call that is being polled on this thread.
     pub(crate) fn leave(self) {
         FACTS.set(self);
+    }
+
+    /// Leaves word that the request broke off.
+    pub(super) fn leave_given_up() {
+        Self { given_up: true, ..Self::none() }.leave();
     }
 
     /// Takes what the poll that just ended has left, if anything.

@@ -31,6 +31,8 @@ use tonic::Status;
 
 use crate::transport::STREAM_WINDOW_BYTES;
 
+use super::facts::Facts;
+
 /// A message up to this size needs no share: HTTP/2 takes as much of any stream.
 const SMALL: usize = STREAM_WINDOW_BYTES as usize;
 
@@ -230,14 +232,13 @@ fn poll_body<B>(body: &mut B, cx: &mut Context<'_>) -> Polled
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
-    let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
-    // hyper ends the body of a stream that its caller reset as if it were whole; what came
-    // of the message would be taken for a broken one, and its caller's change of mind for an
-    // error of ours.
-    if frame.is_none() && !body.is_end_stream() {
-        return Poll::Ready(Some(Err(Status::cancelled("The caller gave up"))));
-    }
-    Poll::Ready(frame.map(|frame| frame.map_err(|error| Status::from_error(Box::new(error)))))
+    let frame = ready!(Pin::new(body).poll_frame(cx));
+    Poll::Ready(frame.map(|frame| {
+        frame.map_err(|error| {
+            Facts::leave_given_up();
+            Status::from_error(Box::new(error))
+        })
+    }))
 }
 
 #[cfg(test)]

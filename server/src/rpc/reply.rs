@@ -78,7 +78,8 @@ fn take_error(headers: &mut HeaderMap, request_id: &HeaderValue) -> Option<Failu
         code => code,
     };
     if code == Code::Internal {
-        let hidden = message.map(|message| String::from_utf8_lossy(message.as_bytes()).into_owned());
+        let hidden =
+            message.map(|message| String::from_utf8_lossy(message.as_bytes()).into_owned());
         return Some(Failure { code, hidden, trailers: internal(request_id) });
     }
     let mut trailers = HeaderMap::with_capacity(3);

@@ -100,7 +100,8 @@ impl Variables {
             return None;
         }
         let sampling = self.sampling();
-        let text_limit = ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
+        let text_limit =
+            ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
         let spans_own = self.get("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT").is_some();
         Some(Plan {
             tls: self.tls(&endpoint),
@@ -186,7 +187,11 @@ impl Variables {
                 let allowed = "1 % is sampled, or as the caller has decided; allowed: always_on, \
                                always_off, traceidratio, each also with parentbased_ in front";
                 self.warn("OTEL_TRACES_SAMPLER", kind, allowed);
-                return Sampling { parent_based: true, follows_parent, root: Root::Ratio(DEFAULT_RATIO) };
+                return Sampling {
+                    parent_based: true,
+                    follows_parent,
+                    root: Root::Ratio(DEFAULT_RATIO),
+                };
             }
         };
         Sampling { parent_based, follows_parent, root }
@@ -298,8 +303,11 @@ mod tests {
             ("parentbased_always_off", true, Root::Never),
             ("parentbased_traceidratio", true, Root::Ratio(0.25)),
         ] {
-            let plan =
-                plan(&[ENDPOINT, ("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", "0.25")]);
+            let plan = plan(&[
+                ENDPOINT,
+                ("OTEL_TRACES_SAMPLER", name),
+                ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+            ]);
             let expected = Sampling { parent_based, follows_parent: true, root };
             assert_eq!(plan.sampling, expected, "{name}");
         }
@@ -325,9 +333,12 @@ mod tests {
 
     #[test]
     fn a_propagator_other_than_trace_context_leaves_the_caller_out() {
-        for (propagators, follows) in
-            [("tracecontext,baggage", true), ("b3", false), ("none", false), ("baggage, tracecontext", true)]
-        {
+        for (propagators, follows) in [
+            ("tracecontext,baggage", true),
+            ("b3", false),
+            ("none", false),
+            ("baggage, tracecontext", true),
+        ] {
             let plan = plan(&[ENDPOINT, ("OTEL_PROPAGATORS", propagators)]);
             assert_eq!(plan.sampling.follows_parent, follows, "{propagators}");
         }

@@ -97,8 +97,9 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (sender, seen) = watch::channel(Seen::default());
-        let service = TraceServiceServer::new(Collector { manner, seen: Arc::new(Mutex::new(sender)) })
-            .accept_compressed(CompressionEncoding::Gzip);
+        let service =
+            TraceServiceServer::new(Collector { manner, seen: Arc::new(Mutex::new(sender)) })
+                .accept_compressed(CompressionEncoding::Gzip);
         let mut server = Server::builder();
         if tls {
             let made = Certificates::of_this_process();
@@ -107,7 +108,8 @@ impl Receiver {
                 Identity::from_pem(read(made.server_certificate()), read(made.server_key()));
             server = server.tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
         }
-        let serving = server.add_service(service).serve_with_incoming(TcpListenerStream::new(listener));
+        let serving =
+            server.add_service(service).serve_with_incoming(TcpListenerStream::new(listener));
         tokio::spawn(serving);
         Self { addr, tls, seen }
     }

@@ -63,7 +63,8 @@ fn every_rpc_of_the_contract_has_one_span() {
                 says("items", int(1));
                 // The one value is "v" or "w"; Delete and MultiDelete carry none, and the
                 // first Get and the MultiGet after a Delete find none.
-                let bytes = matches!(call.rpc, "Set" | "SetIfAbsent" | "CompareAndSet" | "MultiSet");
+                let bytes =
+                    matches!(call.rpc, "Set" | "SetIfAbsent" | "CompareAndSet" | "MultiSet");
                 says("value_bytes", int(bytes.into()));
             }
             match call.rpc {
@@ -149,7 +150,9 @@ fn what_nobody_serves_is_an_error_under_one_name() {
             drop(seeing);
         }
         let spans = receiver.rpcs(2).await;
-        for (seeing, original) in spans.iter().zip(["cache.CacheService/NoSuchMethod", "no.such.Service/Get"]) {
+        for (seeing, original) in
+            spans.iter().zip(["cache.CacheService/NoSuchMethod", "no.such.Service/Get"])
+        {
             let mut expected = usual("_OTHER", "UNIMPLEMENTED", "id-7");
             expected.insert("rpc.method_original".to_owned(), text(original));
             expected.insert("error.type".to_owned(), text("UNIMPLEMENTED"));
