@@ -116,6 +116,10 @@ test-search: ## Check that the load tester's search finds the known limit of a t
 bench-transport: ## Measure the CPU cost of an RPC
 	$(CARGO) bench -p tiny-cache-server --bench transport
 
+.PHONY: bench-telemetry
+bench-telemetry: ## Measure the CPU cost of traces
+	$(CARGO) bench -p tiny-cache-server --bench telemetry
+
 .PHONY: bench-overhead
 bench-overhead: ## Measure the memory that an entry takes beyond its key and value
 	$(CARGO) bench -p tiny-cache-server --bench overhead
@@ -127,6 +131,10 @@ bench-client: ## Measure the client library beside a bare tonic client
 .PHONY: bench-loadtest
 bench-loadtest: ## Measure what the load tester itself can do, on one core
 	$(CARGO) bench -p tiny-cache-loadtest --bench capacity
+
+.PHONY: bench-scrapes
+bench-scrapes: ## Measure what scrapes of the metrics do to the requests of a busy server
+	$(CARGO) bench -p tiny-cache-loadtest --bench scrapes
 
 # Built one by one: together they share features, and `make run` would have to build anew.
 .PHONY: replay

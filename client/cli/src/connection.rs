@@ -1,11 +1,20 @@
 //! The server, and how it is spoken to: the options that every command takes.
 
-use std::{env, ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args, ValueHint};
 use tiny_cache_client::{Address, Builder, Client, Tls};
 
-use crate::error::{Error, Place};
+use crate::{
+    error::{Error, Place},
+    trace::Parent,
+};
 
 /// Where a server is that nobody has moved.
 const DEFAULT_TARGET: &str = "localhost:50051";
@@ -70,6 +79,11 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true, value_name = "ID", value_parser = request_id)]
     pub(crate) request_id: Option<String>,
 
+    /// Have the server trace the call, whatever part of calls it samples; the trace's id goes to
+    /// stderr
+    #[arg(long, global = true)]
+    pub(crate) trace: bool,
+
     /// Speak TLS; so does grpcs:// in front of the address, and any of the options below
     #[arg(long, global = true)]
     pub(crate) tls: bool,
@@ -122,6 +136,12 @@ impl ConnectionArgs {
         }
         if let Some(id) = &self.request_id {
             builder = builder.metadata("x-request-id", id);
+        }
+        if self.trace {
+            let parent = Parent::new();
+            // Whoever reads no stderr does not want the id.
+            let _ = writeln!(io::stderr(), "trace {}", parent.trace_id);
+            builder = builder.metadata("traceparent", parent.sampled());
         }
         let client = finish(builder).build()?;
         match self.namespace.as_deref() {

@@ -5,6 +5,7 @@
 mod cli; // what can be said
 mod usage; // what was said wrongly, in one line
 mod connection; // the server, and how it is spoken to
+mod trace; // a call that the server is to trace
 mod command; // one file for each family
 mod watch; // the live view
 // What the commands share:

@@ -13,15 +13,17 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
-mod raw_client;
 mod servers;
+#[path = "../shared/mod.rs"]
+mod shared;
 
 use std::{
-    fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     time::Duration,
 };
+
+use self::shared::{cpu, median, raw_client};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -68,11 +70,6 @@ fn compare(value_bytes: usize) {
     }
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
-}
-
 /// A server's process.
 struct Server {
     child: Child,
@@ -98,20 +95,10 @@ impl Server {
     fn measure(&self, value_bytes: usize) -> (f64, f64) {
         let mut load = raw_client::Load::connect(self.port, CONNECTIONS, IN_FLIGHT, value_bytes);
         load.run(WARM_UP);
-        let before = self.cpu();
+        let before = cpu(self.child.id());
         let answered = load.run(ROUND);
-        let cpu = self.cpu() - before;
+        let cpu = cpu(self.child.id()) - before;
         (cpu.as_secs_f64() * 1e6 / answered as f64, answered as f64 / ROUND.as_secs_f64())
-    }
-
-    /// CPU time of all threads so far.
-    fn cpu(&self) -> Duration {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
-        let nanoseconds = tasks.flatten().filter_map(|task| {
-            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(nanoseconds.sum())
     }
 }
 

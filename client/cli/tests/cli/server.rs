@@ -3,7 +3,7 @@
 use std::{
     io::Write,
     net::TcpListener,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::Instant,
 };
@@ -63,6 +63,29 @@ fn a_request_id_travels_with_the_call() {
     let run = run(["health", "--target", &server.target, "--request-id", "order-7"]);
     run.ended(0, "serving\n");
     assert_eq!(*server.seen.lock().unwrap(), ["order-7"]);
+}
+
+#[test]
+fn a_call_that_is_to_be_traced_says_so_and_prints_the_traces_id() {
+    let (sent, contexts) = mpsc::channel();
+    let HealthServer { target, .. } =
+        &HealthServer::start_with(ServingStatus::Serving, move |request| {
+            let context = request.metadata().get("traceparent")?;
+            let _ = sent.send(context.to_str().unwrap().to_owned());
+            None
+        });
+    for _ in 0..2 {
+        let run = run(["health", "--target", target, "--trace"]);
+        let told = run.stderr.strip_prefix("trace ").unwrap().trim_end();
+        let context = contexts.recv().unwrap();
+        let [version, trace, span, flags] = context.split('-').collect::<Vec<_>>()[..] else {
+            panic!("{context}");
+        };
+        assert_eq!((version, trace, flags), ("00", told, "01"));
+        assert_eq!((trace.len(), span.len()), (32, 16));
+    }
+    assert!(run(["health", "--target", target]).stderr.is_empty());
+    contexts.try_recv().unwrap_err();
 }
 
 /// The id is what leads to the cause in the server's logs, and was thrown away.
