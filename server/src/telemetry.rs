@@ -2,17 +2,19 @@
 //!
 //! Whether a request is sampled is decided before a span exists, from the caller's flags or a
 //! ratio of our own ([`sampling`]), so that the others cost one look at a header. What is
-//! sampled is written down while it is served ([`span`]) and handed to the SDK's batch
-//! processor, which never makes a request wait ([`export`]). Without an endpoint there is
-//! neither.
+//! sampled is written down while it is served ([`span`]), encoded when it ends ([`otlp`]) and
+//! sent by a thread of its own, for which no request waits ([`export`], [`collector`]).
+//! Without an endpoint there is nothing of it.
 //!
 //! The spans of RPCs are made with OpenTelemetry's own tracer and not through `tracing`: that
 //! took 720 ns for each span instead of 200. Everything beside the requests, such as a sweep of
 //! the store, is a `tracing` span, which [`Traces::layer`] carries to the same exporter.
 
 mod attributes;
+mod collector;
 mod environment;
 mod export;
+mod otlp;
 mod parent;
 mod sampling;
 mod span;
@@ -22,7 +24,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use http::HeaderMap;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
-use tracing::Subscriber;
+use tracing::{Subscriber, warn};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -31,7 +33,7 @@ use tracing_subscriber::{
 
 use crate::rpc::Method;
 
-use self::{export::Exporter, sampling::Sampling, span::Peer};
+use self::{sampling::Sampling, span::Peer};
 
 pub use self::export::SpanCounts;
 pub(crate) use self::{
@@ -54,7 +56,7 @@ struct On {
     sampling: Sampling,
     tracer: SdkTracer,
     provider: SdkTracerProvider,
-    exporter: Exporter,
+    endpoint: String,
     counts: SpanCounts,
     record_keys: bool,
     longest_text: usize,
@@ -85,16 +87,15 @@ impl Traces {
         let Some(plan) = plan else {
             return Configured { traces: Self::off(), warnings };
         };
-        let (sampling, longest_text) = (plan.sampling, plan.longest_text);
-        let traces = match export::start(plan) {
-            Ok((provider, exporter)) => Self(Some(Arc::new(On {
-                sampling,
+        let traces = match export::start(&plan) {
+            Ok((provider, counts)) => Self(Some(Arc::new(On {
+                sampling: plan.sampling,
                 tracer: provider.tracer(SCOPE),
                 provider,
-                counts: exporter.counts(),
-                exporter,
+                endpoint: plan.endpoint,
+                counts,
                 record_keys,
-                longest_text,
+                longest_text: plan.longest_text,
             }))),
             Err(problem) => {
                 warnings.push(format!("traces are off: {problem}"));
@@ -116,7 +117,7 @@ impl Traces {
 
     /// Where spans go and how many, for the log.
     pub fn describe(&self) -> Option<String> {
-        self.0.as_ref().map(|on| format!("{} to {}", on.sampling, on.exporter.endpoint()))
+        self.0.as_ref().map(|on| format!("{} to {}", on.sampling, on.endpoint))
     }
 
     /// Exports the spans of `tracing` under [`BACKGROUND`].
@@ -133,13 +134,16 @@ impl Traces {
         Some(layer.with_filter(Targets::new().with_target(BACKGROUND, LevelFilter::INFO)))
     }
 
-    /// Sends what is waiting, for no longer than `timeout`; what is not sent by then is lost,
-    /// and counted as dropped. Afterwards no span is made.
+    /// Sends what is waiting, for no longer than `timeout`; what is not sent by then is lost.
+    /// Afterwards no span is made.
     pub fn shutdown(&self, timeout: Duration) {
         let Some(on) = &self.0 else { return };
-        // What is left is in the counts, and the exporter has logged why.
+        // What did not work is in the counts, and the exporter has logged why.
         let _ = on.provider.shutdown_with_timeout(timeout);
-        on.counts.lose_waiting();
+        let spans = on.counts.waiting();
+        if spans > 0 {
+            warn!(spans, "spans were not exported before the end");
+        }
     }
 
     /// The traces of one connection's requests.

@@ -1,10 +1,8 @@
 //! The standard `OTEL_` variables, as far as the SDK does not read them itself.
 //!
-//! The SDK and its exporter read, from the process's environment: `OTEL_SERVICE_NAME`,
-//! `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*`, `OTEL_SPAN_*_COUNT_LIMIT` and, of
-//! `OTEL_EXPORTER_OTLP_*`, endpoint, headers, compression, timeout and insecure. What is here
-//! decides whether there is an exporter at all, what is sampled, and the rest. As the
-//! specification wants it, a value that is wrong is warned about and passed over
+//! The SDK reads, from the process's environment, `OTEL_SERVICE_NAME`,
+//! `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SPAN_*_COUNT_LIMIT`. As the specification wants it, a
+//! value that is wrong is warned about and passed over
 //! (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>).
 
 use std::{collections::HashMap, ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
@@ -17,9 +15,12 @@ const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
 /// The part of traces that is sampled when no sampler is named.
 const DEFAULT_RATIO: f64 = 0.01;
 
-/// Spans that may wait, and how long a batch may take: the SDK's own defaults.
+/// The specification's defaults for batches, times in milliseconds.
 const DEFAULT_QUEUE: u64 = 2048;
-const DEFAULT_EXPORT_TIMEOUT_MS: u64 = 30_000;
+const DEFAULT_BATCH: u64 = 512;
+const DEFAULT_SCHEDULE_DELAY: u64 = 5_000;
+const DEFAULT_BATCH_TIMEOUT: u64 = 30_000;
+const DEFAULT_OTLP_TIMEOUT: u64 = 10_000;
 
 /// What to export, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +30,15 @@ pub(super) struct Plan {
     pub(super) sampling: Sampling,
     /// Spans that may wait for the exporter or be on their way.
     pub(super) queue: u64,
+    /// Spans of one export.
+    pub(super) batch: u64,
+    /// Until a batch that is not full is exported.
+    pub(super) schedule_delay: Duration,
+    /// For a batch, with all that is tried again.
     pub(super) export_timeout: Duration,
+    pub(super) gzip: bool,
+    /// Metadata for the collector, as `key=value,key=value`.
+    pub(super) headers: String,
     /// Characters of an attribute that a caller made up.
     pub(super) longest_text: usize,
     /// Attributes of a span; none: what the SDK read or has as its default.
@@ -103,14 +112,26 @@ impl Variables {
         let text_limit =
             ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
         let spans_own = self.get("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT").is_some();
+        let queue = self.at_least_one("OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE);
+        let batch = self.at_least_one("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH);
+        let delay = self.at_least_one("OTEL_BSP_SCHEDULE_DELAY", DEFAULT_SCHEDULE_DELAY);
+        let batch_timeout = self.at_least_one("OTEL_BSP_EXPORT_TIMEOUT", DEFAULT_BATCH_TIMEOUT);
+        let timeout_name = self.of_exporter("TIMEOUT").map(|(name, _)| name);
+        let otlp_timeout = match &timeout_name {
+            Some(name) => self.at_least_one(name, DEFAULT_OTLP_TIMEOUT),
+            None => DEFAULT_OTLP_TIMEOUT,
+        };
         Some(Plan {
             tls: self.tls(&endpoint),
             endpoint,
             sampling,
-            queue: self.number("OTEL_BSP_MAX_QUEUE_SIZE").unwrap_or(DEFAULT_QUEUE),
-            export_timeout: Duration::from_millis(
-                self.number("OTEL_BSP_EXPORT_TIMEOUT").unwrap_or(DEFAULT_EXPORT_TIMEOUT_MS),
-            ),
+            queue,
+            // A batch that is larger than the queue would never be full.
+            batch: batch.min(queue),
+            schedule_delay: Duration::from_millis(delay),
+            export_timeout: Duration::from_millis(batch_timeout.min(otlp_timeout)),
+            gzip: self.gzip(),
+            headers: self.of_exporter("HEADERS").map_or(String::new(), |(_, headers)| headers),
             longest_text: text_limit
                 .into_iter()
                 .find_map(|name| self.number(name))
@@ -148,6 +169,18 @@ impl Variables {
                 false
             }
             _ => true,
+        }
+    }
+
+    fn gzip(&mut self) -> bool {
+        match self.of_exporter("COMPRESSION") {
+            Some((_, kind)) if kind == "gzip" => true,
+            None => false,
+            Some((_, kind)) if kind == "none" => false,
+            Some((name, kind)) => {
+                self.warn(&name, &kind, "nothing is compressed; allowed: gzip, none");
+                false
+            }
         }
     }
 
@@ -226,6 +259,16 @@ impl Variables {
             self.warn(name, &text, "the default is taken; allowed: a whole number");
         }
         number
+    }
+
+    fn at_least_one(&mut self, name: &str, default: u64) -> u64 {
+        match self.number(name) {
+            Some(0) => {
+                self.warn(name, "0", &format!("{default} is taken; allowed: from 1"));
+                default
+            }
+            number => number.unwrap_or(default),
+        }
     }
 
     fn flag(&mut self, name: &str) -> bool {
@@ -321,6 +364,8 @@ mod tests {
             ("OTEL_TRACES_EXPORTER", "zipkin"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip"),
             ("OTEL_SDK_DISABLED", "yes"),
         ] {
             let read = read([ENDPOINT, (name, value)]);

@@ -1,132 +1,100 @@
 //! Sends spans to the collector, off the request path.
 //!
-//! The SDK's batch processor takes a span without waiting, gathers, and exports from a thread
-//! of its own. It drops what does not fit into its queue, but tells nobody how much. So the
-//! places are counted here, in front of it: who finds none does not make a span at all, and
-//! the SDK's queue never overflows.
+//! A span is encoded where it ends and appended to a buffer, which an exporter on a thread of
+//! its own takes away when it is full or old enough. Nothing waits: the buffer is locked for as
+//! long as it takes to copy some hundred bytes, and places are counted, so that who finds none
+//! makes no span at all. The SDK's batch processor is not used: it hands spans to the exporter
+//! one by one and as they are, which cost more than the rest of a request's span together (see
+//! [`super::otlp`]), and does not tell how many it dropped.
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    cell::RefCell,
+    io,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
     },
     thread,
     time::Duration,
 };
 
 use opentelemetry::{
-    Context, Key, KeyValue,
+    Context, InstrumentationScope, Key, KeyValue,
     trace::{Link, SpanKind, TraceContextExt, TraceId},
-};
-use opentelemetry_otlp::{
-    ExporterBuildError, SpanExporter as Otlp, WithTonicConfig,
-    tonic_types::transport::{Certificate, ClientTlsConfig, Identity},
 };
 use opentelemetry_sdk::{
     Resource,
     error::{OTelSdkError, OTelSdkResult},
     trace::{
-        BatchSpanProcessor, Sampler, SamplingDecision, SamplingResult, SdkTracerProvider,
-        ShouldSample, Span, SpanData, SpanExporter, SpanProcessor,
+        Sampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData,
+        SpanProcessor,
     },
 };
 use thiserror::Error;
 use tokio::{
-    runtime::{Builder, Handle},
-    sync::oneshot,
-    time::timeout,
+    runtime::Builder,
+    sync::{Notify, mpsc as commands},
+    time::{Instant, sleep_until},
 };
 use tracing::{info, warn};
 
 use super::{
+    SCOPE,
     attributes::{SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION},
-    environment::{Plan, TlsPlan},
+    collector::{Collector, CollectorError},
+    environment::Plan,
+    otlp::{self, Envelope},
     sampling::{Root, Sampling},
 };
 
 /// Why there is no exporter.
 #[derive(Debug, Error)]
 pub(super) enum ExportError {
-    #[error("cannot read {}: {problem}", path.display())]
-    File { path: PathBuf, problem: io::Error },
     #[error(transparent)]
-    Exporter(#[from] ExporterBuildError),
+    Collector(#[from] CollectorError),
     #[error("no thread for the exporter: {0}")]
     System(#[from] io::Error),
 }
 
-/// Holds the exporter's thread; it ends when this is dropped.
-#[derive(Debug)]
-pub(super) struct Exporter {
-    endpoint: String,
-    counts: SpanCounts,
-    _alive: oneshot::Sender<()>,
-}
-
-impl Exporter {
-    pub(super) fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
-    pub(super) fn counts(&self) -> SpanCounts {
-        self.counts.clone()
-    }
-}
-
 /// Builds what `plan` asks for. A collector that cannot be reached is no error: it is tried
 /// again with each batch.
-pub(super) fn start(plan: Plan) -> Result<(SdkTracerProvider, Exporter), ExportError> {
+pub(super) fn start(plan: &Plan) -> Result<(SdkTracerProvider, SpanCounts), ExportError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let handle = runtime.handle().clone();
-    let otlp = {
-        let _entered = handle.enter();
-        otlp(plan.tls.as_ref())?
+    let collector = {
+        let _entered = runtime.enter();
+        Collector::new(plan)?
     };
-    let (alive, dropped) = oneshot::channel::<()>();
-    thread::Builder::new().name("export".to_owned()).spawn(move || {
-        // It is never sent, only dropped.
-        let _ = runtime.block_on(dropped);
-    })?;
-
+    let resource = resource();
+    let scope = InstrumentationScope::builder(SCOPE).build();
     let counts = SpanCounts::with_room_for(plan.queue);
-    let watched = Watched {
-        otlp: Arc::new(otlp),
-        runtime: handle,
-        timeout: plan.export_timeout,
-        endpoint: plan.endpoint.clone(),
-        failing: AtomicBool::new(false),
+    let gathered = Arc::new(Gathered {
+        batches: Mutex::default(),
+        full: Notify::new(),
+        most: plan.batch,
         counts: counts.clone(),
+    });
+    let (sender, told) = commands::unbounded_channel();
+    let exporter = Exporter {
+        gathered: gathered.clone(),
+        collector,
+        envelope: Envelope::new(&resource, &scope),
+        endpoint: plan.endpoint.clone(),
+        pause: plan.schedule_delay,
+        failing: false,
     };
-    let processor =
-        Counting { batches: BatchSpanProcessor::builder(watched).build(), counts: counts.clone() };
+    thread::Builder::new()
+        .name("export".to_owned())
+        .spawn(move || runtime.block_on(exporter.run(told)))?;
+
     let mut provider = SdkTracerProvider::builder()
-        .with_span_processor(processor)
+        .with_span_processor(Gathering { gathered, exporter: sender })
         .with_sampler(Decided::from(plan.sampling))
-        .with_resource(resource());
+        .with_resource(resource);
     if let Some(most) = plan.most_attributes {
         provider = provider.with_max_attributes_per_span(most);
     }
-    Ok((provider.build(), Exporter { endpoint: plan.endpoint, counts, _alive: alive }))
-}
-
-fn otlp(tls: Option<&TlsPlan>) -> Result<Otlp, ExportError> {
-    let builder = Otlp::builder().with_tonic();
-    let Some(tls) = tls else { return Ok(builder.build()?) };
-    let mut config = ClientTlsConfig::new();
-    config = match &tls.authorities {
-        Some(path) => config.ca_certificate(Certificate::from_pem(pem(path)?)),
-        None => config.with_enabled_roots(),
-    };
-    if let Some((certificate, key)) = &tls.identity {
-        config = config.identity(Identity::from_pem(pem(certificate)?, pem(key)?));
-    }
-    Ok(builder.with_tls_config(config).build()?)
-}
-
-fn pem(path: &Path) -> Result<Vec<u8>, ExportError> {
-    fs::read(path).map_err(|problem| ExportError::File { path: path.to_owned(), problem })
+    Ok((provider.build(), counts))
 }
 
 /// What every span comes from. The environment's own attributes win.
@@ -210,106 +178,166 @@ impl SpanCounts {
         entered
     }
 
-    fn leave(&self, spans: u64, exported: bool) {
-        let counter = if exported { &self.0.exported } else { &self.0.dropped_in_export };
-        counter.fetch_add(spans, Ordering::Relaxed);
-        // Those that were given up at a shutdown have left already.
-        let left = |waiting: u64| Some(waiting.saturating_sub(spans));
-        let _ = self.0.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
-    }
-
-    /// Counts as dropped what was still waiting when the exporter was shut down.
-    pub(super) fn lose_waiting(&self) {
-        let lost = self.0.waiting.swap(0, Ordering::Relaxed);
-        self.0.dropped_in_export.fetch_add(lost, Ordering::Relaxed);
-        if lost > 0 {
-            warn!(spans = lost, "spans were not exported before the end");
-        }
+    /// Frees the places of a batch of which so many were not taken.
+    fn leave(&self, spans: u64, dropped: u64) {
+        self.0.exported.fetch_add(spans - dropped, Ordering::Relaxed);
+        self.0.dropped_in_export.fetch_add(dropped, Ordering::Relaxed);
+        self.0.waiting.fetch_sub(spans, Ordering::Relaxed);
     }
 }
 
-/// The batch processor, behind the count of its places.
+/// Spans that wait, in the order in which they ended.
 #[derive(Debug)]
-struct Counting {
-    batches: BatchSpanProcessor,
+struct Gathered {
+    /// The last is the one that is added to; those before it are full.
+    batches: Mutex<Vec<Batch>>,
+    /// Told when the first batch is full.
+    full: Notify,
+    most: u64,
     counts: SpanCounts,
 }
 
-impl SpanProcessor for Counting {
+/// Encoded spans that are exported together.
+#[derive(Debug, Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    spans: u64,
+}
+
+thread_local! {
+    /// One span, while it is encoded.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Gathered {
+    fn add(&self, span: SpanData) {
+        if !self.counts.enter() {
+            return;
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            otlp::encode(scratch, span);
+            let mut batches = self.lock();
+            if batches.last().is_none_or(|batch| batch.spans >= self.most) {
+                batches.push(Batch::default());
+            }
+            let first = batches.len() == 1;
+            if let Some(batch) = batches.last_mut() {
+                otlp::append(&mut batch.bytes, scratch);
+                batch.spans += 1;
+                if first && batch.spans == self.most {
+                    self.full.notify_one();
+                }
+            }
+        });
+    }
+
+    fn take(&self) -> Vec<Batch> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Batch>> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The SDK's end of the way.
+#[derive(Debug)]
+struct Gathering {
+    gathered: Arc<Gathered>,
+    exporter: commands::UnboundedSender<Command>,
+}
+
+/// What the exporter is told, and where it says that it is done.
+#[derive(Debug)]
+struct Command {
+    done: mpsc::SyncSender<()>,
+    ends: bool,
+}
+
+/// How long a flush may take that nobody gave a time to.
+const FLUSH: Duration = Duration::from_secs(5);
+
+impl Gathering {
+    fn tell(&self, ends: bool, wait: Duration) -> OTelSdkResult {
+        let (done, is_done) = mpsc::sync_channel(1);
+        let ended = |_| OTelSdkError::AlreadyShutdown;
+        self.exporter.send(Command { done, ends }).map_err(ended)?;
+        is_done.recv_timeout(wait).map_err(|_| OTelSdkError::Timeout(wait))
+    }
+}
+
+impl SpanProcessor for Gathering {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
-        if self.counts.enter() {
-            self.batches.on_end(span);
-        }
+        self.gathered.add(span);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.batches.force_flush()
+        self.tell(false, FLUSH)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.batches.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.batches.set_resource(resource);
+        self.tell(true, timeout)
     }
 }
 
-/// The OTLP exporter, with an eye on what becomes of each batch.
-#[derive(Debug)]
-struct Watched {
-    otlp: Arc<Otlp>,
-    /// Where the exporter's connection lives. The batch processor's own thread has no runtime.
-    runtime: Handle,
-    timeout: Duration,
+/// What the exporter's thread owns.
+struct Exporter {
+    gathered: Arc<Gathered>,
+    collector: Collector,
+    envelope: Envelope,
     endpoint: String,
-    failing: AtomicBool,
-    counts: SpanCounts,
+    /// Until a batch that is not full is exported.
+    pause: Duration,
+    failing: bool,
 }
 
-impl Watched {
-    /// Logs when exports begin to fail and when they succeed again, not each of them.
-    fn note(&self, result: &OTelSdkResult) {
-        let failing = result.is_err();
-        if failing == self.failing.swap(failing, Ordering::Relaxed) {
-            return;
-        }
-        let endpoint = &self.endpoint;
-        match result {
-            Err(problem) => {
-                warn!(%problem, endpoint, "spans cannot be exported; they are dropped");
+impl Exporter {
+    /// Exports until it is told to end, or until nobody is left to tell it.
+    async fn run(mut self, mut told: commands::UnboundedReceiver<Command>) {
+        let mut due = Instant::now() + self.pause;
+        loop {
+            let command = tokio::select! {
+                () = self.gathered.full.notified() => None,
+                () = sleep_until(due) => None,
+                command = told.recv() => match command {
+                    Some(command) => Some(command),
+                    None => return,
+                },
+            };
+            for batch in self.gathered.take() {
+                self.export(batch).await;
             }
-            Ok(()) => info!(endpoint, "spans are exported again"),
+            due = Instant::now() + self.pause;
+            if let Some(Command { done, ends }) = command {
+                // Whoever waited may have given up.
+                let _ = done.send(());
+                if ends {
+                    return;
+                }
+            }
         }
     }
-}
 
-impl SpanExporter for Watched {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let spans = batch.len() as u64;
-        let (otlp, limit) = (self.otlp.clone(), self.timeout);
-        let exporting = self.runtime.spawn(async move { timeout(limit, otlp.export(batch)).await });
-        let result = match exporting.await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_elapsed)) => Err(OTelSdkError::Timeout(limit)),
-            Err(ended) => Err(OTelSdkError::InternalFailure(ended.to_string())),
+    async fn export(&mut self, batch: Batch) {
+        let result = self.collector.export(self.envelope.around(&batch.bytes)).await;
+        let dropped = match &result {
+            Ok(rejected) => (*rejected).min(batch.spans),
+            Err(_) => batch.spans,
         };
-        self.counts.leave(spans, result.is_ok());
-        self.note(&result);
-        result
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.otlp.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        // The provider sets it before the first span.
-        if let Some(otlp) = Arc::get_mut(&mut self.otlp) {
-            otlp.set_resource(resource);
+        self.gathered.counts.leave(batch.spans, dropped);
+        let endpoint = &self.endpoint;
+        // When it begins to fail and when it works again, not each time.
+        match (&result, self.failing) {
+            (Err(problem), false) => {
+                let (code, problem) = (problem.code(), problem.message());
+                warn!(?code, problem, endpoint, "spans cannot be exported; they are dropped");
+            }
+            (Ok(_), true) => info!(endpoint, "spans are exported again"),
+            _ => {}
         }
+        self.failing = result.is_err();
     }
 }
 
