@@ -35,6 +35,7 @@ pub mod store; // route, shard, stripe, entry
 mod rejection; // every refusal, and its status
 
 // Beside the requests:
+mod cgroup; // the container's memory limit
 mod health; // grpc.health.v1
 mod http; // health, figures and metrics over HTTP
 mod lifecycle; // starting, serving, draining

@@ -2,7 +2,7 @@
 
 mod allocator;
 
-use std::{io, process::ExitCode, thread};
+use std::{env, io, process::ExitCode, thread};
 
 use tiny_cache_server::{
     Drained, Server, Settings, StartError,
@@ -22,7 +22,12 @@ const REFUSED: u8 = 2;
 fn main() -> ExitCode {
     allocator::init();
     let cli = Cli::read();
-    let settings = match Settings::from_env() {
+    let settings = match cli.command {
+        // The limit of a running server's container may have been lowered since it started.
+        Some(Command::Healthcheck) => Settings::from_vars(env::vars_os()),
+        None => Settings::from_env(),
+    };
+    let settings = match settings {
         Ok(settings) => settings,
         Err(error) => return fail(REFUSED, &error),
     };

@@ -127,7 +127,7 @@ impl Server {
             grace: settings.shutdown_grace,
         };
 
-        let intake = IntakeBudget::new(intake_bytes(&settings));
+        let intake = IntakeBudget::new(settings.intake_bytes());
         let mut senders = Vec::with_capacity(workers);
         for (index, in_flight) in in_flight.into_iter().enumerate() {
             let (sender, sockets) = unbounded_channel();
@@ -257,14 +257,6 @@ fn runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
 }
 
-/// Memory for large messages that are still arriving: a sixteenth of the cache's, and at
-/// least what one of the largest values needs. The rare message that is larger takes all of
-/// it.
-fn intake_bytes(settings: &Settings) -> usize {
-    let share = usize::try_from(settings.limits.max_bytes / 16).unwrap_or(usize::MAX);
-    share.max(settings.limits.max_value_bytes)
-}
-
 /// The services as one worker serves them.
 fn rpc(
     settings: &Settings,
@@ -328,6 +320,7 @@ fn log_start(server: &Server, settings: &Settings, store: &Store) {
         shards = store.shard_count(),
         max_memory_bytes = settings.limits.max_bytes,
         max_value_bytes = settings.limits.max_value_bytes,
+        memory_limit_bytes = settings.memory_limit,
         tls = settings.tls.is_some(),
         version = env!("CARGO_PKG_VERSION"),
         "listening"

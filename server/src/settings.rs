@@ -2,6 +2,7 @@
 //!
 //! The names, their defaults and their help stand once, in [`variables`].
 
+mod memory;
 mod parse;
 mod variables;
 
@@ -11,20 +12,23 @@ use thiserror::Error;
 use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 use tracing::level_filters::LevelFilter;
 
-use crate::store::{EvictionPolicy, StoreLimits};
+use crate::{
+    cgroup,
+    store::{EvictionPolicy, StoreLimits},
+};
 
 use self::{
-    parse::{Given, boolean, bytes, choice, file, number, positive, seconds},
+    memory::store_limits,
+    parse::{Given, boolean, choice, file, number, positive, seconds},
     variables::Raw,
 };
 
-pub use self::variables::{VARIABLES, Variable};
+pub use self::{
+    memory::RESIDENT_PERCENT,
+    variables::{VARIABLES, Variable},
+};
 
 const MIB: u64 = 1 << 20;
-
-/// Largest value when none is set: larger ones are rare in a cache, and each costs its size
-/// twice while it is received.
-const DEFAULT_MAX_VALUE_BYTES: u64 = 4 * MIB;
 
 /// The length of a gRPC message has 32 bits; half of that leaves room for a second value in
 /// CompareAndSet.
@@ -42,6 +46,8 @@ pub struct Settings {
     pub health_host: String,
     pub health_port: u16,
     pub limits: StoreLimits,
+    /// The memory limit of the container that the settings were held against, in bytes.
+    pub memory_limit: Option<u64>,
     pub cleanup_interval: Duration,
     pub eviction_policy: EvictionPolicy,
     pub log_level: LevelFilter,
@@ -98,12 +104,13 @@ impl SettingsError {
 }
 
 impl Settings {
-    /// Reads the settings from the process's environment.
+    /// Reads the settings from the process's environment, for a cache that must fit into the
+    /// process's container.
     ///
     /// # Errors
     /// [`SettingsError`] for the first value that is not allowed.
     pub fn from_env() -> Result<Self, SettingsError> {
-        Self::from_vars(std::env::vars_os())
+        Self::from_vars_within(std::env::vars_os(), cgroup::memory_limit())
     }
 
     /// Reads the settings from pairs of name and value; what is not among them has its
@@ -116,9 +123,25 @@ impl Settings {
         N: Into<OsString>,
         V: Into<OsString>,
     {
-        let (raw, warnings) = Raw::collect(vars)?;
+        Self::from_vars_within(vars, None)
+    }
+
+    /// [`Self::from_vars`] for a process that may take no more than `memory_limit` bytes.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first value that is not allowed, and for a memory limit of
+    /// the cache with which the process would not fit.
+    pub fn from_vars_within<N, V>(
+        vars: impl IntoIterator<Item = (N, V)>,
+        memory_limit: Option<u64>,
+    ) -> Result<Self, SettingsError>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let (raw, mut warnings) = Raw::collect(vars)?;
         choice(raw.given("CACHE_BACKEND", &raw.cache_backend), &[("memory", ())])?;
-        let limits = store_limits(&raw)?;
+        let limits = store_limits(&raw, memory_limit, &mut warnings)?;
         let workers = match raw.given("CACHE_WORKERS", &raw.cache_workers) {
             Given { value: "auto", .. } => available_cores(),
             given => number(given, 1, 1024)?,
@@ -133,6 +156,7 @@ impl Settings {
             health_host: raw.cache_health_host.clone(),
             health_port: parse::port(raw.given("CACHE_HEALTH_PORT", &raw.cache_health_port))?,
             limits,
+            memory_limit,
             cleanup_interval: seconds(
                 raw.given("CACHE_CLEANUP_INTERVAL", &raw.cache_cleanup_interval),
                 Duration::from_millis(10),
@@ -181,22 +205,13 @@ impl Settings {
     pub fn max_message_bytes(&self) -> usize {
         (2 * self.limits.max_value_bytes + MIB as usize).max(4 * MIB as usize)
     }
-}
 
-fn store_limits(raw: &Raw) -> Result<StoreLimits, SettingsError> {
-    let mib: u64 = number(raw.given("CACHE_MAX_MEMORY_MB", &raw.cache_max_memory_mb), 1, 16 * MIB)?;
-    let max_bytes = mib * MIB;
-    let max_value_bytes = match raw.given("CACHE_MAX_VALUE_BYTES", &raw.cache_max_value_bytes) {
-        Given { value: "auto", .. } => max_bytes.min(DEFAULT_MAX_VALUE_BYTES),
-        given => bytes(given, 1, max_bytes.min(LARGEST_VALUE_BYTES), max_bytes)?,
-    };
-    let max_items: usize =
-        number(raw.given("CACHE_MAX_ITEMS", &raw.cache_max_items), 0, u32::MAX as usize)?;
-    Ok(StoreLimits {
-        max_bytes,
-        max_items: NonZeroUsize::new(max_items),
-        max_value_bytes: usize::try_from(max_value_bytes).unwrap_or(usize::MAX),
-    })
+    /// Memory for large messages that are still arriving, a part of what the process takes
+    /// beside its entries.
+    pub(crate) fn intake_bytes(&self) -> usize {
+        let intake = memory::intake(self.limits.max_bytes, self.limits.max_value_bytes as u64);
+        usize::try_from(intake).unwrap_or(usize::MAX)
+    }
 }
 
 fn log_level(raw: &Raw) -> Result<LevelFilter, SettingsError> {
@@ -236,8 +251,10 @@ fn tls_files(raw: &Raw) -> Result<Option<TlsFiles>, SettingsError> {
     Ok(Some(TlsFiles { certificate, key, client_ca }))
 }
 
-/// Cores that this process may use: its CPU affinity and the cgroup's quota count, v1 and v2
-/// alike, and a quota of 1.5 cores gives one.
+/// Cores that this process may use: the fewer of its CPU affinity and the least quota of its
+/// control group and those around it, rounded down, and at least one. The standard library
+/// reads version 1 where it is mounted, and version 2 at `/sys/fs/cgroup`, which is where
+/// every container has it; it does not look for version 2 elsewhere.
 fn available_cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
