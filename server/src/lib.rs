@@ -37,7 +37,7 @@ mod rejection; // every refusal, and its status
 // Beside the requests:
 mod cgroup; // the container's memory limit
 mod health; // grpc.health.v1
-mod http; // health, figures and metrics over HTTP
+mod http; // health, figures, metrics and the log level over HTTP
 mod lifecycle; // starting, serving, draining
 mod monitor; // the figures of the running server
 mod server; // puts the parts together and ends them

@@ -7,7 +7,8 @@ use std::{env, io, process::ExitCode, thread};
 use tiny_cache_server::{
     Drained, Server, Settings, StartError,
     cli::{Cli, Command},
-    healthcheck, logging,
+    healthcheck,
+    logging::{self, Log},
 };
 use tokio::{
     runtime::Builder,
@@ -37,26 +38,26 @@ fn main() -> ExitCode {
             Err(error) => fail(1, &format_args!("{error:#}")),
         },
         None => {
-            logging::init(&settings);
-            serve(settings)
+            let log = logging::init(&settings);
+            serve(settings, log)
         }
     }
 }
 
-fn serve(settings: Settings) -> ExitCode {
-    match serve_until_told(settings) {
+fn serve(settings: Settings, log: Option<Log>) -> ExitCode {
+    match serve_until_told(settings, log) {
         Ok(code) => code,
         Err(error) => fail(REFUSED, &error),
     }
 }
 
 /// Serves until SIGTERM or SIGINT, drains, and returns; a second signal cuts the drain short.
-fn serve_until_told(settings: Settings) -> Result<ExitCode, StartError> {
+fn serve_until_told(settings: Settings, log: Option<Log>) -> Result<ExitCode, StartError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before the ports are open: whoever sees them may end the server at once.
         let mut signals = Signals::listen()?;
-        let server = Server::start(settings)?;
+        let server = Server::start_with(settings, log)?;
         let first = signals.next().await;
         info!(signal = first.name, "told to end");
 

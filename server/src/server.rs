@@ -27,9 +27,10 @@ use crate::{
     command::Bounds,
     handout::Handout,
     health::Health,
-    http::Http,
+    http::{Http, LogLevel},
     lifecycle::Phase,
     listener::{self, BindError},
+    logging::Log,
     monitor::Monitor,
     rpc::{InFlight, IntakeBudget, Load, Reflection, Rpc},
     service::CacheRpcs,
@@ -91,6 +92,14 @@ impl Server {
     /// [`StartError`] when an address, a certificate or a thread cannot be had; nothing is
     /// left running then.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
+        Self::start_with(settings, None)
+    }
+
+    /// [`Self::start`] with the process's log, whose level peers may then change over HTTP.
+    ///
+    /// # Errors
+    /// Those of [`Self::start`].
+    pub fn start_with(settings: Settings, log: Option<Log>) -> Result<Self, StartError> {
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let grpc = listener::grpc(&settings.host, settings.port)?;
         let http = listener::http(&settings.health_host, settings.health_port)?;
@@ -157,7 +166,8 @@ impl Server {
         drop(worker_ends);
 
         let upkeep = Upkeep::new(store.clone(), settings.cleanup_interval);
-        let pages = Http::new(Arc::new(monitor));
+        let log_level = LogLevel::new(log, settings.log_level_remote);
+        let pages = Http::new(Arc::new(monitor), log_level);
         server.spawn("background", move || background(upkeep, pages, http))?;
 
         let accepting = server.accepting.clone();

@@ -51,6 +51,7 @@ pub struct Settings {
     pub cleanup_interval: Duration,
     pub eviction_policy: EvictionPolicy,
     pub log_level: LevelFilter,
+    pub log_level_remote: bool,
     pub log_format: LogFormat,
     pub tls: Option<TlsFiles>,
     pub workers: NonZeroUsize,
@@ -165,7 +166,10 @@ impl Settings {
                 raw.given("CACHE_EVICTION_POLICY", &raw.cache_eviction_policy),
                 &[("tinylfu", EvictionPolicy::TinyLfu), ("lru", EvictionPolicy::Lru)],
             )?,
-            log_level: log_level(&raw)?,
+            log_level: read_level("CACHE_LOG_LEVEL", &raw.cache_log_level)?,
+            log_level_remote: boolean(
+                raw.given("CACHE_LOG_LEVEL_REMOTE", &raw.cache_log_level_remote),
+            )?,
             log_format: choice(
                 raw.given("CACHE_LOG_FORMAT", &raw.cache_log_format),
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
@@ -214,19 +218,25 @@ impl Settings {
     }
 }
 
-fn log_level(raw: &Raw) -> Result<LevelFilter, SettingsError> {
-    choice(
-        raw.given("CACHE_LOG_LEVEL", &raw.cache_log_level),
-        &[
-            ("TRACE", LevelFilter::TRACE),
-            ("DEBUG", LevelFilter::DEBUG),
-            ("INFO", LevelFilter::INFO),
-            ("WARNING", LevelFilter::WARN),
-            ("ERROR", LevelFilter::ERROR),
-            // tracing has no level above error; what is logged as an error is critical.
-            ("CRITICAL", LevelFilter::ERROR),
-        ],
-    )
+/// The names of the log's levels.
+const LEVELS: [(&str, LevelFilter); 6] = [
+    ("TRACE", LevelFilter::TRACE),
+    ("DEBUG", LevelFilter::DEBUG),
+    ("INFO", LevelFilter::INFO),
+    ("WARNING", LevelFilter::WARN),
+    ("ERROR", LevelFilter::ERROR),
+    // tracing has no level above error; what is logged as an error is critical.
+    ("CRITICAL", LevelFilter::ERROR),
+];
+
+/// Reads the name of a level, in any case. `of` is what it was given for.
+pub(crate) fn read_level(of: &'static str, value: &str) -> Result<LevelFilter, SettingsError> {
+    choice(Given { variable: of, value }, &LEVELS)
+}
+
+/// The name of a level; CRITICAL is told as ERROR, which is the same.
+pub(crate) fn level_name(level: LevelFilter) -> &'static str {
+    LEVELS.iter().find(|(_, known)| *known == level).map_or("OFF", |(name, _)| name)
 }
 
 fn tls_files(raw: &Raw) -> Result<Option<TlsFiles>, SettingsError> {
