@@ -1,10 +1,16 @@
-//! The HTTP port: health, figures and metrics. Off the request path, on the background
+//! The HTTP port: health, figures, metrics and the log's level. Off the request path, on the background
 //! runtime.
 
+mod log_level;
 mod metrics;
 mod pages;
 
-use std::{convert::Infallible, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -22,6 +28,8 @@ use crate::{
 
 use self::metrics::Metrics;
 
+pub(crate) use self::log_level::LogLevel;
+
 /// Open HTTP connections; one more waits in the kernel. Probes and scrapes are few.
 const MAX_CONNECTIONS: usize = 1024;
 
@@ -33,13 +41,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Http {
     monitor: Arc<Monitor>,
     metrics: Metrics,
+    log_level: LogLevel,
     request_ids: RequestIds,
 }
 
 impl Http {
-    pub(crate) fn new(monitor: Arc<Monitor>) -> Self {
+    pub(crate) fn new(monitor: Arc<Monitor>, log_level: LogLevel) -> Self {
         let metrics = Metrics::of(monitor.clone());
-        Self { monitor, metrics, request_ids: RequestIds::of(usize::MAX) }
+        Self { monitor, metrics, log_level, request_ids: RequestIds::of(usize::MAX) }
     }
 
     /// Serves until it is dropped.
@@ -50,10 +59,12 @@ impl Http {
         loop {
             let place = places.clone().acquire_owned().await.expect("it is never closed");
             let socket = next(&listener, "HTTP").await;
+            // A connection that was reset while it waited has no peer.
+            let Ok(peer) = socket.peer_addr() else { continue };
             let http = http.clone();
             tokio::spawn(async move {
-                let service = service_fn(|request: Request<Incoming>| {
-                    std::future::ready(Ok::<_, Infallible>(http.answer(&request)))
+                let service = service_fn(async |request: Request<Incoming>| {
+                    Ok::<_, Infallible>(http.answer(request, peer).await)
                 });
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -67,10 +78,20 @@ impl Http {
         }
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let request_id = self.request_ids.take(request.headers());
+        let mut response = match request.uri().path() {
+            log_level::PATH => self.log_level.answer(request, peer).await,
+            _ => self.page(&request),
+        };
+        response.headers_mut().insert(X_REQUEST_ID, request_id);
+        response
+    }
+
+    fn page<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let monitor = &*self.monitor;
         let readable = matches!(*request.method(), Method::GET | Method::HEAD);
-        let mut response = match request.uri().path() {
+        match request.uri().path() {
             _ if !readable => not_found(),
             "/health" | "/ready" => match pages::health(monitor) {
                 Ok(healthy) => json(StatusCode::OK, &healthy),
@@ -81,9 +102,7 @@ impl Http {
             "/metrics" => self.metrics.respond(request.headers()),
             "/" => json(StatusCode::OK, &pages::index(monitor)),
             _ => not_found(),
-        };
-        response.headers_mut().insert(X_REQUEST_ID, self.request_ids.take(request.headers()));
-        response
+        }
     }
 }
 

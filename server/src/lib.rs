@@ -36,8 +36,9 @@ pub mod store; // route, shard, stripe, entry
 mod rejection; // every refusal, and its status
 
 // Beside the requests:
+mod cgroup; // the container's memory limit
 mod health; // grpc.health.v1
-mod http; // health, figures and metrics over HTTP
+mod http; // health, figures, metrics and the log level over HTTP
 mod lifecycle; // starting, serving, draining
 mod monitor; // the figures of the running server
 mod server; // puts the parts together and ends them
@@ -57,6 +58,6 @@ pub use self::{
     listener::BindError,
     server::{Drained, Server, StartError},
     settings::{Settings, SettingsError},
-    telemetry::Traces,
+    telemetry::Telemetry,
     transport::TlsError,
 };

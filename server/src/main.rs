@@ -2,13 +2,13 @@
 
 mod allocator;
 
-use std::{io, process::ExitCode, thread};
+use std::{env, io, process::ExitCode, thread};
 
 use tiny_cache_server::{
     Drained, Server, Settings, StartError,
     cli::{Cli, Command},
     healthcheck, logging,
-    telemetry::{Configured, Traces},
+    telemetry::{Configured, Telemetry, Traces},
 };
 use tokio::{
     runtime::Builder,
@@ -23,7 +23,12 @@ const REFUSED: u8 = 2;
 fn main() -> ExitCode {
     allocator::init();
     let cli = Cli::read();
-    let settings = match Settings::from_env() {
+    let settings = match cli.command {
+        // The limit of a running server's container may have been lowered since it started.
+        Some(Command::Healthcheck) => Settings::from_vars(env::vars_os()),
+        None => Settings::from_env(),
+    };
+    let settings = match settings {
         Ok(settings) => settings,
         Err(error) => return fail(REFUSED, &error),
     };
@@ -34,29 +39,29 @@ fn main() -> ExitCode {
         },
         None => {
             let Configured { traces, warnings } = Traces::from_env(settings.trace_keys);
-            logging::init(&settings, &traces);
+            let log = logging::init(&settings, &traces);
             for warning in warnings {
                 warn!("{warning}");
             }
-            serve(settings, traces)
+            serve(settings, Telemetry { log, traces })
         }
     }
 }
 
-fn serve(settings: Settings, traces: Traces) -> ExitCode {
-    match serve_until_told(settings, traces) {
+fn serve(settings: Settings, telemetry: Telemetry) -> ExitCode {
+    match serve_until_told(settings, telemetry) {
         Ok(code) => code,
         Err(error) => fail(REFUSED, &error),
     }
 }
 
 /// Serves until SIGTERM or SIGINT, drains, and returns; a second signal cuts the drain short.
-fn serve_until_told(settings: Settings, traces: Traces) -> Result<ExitCode, StartError> {
+fn serve_until_told(settings: Settings, telemetry: Telemetry) -> Result<ExitCode, StartError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before the ports are open: whoever sees them may end the server at once.
         let mut signals = Signals::listen()?;
-        let server = Server::start_traced(settings, traces)?;
+        let server = Server::start_with(settings, telemetry)?;
         let first = signals.next().await;
         info!(signal = first.name, "told to end");
 

@@ -27,7 +27,7 @@ use crate::{
     command::Bounds,
     handout::Handout,
     health::Health,
-    http::Http,
+    http::{Http, LogLevel},
     lifecycle::Phase,
     listener::{self, BindError},
     monitor::Monitor,
@@ -35,7 +35,7 @@ use crate::{
     service::CacheRpcs,
     settings::Settings,
     store::{Lane, Store, Upkeep},
-    telemetry::Traces,
+    telemetry::{Telemetry, Traces},
     transport::{Limits, TlsError, tls},
     worker::Worker,
 };
@@ -93,14 +93,16 @@ impl Server {
     /// [`StartError`] when an address, a certificate or a thread cannot be had; nothing is
     /// left running then.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        Self::start_traced(settings, Traces::off())
+        Self::start_with(settings, Telemetry::default())
     }
 
-    /// The same, with traces, which [`Server::shutdown`] ends.
+    /// [`Self::start`] with the process's log, whose level peers may then change over HTTP,
+    /// and with traces, which [`Self::shutdown`] ends.
     ///
     /// # Errors
-    /// As for [`Server::start`].
-    pub fn start_traced(settings: Settings, traces: Traces) -> Result<Self, StartError> {
+    /// Those of [`Self::start`].
+    pub fn start_with(settings: Settings, telemetry: Telemetry) -> Result<Self, StartError> {
+        let Telemetry { log, traces } = telemetry;
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let grpc = listener::grpc(&settings.host, settings.port)?;
         let http = listener::http(&settings.health_host, settings.health_port)?;
@@ -138,7 +140,7 @@ impl Server {
             grace: settings.shutdown_grace,
         };
 
-        let intake = IntakeBudget::new(intake_bytes(&settings));
+        let intake = IntakeBudget::new(settings.intake_bytes());
         let mut senders = Vec::with_capacity(workers);
         for (index, in_flight) in in_flight.into_iter().enumerate() {
             let (sender, sockets) = unbounded_channel();
@@ -168,7 +170,8 @@ impl Server {
         drop(worker_ends);
 
         let upkeep = Upkeep::new(store.clone(), settings.cleanup_interval);
-        let pages = Http::new(Arc::new(monitor));
+        let log_level = LogLevel::new(log, settings.log_level_remote);
+        let pages = Http::new(Arc::new(monitor), log_level);
         server.spawn("background", move || background(upkeep, pages, http))?;
 
         let accepting = server.accepting.clone();
@@ -270,14 +273,6 @@ fn runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
 }
 
-/// Memory for large messages that are still arriving: a sixteenth of the cache's, and at
-/// least what one of the largest values needs. The rare message that is larger takes all of
-/// it.
-fn intake_bytes(settings: &Settings) -> usize {
-    let share = usize::try_from(settings.limits.max_bytes / 16).unwrap_or(usize::MAX);
-    share.max(settings.limits.max_value_bytes)
-}
-
 /// The services as one worker serves them.
 fn rpc(
     settings: &Settings,
@@ -341,6 +336,7 @@ fn log_start(server: &Server, settings: &Settings, store: &Store) {
         shards = store.shard_count(),
         max_memory_bytes = settings.limits.max_bytes,
         max_value_bytes = settings.limits.max_value_bytes,
+        memory_limit_bytes = settings.memory_limit,
         tls = settings.tls.is_some(),
         traces = server.traces.describe(),
         version = env!("CARGO_PKG_VERSION"),

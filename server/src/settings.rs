@@ -2,6 +2,7 @@
 //!
 //! The names, their defaults and their help stand once, in [`variables`].
 
+mod memory;
 mod parse;
 mod variables;
 
@@ -11,20 +12,23 @@ use thiserror::Error;
 use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 use tracing::level_filters::LevelFilter;
 
-use crate::store::{EvictionPolicy, StoreLimits};
+use crate::{
+    cgroup,
+    store::{EvictionPolicy, StoreLimits},
+};
 
 use self::{
-    parse::{Given, boolean, bytes, choice, file, number, positive, seconds},
+    memory::store_limits,
+    parse::{Given, boolean, choice, file, number, positive, seconds},
     variables::Raw,
 };
 
-pub use self::variables::{VARIABLES, Variable};
+pub use self::{
+    memory::RESIDENT_PERCENT,
+    variables::{VARIABLES, Variable},
+};
 
 const MIB: u64 = 1 << 20;
-
-/// Largest value when none is set: larger ones are rare in a cache, and each costs its size
-/// twice while it is received.
-const DEFAULT_MAX_VALUE_BYTES: u64 = 4 * MIB;
 
 /// The length of a gRPC message has 32 bits; half of that leaves room for a second value in
 /// CompareAndSet.
@@ -42,9 +46,12 @@ pub struct Settings {
     pub health_host: String,
     pub health_port: u16,
     pub limits: StoreLimits,
+    /// The memory limit of the container that the settings were held against, in bytes.
+    pub memory_limit: Option<u64>,
     pub cleanup_interval: Duration,
     pub eviction_policy: EvictionPolicy,
     pub log_level: LevelFilter,
+    pub log_level_remote: bool,
     pub log_format: LogFormat,
     pub trace_keys: bool,
     pub tls: Option<TlsFiles>,
@@ -99,12 +106,13 @@ impl SettingsError {
 }
 
 impl Settings {
-    /// Reads the settings from the process's environment.
+    /// Reads the settings from the process's environment, for a cache that must fit into the
+    /// process's container.
     ///
     /// # Errors
     /// [`SettingsError`] for the first value that is not allowed.
     pub fn from_env() -> Result<Self, SettingsError> {
-        Self::from_vars(std::env::vars_os())
+        Self::from_vars_within(std::env::vars_os(), cgroup::memory_limit())
     }
 
     /// Reads the settings from pairs of name and value; what is not among them has its
@@ -117,9 +125,25 @@ impl Settings {
         N: Into<OsString>,
         V: Into<OsString>,
     {
-        let (raw, warnings) = Raw::collect(vars)?;
+        Self::from_vars_within(vars, None)
+    }
+
+    /// [`Self::from_vars`] for a process that may take no more than `memory_limit` bytes.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first value that is not allowed, and for a memory limit of
+    /// the cache with which the process would not fit.
+    pub fn from_vars_within<N, V>(
+        vars: impl IntoIterator<Item = (N, V)>,
+        memory_limit: Option<u64>,
+    ) -> Result<Self, SettingsError>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let (raw, mut warnings) = Raw::collect(vars)?;
         choice(raw.given("CACHE_BACKEND", &raw.cache_backend), &[("memory", ())])?;
-        let limits = store_limits(&raw)?;
+        let limits = store_limits(&raw, memory_limit, &mut warnings)?;
         let workers = match raw.given("CACHE_WORKERS", &raw.cache_workers) {
             Given { value: "auto", .. } => available_cores(),
             given => number(given, 1, 1024)?,
@@ -134,6 +158,7 @@ impl Settings {
             health_host: raw.cache_health_host.clone(),
             health_port: parse::port(raw.given("CACHE_HEALTH_PORT", &raw.cache_health_port))?,
             limits,
+            memory_limit,
             cleanup_interval: seconds(
                 raw.given("CACHE_CLEANUP_INTERVAL", &raw.cache_cleanup_interval),
                 Duration::from_millis(10),
@@ -142,7 +167,10 @@ impl Settings {
                 raw.given("CACHE_EVICTION_POLICY", &raw.cache_eviction_policy),
                 &[("tinylfu", EvictionPolicy::TinyLfu), ("lru", EvictionPolicy::Lru)],
             )?,
-            log_level: log_level(&raw)?,
+            log_level: read_level("CACHE_LOG_LEVEL", &raw.cache_log_level)?,
+            log_level_remote: boolean(
+                raw.given("CACHE_LOG_LEVEL_REMOTE", &raw.cache_log_level_remote),
+            )?,
             log_format: choice(
                 raw.given("CACHE_LOG_FORMAT", &raw.cache_log_format),
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
@@ -183,37 +211,34 @@ impl Settings {
     pub fn max_message_bytes(&self) -> usize {
         (2 * self.limits.max_value_bytes + MIB as usize).max(4 * MIB as usize)
     }
+
+    /// Memory for large messages that are still arriving, a part of what the process takes
+    /// beside its entries.
+    pub(crate) fn intake_bytes(&self) -> usize {
+        let intake = memory::intake(self.limits.max_bytes, self.limits.max_value_bytes as u64);
+        usize::try_from(intake).unwrap_or(usize::MAX)
+    }
 }
 
-fn store_limits(raw: &Raw) -> Result<StoreLimits, SettingsError> {
-    let mib: u64 = number(raw.given("CACHE_MAX_MEMORY_MB", &raw.cache_max_memory_mb), 1, 16 * MIB)?;
-    let max_bytes = mib * MIB;
-    let max_value_bytes = match raw.given("CACHE_MAX_VALUE_BYTES", &raw.cache_max_value_bytes) {
-        Given { value: "auto", .. } => max_bytes.min(DEFAULT_MAX_VALUE_BYTES),
-        given => bytes(given, 1, max_bytes.min(LARGEST_VALUE_BYTES), max_bytes)?,
-    };
-    let max_items: usize =
-        number(raw.given("CACHE_MAX_ITEMS", &raw.cache_max_items), 0, u32::MAX as usize)?;
-    Ok(StoreLimits {
-        max_bytes,
-        max_items: NonZeroUsize::new(max_items),
-        max_value_bytes: usize::try_from(max_value_bytes).unwrap_or(usize::MAX),
-    })
+/// The names of the log's levels.
+const LEVELS: [(&str, LevelFilter); 6] = [
+    ("TRACE", LevelFilter::TRACE),
+    ("DEBUG", LevelFilter::DEBUG),
+    ("INFO", LevelFilter::INFO),
+    ("WARNING", LevelFilter::WARN),
+    ("ERROR", LevelFilter::ERROR),
+    // tracing has no level above error; what is logged as an error is critical.
+    ("CRITICAL", LevelFilter::ERROR),
+];
+
+/// Reads the name of a level, in any case. `of` is what it was given for.
+pub(crate) fn read_level(of: &'static str, value: &str) -> Result<LevelFilter, SettingsError> {
+    choice(Given { variable: of, value }, &LEVELS)
 }
 
-fn log_level(raw: &Raw) -> Result<LevelFilter, SettingsError> {
-    choice(
-        raw.given("CACHE_LOG_LEVEL", &raw.cache_log_level),
-        &[
-            ("TRACE", LevelFilter::TRACE),
-            ("DEBUG", LevelFilter::DEBUG),
-            ("INFO", LevelFilter::INFO),
-            ("WARNING", LevelFilter::WARN),
-            ("ERROR", LevelFilter::ERROR),
-            // tracing has no level above error; what is logged as an error is critical.
-            ("CRITICAL", LevelFilter::ERROR),
-        ],
-    )
+/// The name of a level; CRITICAL is told as ERROR, which is the same.
+pub(crate) fn level_name(level: LevelFilter) -> &'static str {
+    LEVELS.iter().find(|(_, known)| *known == level).map_or("OFF", |(name, _)| name)
 }
 
 fn tls_files(raw: &Raw) -> Result<Option<TlsFiles>, SettingsError> {
@@ -238,8 +263,10 @@ fn tls_files(raw: &Raw) -> Result<Option<TlsFiles>, SettingsError> {
     Ok(Some(TlsFiles { certificate, key, client_ca }))
 }
 
-/// Cores that this process may use: its CPU affinity and the cgroup's quota count, v1 and v2
-/// alike, and a quota of 1.5 cores gives one.
+/// Cores that this process may use: the fewer of its CPU affinity and the least quota of its
+/// control group and those around it, rounded down, and at least one. The standard library
+/// reads version 1 where it is mounted, and version 2 at `/sys/fs/cgroup`, which is where
+/// every container has it; it does not look for version 2 elsewhere.
 fn available_cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }

@@ -31,7 +31,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::rpc::Method;
+use crate::{logging::Log, rpc::Method};
 
 use self::{sampling::Sampling, span::Peer};
 
@@ -46,6 +46,15 @@ const SCOPE: &str = "tiny-cache-server";
 
 /// The target of `tracing` spans that are exported.
 pub(crate) const BACKGROUND: &str = "tiny_cache_server::background";
+
+/// What a server tells beside its replies. The default is nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry {
+    /// The process's log, if it is ours.
+    pub log: Option<Log>,
+    /// Where spans go.
+    pub traces: Traces,
+}
 
 /// The process's traces: off, or exported to a collector. Clones share them.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,8 @@ use crate::monitor::Monitor;
 
 const MIB: f64 = 1_048_576.0;
 
+/// What `/` lists: the contract's paths, which every peer may read. `/log-level` is not one of
+/// them, and whoever walks the list would be refused there.
 const PATHS: [&str; 5] = ["/health", "/ready", "/live", "/stats", "/metrics"];
 
 #[derive(Serialize)]
@@ -113,14 +115,15 @@ pub(super) fn index(monitor: &Monitor) -> Index {
     Index { service: "tiny-cache", endpoints: PATHS, grpc_port: monitor.grpc_port() }
 }
 
+/// Whatever is not answered with what was asked for.
 #[derive(Serialize)]
-pub(super) struct NotFound {
-    status: &'static str,
-    message: &'static str,
+pub(super) struct Problem<'a> {
+    pub(super) status: &'static str,
+    pub(super) message: &'a str,
 }
 
 /// Every other path.
-pub(super) const NOT_FOUND: NotFound = NotFound { status: "error", message: "Not found" };
+pub(super) const NOT_FOUND: Problem<'_> = Problem { status: "error", message: "Not found" };
 
 fn two_decimals(number: f64) -> f64 {
     (number * 100.0).round() / 100.0

@@ -12,7 +12,7 @@ pub(super) struct Given<'a> {
 }
 
 impl Given<'_> {
-    fn refuse(self, allowed: impl Into<String>) -> SettingsError {
+    pub(super) fn refuse(self, allowed: impl Into<String>) -> SettingsError {
         SettingsError::new(self.variable, self.value, allowed)
     }
 }

@@ -26,11 +26,16 @@ macro_rules! variables {
         /// The texts of all variables, given or default.
         #[derive(Debug, Deserialize)]
         #[serde(default)]
-        pub(super) struct Raw { $(pub(super) $field: String,)* }
+        pub(super) struct Raw {
+            /// The names of those that were given.
+            #[serde(skip)]
+            set: Vec<&'static str>,
+            $(pub(super) $field: String,)*
+        }
 
         impl Default for Raw {
             fn default() -> Self {
-                Self { $($field: $default.to_owned(),)* }
+                Self { set: Vec::new(), $($field: $default.to_owned(),)* }
             }
         }
     };
@@ -46,7 +51,7 @@ variables! {
     cache_health_port "CACHE_HEALTH_PORT" = "8080"
         "HTTP port; 0 takes a free one"
     cache_max_memory_mb "CACHE_MAX_MEMORY_MB" = "100"
-        "MiB for entries, their overhead counted"
+        "MiB for entries, their overhead counted; refused when the process would not fit into its container's memory limit; auto: 70 % of that limit, less when that would not fit, 100 when there is none"
     cache_max_items "CACHE_MAX_ITEMS" = "0"
         "most entries; 0: no limit on the count"
     cache_max_value_bytes "CACHE_MAX_VALUE_BYTES" = "auto"
@@ -70,7 +75,9 @@ variables! {
     cache_shutdown_grace_seconds "CACHE_SHUTDOWN_GRACE_SECONDS" = "5"
         "seconds that SIGTERM or SIGINT leave to requests in flight"
     cache_log_level "CACHE_LOG_LEVEL" = "INFO"
-        "TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL; a release build says no more at TRACE than at DEBUG"
+        "TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL; in a release build TRACE adds what libraries say at DEBUG and nothing else"
+    cache_log_level_remote "CACHE_LOG_LEVEL_REMOTE" = "false"
+        "let every peer of the HTTP port read and change the level (/log-level), not only those on this host"
     cache_log_format "CACHE_LOG_FORMAT" = "text"
         "text or json"
     cache_trace_keys "CACHE_TRACE_KEYS" = "false"
@@ -100,6 +107,7 @@ impl Raw {
         V: Into<OsString>,
     {
         let mut known = Vec::new();
+        let mut set = Vec::new();
         let mut warnings = Vec::new();
         for (name, value) in vars {
             let (name, value) = (name.into(), value.into());
@@ -115,11 +123,17 @@ impl Raw {
             })?;
             let value = value.trim();
             if !value.is_empty() {
+                set.push(variable.name);
                 known.push((name.to_owned(), value.to_owned()));
             }
         }
-        let raw = envy::from_iter(known).expect("a flat structure of texts takes any text");
-        Ok((raw, warnings))
+        let raw: Self = envy::from_iter(known).expect("a flat structure of texts takes any text");
+        Ok((Self { set, ..raw }, warnings))
+    }
+
+    /// Whether it was given and does not just have its default.
+    pub(super) fn is_set(&self, variable: &str) -> bool {
+        self.set.contains(&variable)
     }
 
     pub(super) fn given<'a>(&self, variable: &'static str, value: &'a str) -> Given<'a> {

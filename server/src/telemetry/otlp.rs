@@ -255,11 +255,7 @@ mod tests {
     }
 
     fn status() -> impl Strategy<Value = Status> {
-        prop_oneof![
-            Just(Status::Unset),
-            Just(Status::Ok),
-            "[a-z]{0,200}".prop_map(|text| Status::error(text)),
-        ]
+        prop_oneof![Just(Status::Unset), Just(Status::Ok), "[a-z]{0,200}".prop_map(Status::error),]
     }
 
     fn kind() -> impl Strategy<Value = SpanKind> {

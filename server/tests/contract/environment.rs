@@ -21,10 +21,12 @@ const ACCEPTED: &[(&str, &[&str])] = &[
     ("CACHE_HEALTH_HOST", &["127.0.0.1", "0.0.0.0", "[::1]", "::", ""]),
     ("CACHE_HEALTH_PORT", &["0", "8080", "65535", ""]),
     ("CACHE_MAX_ITEMS", &["0", "1", "1000000", ""]),
-    ("CACHE_MAX_MEMORY_MB", &["1", "100", "65536", ""]),
+    ("CACHE_MAX_MEMORY_MB", &["1", "100", "65536", "auto", ""]),
     ("CACHE_MAX_VALUE_BYTES", &["1", "1048576", "104857600", ""]),
     ("CACHE_CLEANUP_INTERVAL", &["1", "10", "3600", ""]),
     ("CACHE_LOG_LEVEL", &["DEBUG", "info", "Warning", "ERROR", "critical", "trace", ""]),
+    ("CACHE_LOG_LEVEL_REMOTE", &FALSE),
+    ("CACHE_LOG_LEVEL_REMOTE", &TRUE),
     ("CACHE_LOG_FORMAT", &["text", "json", ""]),
     ("CACHE_BACKEND", &["memory", ""]),
     ("CACHE_TLS_ENABLED", &FALSE),
@@ -57,10 +59,11 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
     ("CACHE_HEALTH_HOST", &["not a host"], ""),
     ("CACHE_HEALTH_PORT", &["65536", "-1", "http"], "65535"),
     ("CACHE_MAX_ITEMS", &["-1", "many", "1.5"], ""),
-    ("CACHE_MAX_MEMORY_MB", &["-1", "lots", "1.5"], ""),
+    ("CACHE_MAX_MEMORY_MB", &["-1", "lots", "1.5"], "auto"),
     ("CACHE_MAX_VALUE_BYTES", &["-1", "large", "104857601"], ""),
     ("CACHE_CLEANUP_INTERVAL", &["-1", "often"], ""),
     ("CACHE_LOG_LEVEL", &["loud", "5"], "DEBUG"),
+    ("CACHE_LOG_LEVEL_REMOTE", &["maybe"], "true"),
     ("CACHE_LOG_FORMAT", &["xml"], "json"),
     ("CACHE_BACKEND", &["redis", "valkey", "disk"], "memory"),
     ("CACHE_TLS_ENABLED", &["maybe", "2", "tru"], "true"),
@@ -154,6 +157,25 @@ fn values_that_do_not_fit_together_are_refused() {
     let output =
         process::output([("CACHE_MAX_MEMORY_MB", "1"), ("CACHE_MAX_VALUE_BYTES", "1048577")]);
     assert_refused(&output, &["CACHE_MAX_VALUE_BYTES", "1048577"]);
+}
+
+#[test]
+fn a_cache_that_does_not_fit_its_container_is_refused() {
+    let within = |vars: &[(&str, &str)]| {
+        let refused = Settings::from_vars_within(vars.iter().copied(), Some(128 << 20));
+        refused.unwrap_err().to_string()
+    };
+    for (vars, named) in [
+        (&[][..], ["it is the default", "151.3 MiB", "128 MiB", "auto"]),
+        (&[("CACHE_MAX_MEMORY_MB", "99")], ["\"99\"", "149.9 MiB", "128 MiB", "auto"]),
+    ] {
+        let line = within(vars);
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.starts_with("CACHE_MAX_MEMORY_MB: "), "{line}");
+        for text in named {
+            assert!(line.contains(text), "{text:?} is not in {line}");
+        }
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@ mod http;
 mod keys;
 mod limits;
 mod linearizability;
+mod log_level;
 mod namespaces;
 #[cfg(target_os = "linux")]
 mod process_metrics;

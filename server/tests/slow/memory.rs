@@ -13,6 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use tiny_cache_proto::cache::CacheStatus;
+use tiny_cache_server::settings::RESIDENT_PERCENT;
 use tokio::task::JoinSet;
 
 use crate::support::{
@@ -190,7 +191,7 @@ impl Figures {
             }
         };
         check("accounted", self.accounted, of_limit(self.accounted), 1.05);
-        check("resident", self.grown(), of_limit(self.grown()), 1.35);
+        check("resident", self.grown(), of_limit(self.grown()), as_f64(RESIDENT_PERCENT) / 100.0);
         broken
     }
 

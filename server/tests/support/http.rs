@@ -31,7 +31,12 @@ impl Http {
     pub(crate) async fn connect(addr: SocketAddr) -> io::Result<Self> {
         let socket = TcpStream::connect(addr).await?;
         socket.set_nodelay(true)?;
-        Ok(Self { stream: BufStream::new(socket) })
+        Ok(Self::over(socket))
+    }
+
+    /// A client on this connection.
+    pub(crate) fn over(socket: TcpStream) -> Self {
+        Self { stream: BufStream::new(socket) }
     }
 
     /// `GET path`.
@@ -59,6 +64,26 @@ impl Http {
             head += &format!("{name}: {value}\r\n");
         }
         self.stream.write_all((head + "\r\n").as_bytes()).await?;
+        self.stream.flush().await?;
+        self.response().await
+    }
+
+    /// A request with a body.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the connection ends before the response does.
+    pub(crate) async fn send_body(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> io::Result<Response> {
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n"
+        );
+        self.stream.write_all(&[head.as_bytes(), body].concat()).await?;
         self.stream.flush().await?;
         self.response().await
     }

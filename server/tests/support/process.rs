@@ -128,6 +128,25 @@ impl Process {
         self.seen.iter().cloned().collect()
     }
 
+    /// The lines logged since the last call, or the start, up to and with the first with this
+    /// message, which is waited for.
+    pub(crate) fn logged_until(&mut self, message: &str) -> Vec<Value> {
+        let give_up = Instant::now() + START;
+        let mut lines = Vec::new();
+        loop {
+            let left = give_up.saturating_duration_since(Instant::now());
+            let Ok(line) = self.log.recv_timeout(left) else {
+                panic!("{message:?} was never logged; {lines:#?} was");
+            };
+            let last = line["fields"]["message"] == message;
+            self.seen.push_back(line.clone());
+            lines.push(line);
+            if last {
+                return lines;
+            }
+        }
+    }
+
     /// Resident memory, in bytes.
     pub(crate) fn resident(&self) -> u64 {
         self.status("VmRSS:")
