@@ -36,7 +36,10 @@ mod rejection; // every refusal, and its status
 
 // Beside the requests:
 mod health; // grpc.health.v1
+mod histogram; // counts values by size, for one writer
 mod http; // health, figures and metrics over HTTP
+mod cgroup; // the container's limit on memory
+mod spans; // what became of the traces' spans
 mod lifecycle; // starting, serving, draining
 mod monitor; // the figures of the running server
 mod server; // puts the parts together and ends them

@@ -1,9 +1,10 @@
 //! Every RPC on its way from HTTP to a tonic service and back.
 //!
-//! `request id → in-flight count → route → intake → service → panic guard → status → segments`
+//! `request id → meter → route → intake → service → panic guard → status → segments`
 
 mod facts;
 mod intake;
+mod meter;
 mod method;
 mod reply;
 mod request_id;
@@ -15,12 +16,10 @@ use std::{
     future::{Ready, ready},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
 };
 
-use crossbeam::utils::CachePadded;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
@@ -29,20 +28,19 @@ use tonic_health::pb::health_server::HealthServer;
 use tower::{Service as _, util::BoxCloneSyncService};
 use tracing::{debug, error};
 
-use crate::{
-    health::Health,
-    service::CacheRpcs,
-    sync::{AtomicU64, Ordering},
-};
+use crate::{health::Health, service::CacheRpcs};
 
 pub(crate) use self::{
     facts::{Describe, Facts},
     intake::{IntakeBudget, IntakeGate},
+    meter::Meter,
     method::Method,
     reply::ReplyBody,
     request_id::{RequestIds, X_REQUEST_ID},
     segments::Reply,
 };
+
+use self::meter::Metered;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
@@ -59,39 +57,14 @@ pub(crate) struct Rpc {
     request_ids: RequestIds,
     intake: IntakeBudget,
     gate: IntakeGate,
-    in_flight: InFlight,
+    meter: Meter,
 }
 
 /// What bounds and counts a worker's requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) intake: IntakeBudget,
-    pub(crate) in_flight: InFlight,
-}
-
-/// Requests that a worker has taken and not yet answered.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct InFlight(Arc<CachePadded<AtomicU64>>);
-
-impl InFlight {
-    /// The number of this moment.
-    pub(crate) fn now(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn enter(&self) -> InFlightGuard {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        InFlightGuard(self.clone())
-    }
-}
-
-/// Held from a request's headers until its reply's headers, or until it is given up.
-struct InFlightGuard(InFlight);
-
-impl Drop for InFlightGuard {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
+    pub(crate) meter: Meter,
 }
 
 impl Rpc {
@@ -111,7 +84,7 @@ impl Rpc {
             request_ids: RequestIds::of(worker),
             gate: load.intake.gate(),
             intake: load.intake,
-            in_flight: load.in_flight,
+            meter: load.meter,
         }
     }
 
@@ -150,7 +123,7 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
         let started = Instant::now();
         let method = Method::of(request.uri().path());
         let request_id = self.request_ids.take(request.headers());
-        let in_flight = self.in_flight.enter();
+        let metered = self.meter.enter(method, started);
         let routed = if is_grpc(&request) {
             self.route(request)
         } else {
@@ -158,7 +131,7 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             Routed::Here(ready(response))
         };
-        Call { routed, method, started, request_id, _in_flight: in_flight }
+        Call { routed, method, started, request_id, metered }
     }
 }
 
@@ -175,7 +148,8 @@ pub(crate) struct Call {
     method: Method,
     started: Instant,
     request_id: HeaderValue,
-    _in_flight: InFlightGuard,
+    /// Held until the reply's headers, or until the request is given up.
+    metered: Metered,
 }
 
 enum Routed {
@@ -203,7 +177,9 @@ impl Future for Call {
             }
         };
         let (code, reply) = reply::finish(response, &this.request_id);
-        let Facts { items, hits, misses, value_bytes, .. } = Facts::take();
+        let facts = Facts::take();
+        this.metered.end(code, &facts, None);
+        let Facts { items, hits, misses, value_bytes, .. } = facts;
         debug!(
             request_id = ?this.request_id,
             method = this.method.name(),
@@ -226,21 +202,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_costs_the_request_that_met_it_and_says_nothing_of_itself() {
-        let in_flight = InFlight::default();
+        let meter = Meter::default();
+        let started = Instant::now();
         let call = Call {
             routed: Routed::Service(Box::pin(async { panic!("the secret of a handler") })),
             method: Method::Get,
-            started: Instant::now(),
+            started,
             request_id: HeaderValue::from_static("id-7"),
-            _in_flight: in_flight.enter(),
+            metered: meter.enter(Method::Get, started),
         };
-        assert_eq!(in_flight.now(), 1);
+        assert_eq!(meter.active(), 1);
         let response = call.await.unwrap_or_else(|never| match never {});
         assert_eq!(response.headers()[X_REQUEST_ID], "id-7");
         let trailers = response.into_body().collect().await.unwrap().trailers().cloned().unwrap();
         assert_eq!(trailers["grpc-status"], "13");
         let message = trailers["grpc-message"].to_str().unwrap().replace("%20", " ");
         assert_eq!(message, "Internal server error (request_id=id-7)");
-        assert_eq!(in_flight.now(), 0);
+        assert_eq!(meter.active(), 0);
     }
 }

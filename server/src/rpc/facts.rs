@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) misses: u64,
     /// Bytes of the values that were written or read.
     pub(crate) value_bytes: u64,
+    /// The caller reset the request, or lost its connection, while its message was arriving.
+    pub(crate) caller_gone: bool,
 }
 
 thread_local! {
@@ -43,6 +45,7 @@ impl Facts {
             hits: 0,
             misses: 0,
             value_bytes: 0,
+            caller_gone: false,
         }
     }
 
@@ -52,6 +55,11 @@ impl Facts {
         facts.request_bytes = Some(message.encoded_len() as u64);
         message.describe(&mut facts);
         facts
+    }
+
+    /// The facts of a request whose message broke off.
+    pub(super) fn of_lost_caller() -> Self {
+        Self { caller_gone: true, ..Self::none() }
     }
 
     /// Adds what the reply tells.

@@ -29,6 +29,7 @@ use tokio::{
 use tokio_util::sync::PollSemaphore;
 use tonic::Status;
 
+use super::Facts;
 use crate::transport::STREAM_WINDOW_BYTES;
 
 /// A message up to this size needs no share: HTTP/2 takes as much of any stream.
@@ -231,7 +232,13 @@ where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
     let frame = ready!(Pin::new(body).poll_frame(cx));
-    Poll::Ready(frame.map(|frame| frame.map_err(|error| Status::from_error(Box::new(error)))))
+    Poll::Ready(frame.map(|frame| {
+        frame.map_err(|error| {
+            // HTTP/2 breaks a body off when the stream is reset or the connection is lost.
+            Facts::of_lost_caller().leave();
+            Status::from_error(Box::new(error))
+        })
+    }))
 }
 
 #[cfg(test)]
