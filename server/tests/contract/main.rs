@@ -40,6 +40,7 @@ mod http;
 mod keys;
 mod limits;
 mod linearizability;
+mod metrics;
 mod namespaces;
 #[cfg(target_os = "linux")]
 mod process_metrics;
