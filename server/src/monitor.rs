@@ -66,8 +66,8 @@ impl Monitor {
         &self.of.meters
     }
 
-    /// How long each worker has been at work since the start. tokio adds to it when a worker
-    /// goes to sleep.
+    /// How long each worker has been at work since the start. tokio adds to it after each batch
+    /// of tasks.
     pub(crate) fn busy(&self) -> impl Iterator<Item = Duration> + '_ {
         // A worker's runtime has one thread.
         self.of.runtimes.iter().map(|runtime| runtime.worker_total_busy_duration(0))
