@@ -4,13 +4,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
 
-use std::{collections::HashMap, panic::catch_unwind, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::catch_unwind,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use shuttle::{check_random, thread};
 
 use crate::{
     handout::Handout,
-    store::interleavings::{Book, Register},
+    histogram::{Exemplar, Histogram, Layout, Schema, Snapshot},
+    store::interleavings::{Book, Names, Register},
     sync::{AtomicUsize, Ordering},
 };
 
@@ -125,6 +131,69 @@ fn places_never_exceed_their_limit_and_all_come_back() {
             }
             assert_eq!(handout.open().sum::<usize>(), 0);
             assert_eq!((handout.accepted(), handout.refused()), (taken, 4 - taken));
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
+fn of_racing_first_writes_to_a_namespace_both_get_one_number() {
+    check_random(
+        || {
+            let names = Arc::new(Names::default());
+            let writers: Vec<_> = ["a", "b", "a"]
+                .into_iter()
+                .map(|name| {
+                    let names = names.clone();
+                    thread::spawn(move || names.write(name))
+                })
+                .collect();
+            // A read meanwhile counts under the name's number, or under none of its own.
+            let read = names.read("a");
+            let written: Vec<_> = writers.into_iter().map(|w| w.join().unwrap()).collect();
+            assert_eq!(written[0], written[2]);
+            assert_ne!(written[0], written[1]);
+            assert_eq!(written[0].max(written[1]), 2, "a number was passed over");
+            assert!(read == written[0] || read == names.other());
+        },
+        SCHEDULES,
+    );
+}
+
+/// A worker records while a scrape reads.
+#[test]
+fn a_scrape_sees_whole_exemplars_and_counts_that_agree() {
+    static LAYOUT: LazyLock<Layout> =
+        LazyLock::new(|| Layout::new(Schema::Octaves, [0, 3], &[2.0], 1.0));
+    check_random(
+        || {
+            let histogram = Arc::new(Histogram::new(&LAYOUT));
+            let recorded = histogram.clone();
+            let worker = thread::spawn(move || {
+                for value in [1, 5, 2] {
+                    let id = value as u8;
+                    let exemplar = Exemplar { trace_id: [id; 16], span_id: [id; 8] };
+                    recorded.record(value, Some(exemplar));
+                }
+            });
+            let scrape = || {
+                let mut snapshot = Snapshot::new(&LAYOUT);
+                snapshot.add(&histogram);
+                let classic = snapshot.classic();
+                let native: u64 = snapshot.native().iter().map(|(_, count)| count).sum();
+                assert_eq!((classic[1].cumulative, native), (snapshot.count(), snapshot.count()));
+                for (bucket, values) in classic.iter().zip([[1, 2], [5, 5]]) {
+                    let Some(sighting) = bucket.sighting else { continue };
+                    let id = sighting.exemplar.span_id[0];
+                    assert_eq!(sighting.exemplar.trace_id, [id; 16]);
+                    assert!(f64::from(id) == sighting.value && values.contains(&id));
+                }
+                snapshot.count()
+            };
+            let (before, after) = (scrape(), scrape());
+            assert!(before <= after);
+            worker.join().unwrap();
+            assert_eq!(scrape(), 3);
         },
         SCHEDULES,
     );

@@ -38,6 +38,7 @@ mod rejection; // every refusal, and its status
 // Beside the requests:
 mod cgroup; // the container's memory limit
 mod health; // grpc.health.v1
+mod histogram; // counts values by size, for one writer
 mod http; // health, figures, metrics and the log level over HTTP
 mod lifecycle; // starting, serving, draining
 mod monitor; // the figures of the running server

@@ -1,9 +1,10 @@
 //! Every RPC on its way from HTTP to a tonic service and back.
 //!
-//! `request id → in-flight count → route → intake → service → panic guard → status → segments`
+//! `request id → meter → route → intake → service → panic guard → status → segments`
 
 mod facts;
 mod intake;
+mod meter;
 mod method;
 mod reply;
 mod request_id;
@@ -16,12 +17,10 @@ use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
 };
 
-use crossbeam::utils::CachePadded;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
@@ -32,21 +31,22 @@ use tracing::{debug, error};
 
 use crate::{
     health::Health,
+    histogram::Exemplar,
     service::CacheRpcs,
-    sync::{AtomicU64, Ordering},
-    telemetry::{ConnectionTraces, RpcSpan, SpanIds, Traces, code_name},
+    telemetry::{ConnectionTraces, RpcSpan, Traces},
 };
-
-use self::reply::Answered;
 
 pub(crate) use self::{
     facts::{Describe, Facts, Named},
     intake::{IntakeBudget, IntakeGate},
+    meter::{Meter, code_name},
     method::Method,
     reply::ReplyBody,
     request_id::{RequestIds, X_REQUEST_ID},
     segments::Reply,
 };
+
+use self::{meter::Metered, reply::Answered};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
@@ -63,7 +63,7 @@ pub(crate) struct Rpc {
     request_ids: RequestIds,
     intake: IntakeBudget,
     gate: IntakeGate,
-    in_flight: InFlight,
+    meter: Meter,
     traces: ConnectionTraces,
     server_traces: Traces,
 }
@@ -72,33 +72,8 @@ pub(crate) struct Rpc {
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) intake: IntakeBudget,
-    pub(crate) in_flight: InFlight,
+    pub(crate) meter: Meter,
     pub(crate) traces: Traces,
-}
-
-/// Requests that a worker has taken and not yet answered.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct InFlight(Arc<CachePadded<AtomicU64>>);
-
-impl InFlight {
-    /// The number of this moment.
-    pub(crate) fn now(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn enter(&self) -> InFlightGuard {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        InFlightGuard(self.clone())
-    }
-}
-
-/// Held from a request's headers until its reply's headers, or until it is given up.
-struct InFlightGuard(InFlight);
-
-impl Drop for InFlightGuard {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Rpc {
@@ -118,7 +93,7 @@ impl Rpc {
             request_ids: RequestIds::of(worker),
             gate: load.intake.gate(),
             intake: load.intake,
-            in_flight: load.in_flight,
+            meter: load.meter,
             traces: ConnectionTraces::default(),
             server_traces: load.traces,
         }
@@ -162,7 +137,7 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
         let method = Method::of(path);
         let span = self.traces.begin(method, path, request.headers());
         let request_id = self.request_ids.take(request.headers());
-        let in_flight = self.in_flight.enter();
+        let metered = self.meter.enter(method, started);
         let routed = if is_grpc(&request) {
             self.route(request)
         } else {
@@ -170,7 +145,7 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             Routed::Here(ready(response))
         };
-        Call { routed, method, started, span, request_id, _in_flight: in_flight }
+        Call { routed, method, started, span, request_id, metered }
     }
 }
 
@@ -188,7 +163,8 @@ pub(crate) struct Call {
     started: Instant,
     span: Option<RpcSpan>,
     request_id: HeaderValue,
-    _in_flight: InFlightGuard,
+    /// Held until the reply's headers, or until the request is given up.
+    metered: Metered,
 }
 
 enum Routed {
@@ -226,11 +202,14 @@ impl Future for Call {
 }
 
 impl Call {
-    /// Finishes the reply, and tells log and trace of it.
+    /// Finishes the reply, and tells metrics, log and trace of it.
     fn answered(&mut self, response: Response<Body>) -> Response<ReplyBody> {
         let Answered { code, hidden, reply } = reply::finish(response, &self.request_id);
         let (facts, named) = (Facts::take(), Named::take());
-        let code = if facts.given_up { Code::Cancelled } else { code };
+        // tonic takes a message that broke off for an error of ours. Nobody is there to read
+        // the status, but who looks at the figures would look for a fault here.
+        let code = if facts.caller_gone { Code::Cancelled } else { code };
+        self.metered.end(code, &facts, self.ids());
         debug!(
             request_id = ?self.request_id,
             trace_id = self.ids().map(|ids| hex::encode(ids.trace_id)),
@@ -251,7 +230,7 @@ impl Call {
         reply
     }
 
-    fn ids(&self) -> Option<SpanIds> {
+    fn ids(&self) -> Option<Exemplar> {
         self.span.as_ref().map(RpcSpan::ids)
     }
 }
@@ -263,22 +242,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_costs_the_request_that_met_it_and_says_nothing_of_itself() {
-        let in_flight = InFlight::default();
+        let meter = Meter::default();
+        let started = Instant::now();
         let call = Call {
             routed: Routed::Service(Box::pin(async { panic!("the secret of a handler") })),
             method: Method::Get,
-            started: Instant::now(),
+            started,
             span: None,
             request_id: HeaderValue::from_static("id-7"),
-            _in_flight: in_flight.enter(),
+            metered: meter.enter(Method::Get, started),
         };
-        assert_eq!(in_flight.now(), 1);
+        assert_eq!(meter.active(), 1);
         let response = call.await.unwrap_or_else(|never| match never {});
         assert_eq!(response.headers()[X_REQUEST_ID], "id-7");
         let trailers = response.into_body().collect().await.unwrap().trailers().cloned().unwrap();
         assert_eq!(trailers["grpc-status"], "13");
         let message = trailers["grpc-message"].to_str().unwrap().replace("%20", " ");
         assert_eq!(message, "Internal server error (request_id=id-7)");
-        assert_eq!(in_flight.now(), 0);
+        assert_eq!(meter.active(), 0);
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use thiserror::Error;
 use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
 use tokio::{
-    runtime::{Builder, LocalOptions, LocalRuntime},
+    runtime::{Builder, LocalOptions, LocalRuntime, RuntimeMetrics},
     sync::{mpsc::unbounded_channel, watch},
 };
 use tokio_util::sync::CancellationToken;
@@ -30,13 +30,13 @@ use crate::{
     http::{Http, LogLevel},
     lifecycle::Phase,
     listener::{self, BindError},
-    monitor::Monitor,
-    rpc::{InFlight, IntakeBudget, Load, Reflection, Rpc},
+    monitor::{Monitor, Sources},
+    rpc::{IntakeBudget, Load, Meter, Reflection, Rpc},
     service::CacheRpcs,
     settings::Settings,
     store::{Lane, Store, Upkeep},
     telemetry::{Telemetry, Traces},
-    transport::{Limits, TlsError, tls},
+    transport::{Faults, Limits, TlsError, tls},
     worker::Worker,
 };
 
@@ -116,15 +116,9 @@ impl Server {
             settings.workers,
         );
         let handout = Handout::new(workers, settings.max_connections);
-        let in_flight: Vec<_> = (0..workers).map(|_| InFlight::default()).collect();
+        let meters: Vec<_> = (0..workers).map(|_| Meter::default()).collect();
+        let faults = Faults::default();
         let (phase, phases) = watch::channel(Phase::Starting);
-        let monitor = Monitor::new(
-            store.clone(),
-            handout.clone(),
-            in_flight.clone(),
-            phases.clone(),
-            grpc_addr.port(),
-        );
 
         let (worker_ends, workers_ended) = mpsc::channel();
         let mut server = Self {
@@ -142,7 +136,8 @@ impl Server {
 
         let intake = IntakeBudget::new(settings.intake_bytes());
         let mut senders = Vec::with_capacity(workers);
-        for (index, in_flight) in in_flight.into_iter().enumerate() {
+        let mut runtimes = Vec::with_capacity(workers);
+        for (index, meter) in meters.iter().cloned().enumerate() {
             let (sender, sockets) = unbounded_channel();
             senders.push(sender);
             let worker = Worker {
@@ -152,25 +147,36 @@ impl Server {
                     store.lane(index),
                     phases.clone(),
                     index,
-                    Load { intake: intake.clone(), in_flight, traces: traces.clone() },
+                    Load { intake: intake.clone(), meter, traces: traces.clone() },
                 ),
                 tls: tls.clone(),
                 limits: Limits {
                     max_concurrent_streams: settings.max_concurrent_streams,
                     handshake_timeout: settings.handshake_timeout,
                 },
+                faults: faults.clone(),
                 drain: server.drain.clone(),
             };
             let end = worker_ends.clone();
-            server.spawn(&format!("worker-{index}"), move || async move {
+            runtimes.push(server.spawn(&format!("worker-{index}"), move || async move {
                 worker.run().await;
                 drop(end);
-            })?;
+            })?);
         }
         drop(worker_ends);
 
         let upkeep = Upkeep::new(store.clone(), settings.cleanup_interval);
         let log_level = LogLevel::new(log, settings.log_level_remote);
+        let monitor = Monitor::new(Sources {
+            store: store.clone(),
+            handout: handout.clone(),
+            meters,
+            runtimes,
+            faults,
+            spans: traces.counts(),
+            phase: phases,
+            grpc_port: grpc_addr.port(),
+        });
         let pages = Http::new(Arc::new(monitor), log_level);
         server.spawn("background", move || background(upkeep, pages, http))?;
 
@@ -217,8 +223,12 @@ impl Server {
     }
 
     /// Starts a thread with a runtime of its own that runs until `main` ends or the server
-    /// is stopped.
-    fn spawn<F>(&mut self, name: &str, main: impl FnOnce() -> F + Send + 'static) -> io::Result<()>
+    /// is stopped, and tells how to read that runtime's figures.
+    fn spawn<F>(
+        &mut self,
+        name: &str,
+        main: impl FnOnce() -> F + Send + 'static,
+    ) -> io::Result<RuntimeMetrics>
     where
         F: Future<Output = ()>,
     {
@@ -233,7 +243,7 @@ impl Server {
                     return;
                 }
             };
-            let _ = made.send(Ok(()));
+            let _ = made.send(Ok(runtime.metrics()));
             runtime.block_on(async {
                 tokio::select! {
                     biased;

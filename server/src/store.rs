@@ -3,13 +3,15 @@
 //! A request's way through it: [`route`] hashes the key and chooses a [`shard`]; a write
 //! takes one of the shard's [`stripes`] around read-decide-write; the shard keeps an
 //! [`entry`] in its moka cache, its bytes in the [`ledger`] and its deadline in the
-//! [`expiry`] index; [`upkeep`] removes in the background what is past its deadline.
+//! [`expiry`] index; what is told of each namespace goes by the number that it has in
+//! [`namespaces`]; [`upkeep`] removes in the background what is past its deadline.
 //! Reads take no lock of ours.
 
 mod capacity;
 mod entry;
 mod expiry;
 mod ledger;
+mod namespaces;
 mod route;
 mod shard;
 mod stripes;
@@ -23,13 +25,17 @@ use thiserror::Error;
 
 use tiny_cache_proto::key::Key;
 
-use self::{capacity::Capacity, entry::Wanted, route::Route, shard::Shard, tally::Tally};
+use self::{
+    capacity::Capacity, entry::Wanted, namespaces::Namespaces, route::Route, shard::Shard,
+    tally::Tally, upkeep::Sweeps,
+};
 
 pub use self::{
     capacity::{ENTRY_OVERHEAD_BYTES, StoreLimits},
     tally::Lane,
     upkeep::Upkeep,
 };
+pub(crate) use self::{shard::ShardStats, upkeep::SweepStats};
 
 /// Which entry gives way when the store is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +115,16 @@ pub struct Stats {
     pub admission_rejections: u64,
     /// Entries that were removed, or written over, after their deadline.
     pub expired_removals: u64,
+    /// Writes that replaced no live entry.
+    pub inserts: u64,
+    /// Writes that replaced one.
+    pub overwrites: u64,
+    /// Live entries that callers deleted.
+    pub deletes: u64,
+    /// Writes that ran their shard's maintenance to make room for themselves.
+    pub forced_maintenance: u64,
+    /// Writes that took a millisecond or longer to enter their shard.
+    pub write_stalls: u64,
     /// Writes refused because the value was too large.
     pub rejected_oversize: u64,
     /// Writes refused because no room could be made. Stays 0: a shard holds the largest
@@ -137,12 +153,34 @@ impl Stats {
     }
 }
 
+/// The figures of the store's parts, beside those of the whole.
+#[derive(Debug)]
+pub(crate) struct Detail {
+    pub(crate) whole: Stats,
+    pub(crate) shards: Vec<ShardStats>,
+    pub(crate) namespaces: Vec<NamespaceStats>,
+    pub(crate) sweeps: SweepStats,
+}
+
+/// The figures of a namespace. What is held counts until it is removed, up to two seconds
+/// after its deadline.
+#[derive(Debug)]
+pub(crate) struct NamespaceStats {
+    pub(crate) name: String,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) entries: u64,
+    pub(crate) memory_bytes: u64,
+}
+
 /// The sharded store. Share it by `Arc`; every method may be called from any thread.
 #[derive(Debug)]
 pub struct Store {
     route: Route,
     shards: Box<[Shard]>,
     tally: Tally,
+    namespaces: Arc<Namespaces>,
+    sweeps: Sweeps,
     limits: StoreLimits,
 }
 
@@ -159,9 +197,16 @@ impl Store {
         let plan = Capacity::plan(limits, shards);
         let route = Route::new(plan.len());
         let clock = entry::Clock::start();
-        let shards =
-            plan.into_iter().map(|capacity| Shard::new(capacity, policy, clock.clone())).collect();
-        Arc::new(Self { route, shards, tally: Tally::new(workers), limits })
+        let namespaces = Arc::new(Namespaces::new());
+        let shard = |capacity| Shard::new(capacity, policy, clock.clone(), namespaces.clone());
+        Arc::new(Self {
+            route,
+            shards: plan.into_iter().map(shard).collect(),
+            tally: Tally::new(workers),
+            namespaces,
+            sweeps: Sweeps::new(),
+            limits,
+        })
     }
 
     /// The counters' lane for one worker; see [`Lane`].
@@ -182,6 +227,17 @@ impl Store {
     /// The figures of this moment. Applies what the shards have pending, so that sizes are
     /// exact when nothing is being written.
     pub fn stats(&self) -> Stats {
+        self.with_shards().0
+    }
+
+    /// The figures of this moment, of the whole and of its parts.
+    pub(crate) fn detail(&self) -> Detail {
+        let (whole, shards) = self.with_shards();
+        let sweeps = self.sweeps.stats();
+        Detail { whole, shards, namespaces: self.by_namespace(), sweeps }
+    }
+
+    fn with_shards(&self) -> (Stats, Vec<ShardStats>) {
         let mut stats = Stats {
             max_memory_bytes: self.limits.max_bytes,
             max_items: self.limits.max_items.map_or(0, |n| n.get() as u64),
@@ -189,10 +245,24 @@ impl Store {
             ..Stats::default()
         };
         self.tally.add_to(&mut stats);
-        for shard in &self.shards {
-            shard.add_to(&mut stats);
-        }
-        stats
+        let shards = self.shards.iter().map(|shard| shard.add_to(&mut stats)).collect();
+        (stats, shards)
+    }
+
+    fn by_namespace(&self) -> Vec<NamespaceStats> {
+        let reads = self.tally.reads();
+        let held: Vec<_> = self.shards.iter().map(Shard::by_namespace).collect();
+        let told = self.namespaces.names().into_iter().map(|(slot, name)| {
+            let (hits, misses) = reads[slot.index()];
+            NamespaceStats {
+                name,
+                hits,
+                misses,
+                entries: held.iter().map(|shard| shard[slot.index()].0).sum(),
+                memory_bytes: held.iter().map(|shard| shard[slot.index()].1).sum(),
+            }
+        });
+        told.collect()
     }
 
     fn locate<'a>(&self, key: Key<'a>) -> (&Shard, Wanted<'a>) {
@@ -207,7 +277,8 @@ impl Lane {
     pub fn get(&self, key: Key<'_>) -> Lookup {
         let (shard, wanted) = self.store().locate(key);
         let found = shard.get(wanted);
-        self.count_read(matches!(found, Lookup::Hit(_)));
+        let slot = self.store().namespaces.find(key.namespace().as_str());
+        self.count_read(slot, matches!(found, Lookup::Hit(_)));
         found
     }
 

@@ -36,10 +36,7 @@ use crate::{logging::Log, rpc::Method};
 use self::{sampling::Sampling, span::Peer};
 
 pub use self::export::SpanCounts;
-pub(crate) use self::{
-    attributes::code_name,
-    span::{RpcSpan, SpanIds},
-};
+pub(crate) use self::span::RpcSpan;
 
 /// Who makes the spans, as instrumentation is named in OpenTelemetry.
 const SCOPE: &str = "tiny-cache-server";

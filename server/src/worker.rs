@@ -13,7 +13,7 @@ use tracing::debug;
 use crate::{
     acceptor::Handed,
     rpc::Rpc,
-    transport::{self, ConnectionError, Limits},
+    transport::{self, ConnectionError, Fault, Faults, Limits},
 };
 
 /// What a worker needs to serve connections.
@@ -22,6 +22,7 @@ pub(crate) struct Worker {
     pub(crate) rpc: Rpc,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
     /// No new connections; those that are open finish their requests.
     pub(crate) drain: CancellationToken,
 }
@@ -34,6 +35,7 @@ impl Worker {
             rpc: self.rpc,
             tls: self.tls,
             limits: self.limits,
+            faults: self.faults,
             drain: self.drain,
         });
         // Ends when the acceptor has dropped its side.
@@ -41,7 +43,9 @@ impl Worker {
             let shared = shared.clone();
             connections.spawn_local(async move {
                 if let Err(problem) = shared.connection(socket).await {
-                    debug!(%problem, "connection ended early");
+                    let fault = Fault::of(&problem);
+                    fault.into_iter().for_each(|fault| shared.faults.count(fault));
+                    debug!(%problem, ?fault, "connection ended early");
                 }
                 drop(place);
             });
@@ -55,6 +59,7 @@ struct Shared {
     rpc: Rpc,
     tls: Option<TlsAcceptor>,
     limits: Limits,
+    faults: Faults,
     drain: CancellationToken,
 }
 

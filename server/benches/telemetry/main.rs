@@ -165,7 +165,7 @@ impl Server {
         ]
         .map(|name| {
             let value = metrics.lines().find_map(|line| line.strip_prefix(name));
-            value.and_then(|value| value.parse().ok()).unwrap_or(0)
+            value.and_then(|value| value.parse().ok()).expect("the metric is there")
         })
     }
 }

@@ -28,9 +28,8 @@ pub(crate) struct Facts {
     pub(crate) misses: u64,
     /// Bytes of the values that were written or read.
     pub(crate) value_bytes: u64,
-    /// The caller reset the request, or its connection is lost. tonic answers that as an
-    /// internal error, which nobody is there to read.
-    pub(crate) given_up: bool,
+    /// The caller reset the request, or lost its connection, while its message was arriving.
+    pub(crate) caller_gone: bool,
 }
 
 /// The keys of a request, for a span that records them.
@@ -81,7 +80,7 @@ impl Facts {
             hits: 0,
             misses: 0,
             value_bytes: 0,
-            given_up: false,
+            caller_gone: false,
         }
     }
 
@@ -93,6 +92,11 @@ impl Facts {
         facts
     }
 
+    /// The facts of a request whose message broke off.
+    pub(super) fn of_lost_caller() -> Self {
+        Self { caller_gone: true, ..Self::none() }
+    }
+
     /// Adds what the reply tells.
     pub(crate) fn add_reply(&mut self, message: &(impl Message + Describe)) {
         self.reply_bytes = Some(message.encoded_len() as u64);
@@ -102,11 +106,6 @@ impl Facts {
     /// Leaves the facts for the call that is being polled on this thread.
     pub(crate) fn leave(self) {
         FACTS.set(self);
-    }
-
-    /// Leaves word that the request broke off.
-    pub(super) fn leave_given_up() {
-        Self { given_up: true, ..Self::none() }.leave();
     }
 
     /// Takes what the poll that just ended has left, if anything.

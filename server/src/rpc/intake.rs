@@ -29,9 +29,8 @@ use tokio::{
 use tokio_util::sync::PollSemaphore;
 use tonic::Status;
 
+use super::Facts;
 use crate::transport::STREAM_WINDOW_BYTES;
-
-use super::facts::Facts;
 
 /// A message up to this size needs no share: HTTP/2 takes as much of any stream.
 const SMALL: usize = STREAM_WINDOW_BYTES as usize;
@@ -235,7 +234,8 @@ where
     let frame = ready!(Pin::new(body).poll_frame(cx));
     Poll::Ready(frame.map(|frame| {
         frame.map_err(|error| {
-            Facts::leave_given_up();
+            // HTTP/2 breaks a body off when the stream is reset or the connection is lost.
+            Facts::of_lost_caller().leave();
             Status::from_error(Box::new(error))
         })
     }))

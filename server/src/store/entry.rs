@@ -11,7 +11,7 @@ use equivalent::Equivalent;
 
 use tiny_cache_proto::key::Key;
 
-use super::Ttl;
+use super::{Ttl, namespaces::Slot};
 
 /// A key as the shard keeps it. Up to 23 bytes of namespace and key need no allocation of
 /// their own.
@@ -109,6 +109,8 @@ pub(super) struct Entry {
     pub(super) deadline: Deadline,
     /// The shard's count of writes when this one was made; wraps.
     pub(super) write: u32,
+    /// The namespace's number. It lies in what would be padding.
+    pub(super) slot: Slot,
 }
 
 /// The moment from which an entry is gone.
@@ -147,6 +149,12 @@ impl Deadline {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment(u64);
 
+impl Moment {
+    pub(super) fn since(self, earlier: Moment) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
 /// The monotonic clock that deadlines are measured on.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
@@ -154,6 +162,9 @@ pub(super) struct Clock {
     /// Lets a test pass time at once.
     #[cfg(test)]
     ahead: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    /// Passes whenever somebody looks.
+    #[cfg(test)]
+    each_look: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 impl Clock {
@@ -162,6 +173,8 @@ impl Clock {
             start: Instant::now(),
             #[cfg(test)]
             ahead: Default::default(),
+            #[cfg(test)]
+            each_look: Default::default(),
         }
     }
 
@@ -169,8 +182,16 @@ impl Clock {
         // 584 years fit.
         let now = self.start.elapsed().as_nanos() as u64;
         #[cfg(test)]
-        let now = now + self.ahead.load(std::sync::atomic::Ordering::SeqCst);
+        let now = {
+            use std::sync::atomic::Ordering::SeqCst;
+            now + self.ahead.fetch_add(self.each_look.load(SeqCst), SeqCst)
+        };
         Moment(now)
+    }
+
+    #[cfg(test)]
+    pub(super) fn pass_at_each_look(&self, span: Duration) {
+        self.each_look.store(span.as_nanos() as u64, std::sync::atomic::Ordering::SeqCst);
     }
 
     #[cfg(test)]
@@ -197,6 +218,12 @@ mod tests {
         assert!(!Wanted { hash: 7, key }.equivalent(&stored));
         let key = Key::parse(team, "x").unwrap();
         assert!(Wanted { hash: 7, key }.equivalent(&stored));
+    }
+
+    /// `ENTRY_OVERHEAD_BYTES` was measured with entries of this size.
+    #[test]
+    fn an_entry_takes_48_bytes() {
+        assert_eq!(size_of::<Entry>(), 48);
     }
 
     #[test]

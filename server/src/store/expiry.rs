@@ -10,11 +10,14 @@
 //! takes 20 bytes for an entry and what a B-tree leaves free: 46 in all, as
 //! `make bench-overhead` measures it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::entry::{Deadline, Moment};
+
+/// Entries counted before the lock is let go of: some ten microseconds, while writers wait.
+const STEP: usize = 1024;
 
 /// Deadline and hash, with the bytes that the entry is counted as.
 type Deadlines = BTreeMap<(Deadline, u64), u32>;
@@ -57,11 +60,34 @@ impl ExpiryIndex {
         due.extend(index.keys().take_while(|(deadline, _)| deadline.passed(now)).take(room));
     }
 
-    /// Counts what has passed and is not removed yet: entries and bytes.
+    /// Counts what has passed and is not removed yet: entries and bytes. After a mass expiry
+    /// that is many, so it lets go of the lock after each [`STEP`]; what is removed or added
+    /// meanwhile may be counted or not.
     pub(super) fn lapsed(&self, now: Moment) -> (u64, u64) {
-        let index = self.lock();
-        let lapsed = index.iter().take_while(|((deadline, _), _)| deadline.passed(now));
-        lapsed.fold((0, 0), |(entries, bytes), (_, &more)| (entries + 1, bytes + u64::from(more)))
+        self.lapsed_in_steps(now, || {})
+    }
+
+    /// As [`Self::lapsed`], with something to do while the lock is free.
+    fn lapsed_in_steps(&self, now: Moment, mut between: impl FnMut()) -> (u64, u64) {
+        let (mut entries, mut bytes) = (0, 0);
+        let mut after = Bound::Unbounded;
+        loop {
+            let mut last = None;
+            {
+                let index = self.lock();
+                let lapsed = index
+                    .range((after, Bound::Unbounded))
+                    .take_while(|((deadline, _), _)| deadline.passed(now));
+                for (seen, (key, &more)) in (1..=STEP).zip(lapsed) {
+                    entries += 1;
+                    bytes += u64::from(more);
+                    last = (seen == STEP).then_some(*key);
+                }
+            }
+            let Some(last) = last else { return (entries, bytes) };
+            after = Bound::Excluded(last);
+            between();
+        }
     }
 
     #[cfg(test)]
@@ -71,5 +97,38 @@ impl ExpiryIndex {
 
     fn lock(&self) -> MutexGuard<'_, Deadlines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Ttl, entry::Clock};
+    use std::time::Duration;
+
+    /// After a mass expiry one scrape held the index, and with it every writer of the shard,
+    /// until it had walked over all that had lapsed.
+    #[test]
+    fn counting_what_lapsed_lets_writers_in_between() {
+        let (index, clock) = (ExpiryIndex::default(), Clock::start());
+        let soon = |hash: u64| Deadline::after(clock.now(), Ttl::For(Duration::from_nanos(hash)));
+        let many = 3 * STEP as u64;
+        let deadlines: Vec<_> = (0..many).map(|hash| index.add(soon(hash), hash, 2)).collect();
+        let late = Deadline::after(clock.now(), Ttl::For(Duration::from_secs(3600)));
+        index.add(late, many, 2);
+        clock.advance(Duration::from_secs(1));
+
+        assert_eq!(index.lapsed(clock.now()), (many, 2 * many));
+        let mut steps = 0;
+        let counted = index.lapsed_in_steps(clock.now(), || {
+            // A writer comes by: it replaces the entry that was counted first, and the last.
+            let at = [0, many as usize - 1][steps % 2];
+            index.remove(deadlines[at], at as u64);
+            index.add(late, at as u64, 2);
+            steps += 1;
+        });
+        assert_eq!(steps, 2);
+        // The last was gone before it was its turn.
+        assert_eq!(counted, (many - 1, 2 * (many - 1)));
     }
 }

@@ -10,6 +10,7 @@ use super::{
     Ttl,
     entry::{Clock, Deadline},
     expiry::ExpiryIndex,
+    namespaces::Namespaces,
     stripes::Stripes,
 };
 
@@ -91,5 +92,29 @@ impl Book {
 
     pub(crate) fn indexed(&self) -> usize {
         self.expiry.len()
+    }
+}
+
+/// The table of namespaces, with its numbers as plain ones.
+pub(crate) struct Names(Namespaces);
+
+impl Default for Names {
+    fn default() -> Self {
+        Self(Namespaces::new())
+    }
+}
+
+impl Names {
+    pub(crate) fn write(&self, name: &str) -> usize {
+        self.0.take(name).index()
+    }
+
+    pub(crate) fn read(&self, name: &str) -> usize {
+        self.0.find(name).index()
+    }
+
+    /// The number of what has none of its own.
+    pub(crate) fn other(&self) -> usize {
+        self.0.find("never written to").index()
     }
 }

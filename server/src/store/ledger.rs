@@ -1,13 +1,19 @@
 //! Counts what a shard holds, as it changes: moka's own count and weight are estimates
 //! until its maintenance has run. Knows sizes and causes, not keys.
 
-use std::sync::Arc;
+use std::{
+    cell::Cell,
+    sync::{Arc, OnceLock},
+};
 
 use moka::notification::RemovalCause;
 
 use crate::sync::{AtomicU64, Ordering};
 
-use super::Stats;
+use super::{
+    Stats,
+    namespaces::{SLOTS, Slot},
+};
 
 /// How many writes of its shard an entry may be behind and still not have been judged:
 /// moka's write channel takes 384 and is emptied from 64 on.
@@ -23,16 +29,45 @@ pub(super) struct Ledger {
     bytes: AtomicU64,
     weight: AtomicU64,
     writes: AtomicU64,
+    inserts: AtomicU64,
+    overwrites: AtomicU64,
+    deletes: AtomicU64,
+    forced_maintenance: AtomicU64,
+    write_stalls: AtomicU64,
     lru_evictions: AtomicU64,
     admission_rejections: AtomicU64,
     expired_removals: AtomicU64,
+    /// What each namespace but the shared one holds; made when the first of them is written to.
+    namespaces: OnceLock<Box<[Held]>>,
+}
+
+/// Entries and bytes, which may wrap below zero for a moment as above.
+#[derive(Debug, Default)]
+struct Held {
+    entries: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What an entry counts as.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Footprint {
+    pub(super) bytes: u64,
+    pub(super) weight: u64,
+    pub(super) slot: Slot,
+}
+
+thread_local! {
+    /// Whether the write that this thread has under way has replaced a live entry.
+    static REPLACED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Why an entry left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Departure {
-    /// Deleted or replaced by a caller.
-    Asked,
+    /// Deleted by a caller.
+    Deleted,
+    /// Replaced by a caller.
+    Replaced,
     /// It was past its deadline.
     Expired,
     /// Removed to stay within the limits.
@@ -47,9 +82,9 @@ impl Departure {
         match cause {
             _ if expired => Departure::Expired,
             RemovalCause::Size => Departure::Evicted { write },
-            RemovalCause::Expired | RemovalCause::Explicit | RemovalCause::Replaced => {
-                Departure::Asked
-            }
+            RemovalCause::Replaced => Departure::Replaced,
+            // moka itself expires nothing.
+            RemovalCause::Explicit | RemovalCause::Expired => Departure::Deleted,
         }
     }
 }
@@ -59,24 +94,57 @@ impl Ledger {
         Arc::default()
     }
 
-    /// The number of the next write; wraps.
-    pub(super) fn next_write(&self) -> u32 {
-        self.writes.fetch_add(1, Ordering::Relaxed) as u32
+    /// Counts a write, which `insert` makes under its number; that wraps. What replaces no
+    /// live entry is an insert: moka tells of the replaced one before it returns, on the same
+    /// thread. To subtract the overwrites from the writes would not do: read while one is under
+    /// way, the difference would go back now and then, as a restarted counter does.
+    pub(super) fn write(&self, insert: impl FnOnce(u32)) {
+        let number = self.writes.fetch_add(1, Ordering::Relaxed) as u32;
+        REPLACED.set(false);
+        insert(number);
+        if !REPLACED.get() {
+            self.inserts.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    pub(super) fn add(&self, bytes: u64, weight: u64) {
+    pub(super) fn add(&self, Footprint { bytes, weight, slot }: Footprint) {
         self.entries.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.weight.fetch_add(weight, Ordering::Relaxed);
+        if let Some(held) = self.held(slot) {
+            held.entries.fetch_add(1, Ordering::Relaxed);
+            held.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a write that ran the shard's maintenance to make room for itself.
+    pub(super) fn count_forced_maintenance(&self) {
+        self.forced_maintenance.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a write that took long to enter the shard.
+    pub(super) fn count_stall(&self) {
+        self.write_stalls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes an entry off. `admits_all` says that the policy turns no new entry away.
-    pub(super) fn remove(&self, bytes: u64, weight: u64, departure: Departure, admits_all: bool) {
+    pub(super) fn remove(&self, footprint: Footprint, departure: Departure, admits_all: bool) {
+        let Footprint { bytes, weight, slot } = footprint;
         let entries = self.entries.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.weight.fetch_sub(weight, Ordering::Relaxed);
+        if let Some(held) = self.held(slot) {
+            held.entries.fetch_sub(1, Ordering::Relaxed);
+            held.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
         match departure {
-            Departure::Asked => {}
+            Departure::Deleted => {
+                self.deletes.fetch_add(1, Ordering::Relaxed);
+            }
+            Departure::Replaced => {
+                REPLACED.set(true);
+                self.overwrites.fetch_add(1, Ordering::Relaxed);
+            }
             Departure::Expired => {
                 self.expired_removals.fetch_add(1, Ordering::Relaxed);
             }
@@ -113,6 +181,37 @@ impl Ledger {
         stats.lru_evictions += self.lru_evictions.load(Ordering::Relaxed);
         stats.admission_rejections += self.admission_rejections.load(Ordering::Relaxed);
         stats.expired_removals += self.expired_removals.load(Ordering::Relaxed);
+        stats.inserts += self.inserts.load(Ordering::Relaxed);
+        stats.overwrites += self.overwrites.load(Ordering::Relaxed);
+        stats.deletes += self.deletes.load(Ordering::Relaxed);
+        stats.forced_maintenance += self.forced_maintenance.load(Ordering::Relaxed);
+        stats.write_stalls += self.write_stalls.load(Ordering::Relaxed);
+    }
+
+    /// Entries and bytes of each namespace, by its number; the shared one's are what the others
+    /// leave. What is past its deadline is in them until it is removed.
+    pub(super) fn by_namespace(&self) -> [(u64, u64); SLOTS] {
+        let mut each = [(0, 0); SLOTS];
+        let (mut entries, mut bytes) = (0, 0);
+        if let Some(namespaces) = self.namespaces.get() {
+            for (told, held) in each.iter_mut().zip(namespaces) {
+                told.0 = not_below_zero(held.entries.load(Ordering::Relaxed));
+                told.1 = not_below_zero(held.bytes.load(Ordering::Relaxed));
+                entries += told.0;
+                bytes += told.1;
+            }
+        }
+        let shared = (self.entries().saturating_sub(entries), self.bytes().saturating_sub(bytes));
+        each[Slot::SHARED.index()] = shared;
+        each
+    }
+
+    fn held(&self, slot: Slot) -> Option<&Held> {
+        let named = slot != Slot::SHARED;
+        named.then(|| {
+            let none = || (0..SLOTS).map(|_| Held::default()).collect();
+            &self.namespaces.get_or_init(none)[slot.index()]
+        })
     }
 }
 

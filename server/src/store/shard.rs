@@ -10,7 +10,8 @@ use super::{
     capacity::{Capacity, entry_bytes},
     entry::{Clock, Deadline, Entry, HashOnly, StoredKey, Wanted},
     expiry::ExpiryIndex,
-    ledger::{Departure, Ledger},
+    ledger::{Departure, Footprint, Ledger},
+    namespaces::{Namespaces, SLOTS},
     route::Prehashed,
     stripes::Stripes,
 };
@@ -23,10 +24,23 @@ pub(super) struct Shard {
     expiry: Arc<ExpiryIndex>,
     capacity: Capacity,
     clock: Clock,
+    namespaces: Arc<Namespaces>,
+}
+
+/// What a shard holds that is not past its deadline.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShardStats {
+    pub(crate) entries: u64,
+    pub(crate) memory_bytes: u64,
 }
 
 impl Shard {
-    pub(super) fn new(capacity: Capacity, policy: EvictionPolicy, clock: Clock) -> Self {
+    pub(super) fn new(
+        capacity: Capacity,
+        policy: EvictionPolicy,
+        clock: Clock,
+        namespaces: Arc<Namespaces>,
+    ) -> Self {
         let ledger = Ledger::shared();
         let expiry = Arc::new(ExpiryIndex::default());
         let cache = Cache::builder()
@@ -48,21 +62,34 @@ impl Shard {
                     let expired =
                         entry.deadline != Deadline::NEVER && entry.deadline.passed(clock.now());
                     let bytes = entry_bytes(key.len(), entry.value.len());
+                    let weight = capacity.weigh(bytes);
                     let departure = Departure::new(cause, expired, entry.write);
-                    ledger.remove(bytes, capacity.weigh(bytes), departure, admits_all);
+                    let footprint = Footprint { bytes, weight, slot: entry.slot };
+                    ledger.remove(footprint, departure, admits_all);
                 }
             })
             .build_with_hasher(Prehashed);
-        Self { cache, stripes: Stripes::new(), ledger, expiry, capacity, clock }
+        Self { cache, stripes: Stripes::new(), ledger, expiry, capacity, clock, namespaces }
     }
 
-    /// Adds the shard's figures. What is past its deadline is not counted, removed or not.
-    pub(super) fn add_to(&self, stats: &mut Stats) {
+    /// Adds the shard's figures, and tells what it holds. What is past its deadline is not
+    /// counted, removed or not.
+    pub(super) fn add_to(&self, stats: &mut Stats) -> ShardStats {
         self.settle();
         let (entries, bytes) = self.expiry.lapsed(self.clock.now());
-        stats.entries += self.ledger.entries().saturating_sub(entries);
-        stats.memory_bytes += self.ledger.bytes().saturating_sub(bytes);
+        let held = ShardStats {
+            entries: self.ledger.entries().saturating_sub(entries),
+            memory_bytes: self.ledger.bytes().saturating_sub(bytes),
+        };
+        stats.entries += held.entries;
+        stats.memory_bytes += held.memory_bytes;
         self.ledger.add_to(stats);
+        held
+    }
+
+    /// Entries and bytes of each namespace.
+    pub(super) fn by_namespace(&self) -> [(u64, u64); SLOTS] {
+        self.ledger.by_namespace()
     }
 
     pub(super) fn get(&self, wanted: Wanted<'_>) -> Lookup {
@@ -142,33 +169,39 @@ struct Write<'a> {
     wanted: Wanted<'a>,
     value: Bytes,
     ttl: Ttl,
-    bytes: u64,
-    weight: u64,
+    footprint: Footprint,
 }
 
 impl<'a> Write<'a> {
     fn new(shard: &'a Shard, wanted: Wanted<'a>, value: &[u8], ttl: Ttl) -> Self {
         let bytes = entry_bytes(wanted.stored_len(), value.len());
+        let slot = shard.namespaces.take(wanted.key.namespace().as_str());
         Self {
             shard,
             wanted,
             value: Bytes::copy_from_slice(value),
             ttl,
-            bytes,
-            weight: shard.capacity.weigh(bytes),
+            footprint: Footprint { bytes, weight: shard.capacity.weigh(bytes), slot },
         }
     }
 
     /// Puts the entry into the cache. The caller holds the key's stripe.
     fn insert(&self) {
         let Shard { cache, ledger, expiry, clock, .. } = self.shard;
-        let deadline = Deadline::after(clock.now(), self.ttl);
-        let deadline = expiry.add(deadline, self.wanted.hash, self.bytes);
+        let Footprint { bytes, slot, .. } = self.footprint;
+        let begun = clock.now();
+        let deadline = Deadline::after(begun, self.ttl);
+        let deadline = expiry.add(deadline, self.wanted.hash, bytes);
         if !self.heavy() {
-            ledger.add(self.bytes, self.weight);
+            ledger.add(self.footprint);
         }
-        let entry = Entry { value: self.value.clone(), deadline, write: ledger.next_write() };
-        cache.insert(StoredKey::new(self.wanted), entry);
+        ledger.write(|write| {
+            let entry = Entry { value: self.value.clone(), deadline, write, slot };
+            cache.insert(StoredKey::new(self.wanted), entry);
+        });
+        if clock.now().since(begun) >= STALL {
+            ledger.count_stall();
+        }
     }
 
     /// Makes room when the shard overshoots. moka does so by the number of pending writes,
@@ -177,18 +210,28 @@ impl<'a> Write<'a> {
     fn settle(&self) {
         let Shard { ledger, capacity, .. } = self.shard;
         if self.heavy() {
+            if ledger.weight() + self.footprint.weight > capacity.weight {
+                ledger.count_forced_maintenance();
+            }
             self.shard.settle();
-            ledger.add(self.bytes, self.weight);
+            ledger.add(self.footprint);
             free_retired();
         } else if ledger.weight() > capacity.weight + capacity.slack() {
+            ledger.count_forced_maintenance();
             self.shard.settle();
         }
     }
 
     fn heavy(&self) -> bool {
-        self.weight > self.shard.capacity.slack()
+        self.footprint.weight > self.shard.capacity.slack()
     }
 }
+
+/// From this long on, a write's way into the shard is a stall. moka does not tell: a writer
+/// that finds its channel full sleeps for 50 microseconds at a time until it is not, and one
+/// that finds maintenance due does it first. So each write reads the clock once more at its
+/// end; it reads it for the deadline at the beginning anyway.
+const STALL: Duration = Duration::from_millis(1);
 
 /// Frees the values that moka has let go of. Its table retires them to crossbeam's epochs,
 /// which free them two epochs later, and an epoch passes only when threads come by: with

@@ -6,16 +6,35 @@ use crossbeam::utils::CachePadded;
 
 use crate::sync::{AtomicU64, Ordering};
 
-use super::{Stats, Store};
+use super::{
+    Stats, Store,
+    namespaces::{SLOTS, Slot},
+};
 
 #[derive(Debug)]
 pub(super) struct Tally(Box<[CachePadded<Counts>]>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    /// One of each namespace, the shared one first. Their sum is the whole, so that no figure
+    /// is the difference of two that change, and none goes back.
+    reads: Box<[Reads]>,
+    rejected_oversize: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Reads {
     hits: AtomicU64,
     misses: AtomicU64,
-    rejected_oversize: AtomicU64,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            reads: (0..SLOTS).map(|_| Reads::default()).collect(),
+            rejected_oversize: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Tally {
@@ -25,10 +44,24 @@ impl Tally {
 
     pub(super) fn add_to(&self, stats: &mut Stats) {
         for counts in &self.0 {
-            stats.hits += counts.hits.load(Ordering::Relaxed);
-            stats.misses += counts.misses.load(Ordering::Relaxed);
             stats.rejected_oversize += counts.rejected_oversize.load(Ordering::Relaxed);
         }
+        for (hits, misses) in self.reads() {
+            stats.hits += hits;
+            stats.misses += misses;
+        }
+    }
+
+    /// Hits and misses in each namespace, by its number.
+    pub(super) fn reads(&self) -> [(u64, u64); SLOTS] {
+        let mut sums = [(0, 0); SLOTS];
+        for counts in &self.0 {
+            for (sum, reads) in sums.iter_mut().zip(&counts.reads) {
+                sum.0 += reads.hits.load(Ordering::Relaxed);
+                sum.1 += reads.misses.load(Ordering::Relaxed);
+            }
+        }
+        sums
     }
 }
 
@@ -50,9 +83,9 @@ impl Lane {
         &self.store
     }
 
-    pub(super) fn count_read(&self, hit: bool) {
-        let counts = self.counts();
-        let counter = if hit { &counts.hits } else { &counts.misses };
+    pub(super) fn count_read(&self, slot: Slot, hit: bool) {
+        let reads = &self.counts().reads[slot.index()];
+        let counter = if hit { &reads.hits } else { &reads.misses };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 

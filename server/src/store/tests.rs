@@ -282,6 +282,148 @@ fn a_value_is_kept_at_its_exact_size_and_not_as_a_slice_of_the_request() {
     assert!(!range.contains(&(kept.as_ptr() as usize)));
 }
 
+/// Inserts, overwrites, deletes and expired removals.
+fn changes(lane: &Lane) -> [u64; 4] {
+    let stats = lane.store().stats();
+    [stats.inserts, stats.overwrites, stats.deletes, stats.expired_removals]
+}
+
+#[test]
+fn a_write_is_an_insert_or_an_overwrite_of_what_was_alive() {
+    let lane = roomy(8);
+    let (k, other) = (key("k"), key("other"));
+    lane.set(k, b"1", seconds(10)).unwrap();
+    assert_eq!(changes(&lane), [1, 0, 0, 0]);
+    lane.set(k, b"2", seconds(10)).unwrap();
+    lane.compare_and_set(k, b"2", b"3", seconds(10)).unwrap();
+    lane.set_if_absent(k, b"4", seconds(10)).unwrap();
+    lane.set_if_absent(other, b"1", seconds(10)).unwrap();
+    assert_eq!(changes(&lane), [2, 2, 0, 0]);
+    advance(&lane, Duration::from_secs(10));
+    // Both are past their deadlines: one is written over, one is deleted.
+    lane.set(k, b"5", Ttl::Forever).unwrap();
+    lane.delete(other);
+    assert_eq!(changes(&lane), [3, 2, 0, 2]);
+    lane.delete(k);
+    lane.delete(k);
+    assert_eq!(changes(&lane), [3, 2, 1, 2]);
+}
+
+#[test]
+fn a_write_that_took_a_millisecond_is_a_stall() {
+    let lane = roomy(1);
+    lane.store().shards[0].clock().pass_at_each_look(Duration::from_millis(1));
+    lane.set(key("a"), b"v", Ttl::Forever).unwrap();
+    lane.set(key("b"), b"v", Ttl::Forever).unwrap();
+    assert_eq!(lane.store().stats().write_stalls, 2);
+}
+
+#[test]
+fn every_entry_that_came_is_there_or_has_left_by_one_of_the_ways() {
+    for policy in [EvictionPolicy::TinyLfu, EvictionPolicy::Lru] {
+        let store = store(2 * MIB, 0, 2, policy);
+        let lane = store.lane(0);
+        for i in 0..20_000_u32 {
+            let name = format!("{}", i.wrapping_mul(2_654_435_761) % 8_000);
+            let ttl = if i % 3 == 0 { Ttl::Forever } else { seconds(u64::from(i % 50) + 1) };
+            match i % 10 {
+                0 => lane.delete(key(&name)),
+                _ => lane.set(key(&name), &[7; 100], ttl).unwrap(),
+            }
+            if i % 4_000 == 0 {
+                advance(&lane, Duration::from_secs(10));
+            }
+        }
+        sweep(&store);
+        let stats = store.stats();
+        assert!(stats.overwrites > 0 && stats.deletes > 0 && stats.evictions() > 0, "{stats:?}");
+        let left = stats.deletes + stats.expired_removals + stats.evictions();
+        assert_eq!(stats.inserts, stats.entries + left, "{stats:?}");
+        assert_eq!(stats.inserts + stats.overwrites, 18_000);
+    }
+}
+
+#[test]
+fn a_write_that_made_room_itself_is_counted() {
+    let store = store(4 * MIB, 0, 1, EvictionPolicy::Lru);
+    let lane = store.lane(0);
+    lane.set(key("a"), &vec![7; MIB as usize], Ttl::Forever).unwrap();
+    assert_eq!(store.stats().forced_maintenance, 0);
+    for i in 0..4 {
+        lane.set(key(&format!("{i}")), &vec![7; MIB as usize], Ttl::Forever).unwrap();
+    }
+    assert_eq!(store.stats().forced_maintenance, 2);
+}
+
+#[test]
+fn the_shards_hold_together_what_the_store_holds() {
+    let lane = roomy(8);
+    for i in 0..1_000 {
+        lane.set(key(&format!("k{i}")), b"v", seconds(1 + i % 2)).unwrap();
+    }
+    advance(&lane, Duration::from_secs(1));
+    let detail = lane.store().detail();
+    assert_eq!((detail.shards.len(), detail.whole.entries), (8, 500));
+    assert_eq!(detail.shards.iter().map(|shard| shard.entries).sum::<u64>(), 500);
+    let bytes = detail.shards.iter().map(|shard| shard.memory_bytes).sum::<u64>();
+    assert_eq!(bytes, detail.whole.memory_bytes);
+}
+
+/// Hits, misses, entries and bytes of a namespace.
+fn of_namespace(lane: &Lane, name: &str) -> Option<[u64; 4]> {
+    let namespaces = lane.store().detail().namespaces;
+    let found = namespaces.into_iter().find(|namespace| namespace.name == name)?;
+    Some([found.hits, found.misses, found.entries, found.memory_bytes])
+}
+
+#[test]
+fn each_namespace_has_its_figures() {
+    let store = store(64 * MIB, 0, 8, EvictionPolicy::TinyLfu);
+    let lane = store.lane(0);
+    let within = |name, text| Key::parse(Namespace::parse(name).unwrap(), text).unwrap();
+    lane.get(within("made-up", "k"));
+    assert_eq!(of_namespace(&lane, "made-up"), None);
+    assert_eq!(of_namespace(&lane, "_other"), Some([0, 1, 0, 0]));
+
+    lane.set(within("team", "k"), b"v", seconds(10)).unwrap();
+    lane.set(key("k"), b"v", Ttl::Forever).unwrap();
+    lane.get(within("team", "k"));
+    lane.get(within("team", "none"));
+    lane.get(key("k"));
+    let whole = store.stats();
+    let bytes = whole.memory_bytes / 2;
+    // The namespaced key is four bytes longer.
+    assert_eq!(of_namespace(&lane, "team"), Some([1, 1, 1, bytes + 2]));
+    assert_eq!(of_namespace(&lane, "_shared"), Some([1, 0, 1, bytes - 2]));
+    assert_eq!((whole.hits, whole.misses), (2, 2));
+
+    // It counts its own bytes off, however it leaves, and keeps its name.
+    lane.set(within("team", "k"), &[7; 1000], seconds(10)).unwrap();
+    assert_eq!(of_namespace(&lane, "team").unwrap()[2..], [1, bytes + 2 - 16 + 1024]);
+    advance(&lane, Duration::from_secs(10));
+    sweep(&store);
+    assert_eq!(of_namespace(&lane, "team"), Some([1, 1, 0, 0]));
+    assert_eq!(of_namespace(&lane, "_shared"), Some([1, 0, 1, bytes - 2]));
+}
+
+#[test]
+fn a_sweep_tells_how_late_it_was() {
+    let store = store(64 * MIB, 0, 8, EvictionPolicy::TinyLfu);
+    let lane = store.lane(0);
+    let before = store.detail().sweeps;
+    assert_eq!((before.durations.count(), before.lag), (0, Duration::ZERO));
+    lane.set(key("a"), b"v", seconds(1)).unwrap();
+    lane.set(key("b"), b"v", seconds(3)).unwrap();
+    advance(&lane, Duration::from_secs(5));
+    sweep(&store);
+    let after = store.detail().sweeps;
+    assert_eq!((after.durations.count(), after.lag.as_secs()), (1, 4));
+    assert!(after.completed > before.completed);
+    sweep(&store);
+    let last = store.detail().sweeps;
+    assert_eq!((last.durations.count(), last.lag), (2, Duration::ZERO));
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Set(u8, u8, i32),

@@ -2,8 +2,13 @@
 //! pending, so that a request does not find work piled up.
 
 use std::{
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant, SystemTime},
+};
+
+use crate::{
+    histogram::{Histogram, Layout, Schema, Snapshot},
+    sync::{AtomicU64, Ordering},
 };
 
 use super::{Store, entry::Deadline};
@@ -18,6 +23,71 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// From this lag on, a sweep no longer gives way to requests: more ends than it removes.
 const LATE: Duration = Duration::from_secs(4);
+
+/// From 60 ns to 64 s, in nanoseconds.
+static DURATIONS: LazyLock<Layout> = LazyLock::new(|| {
+    const BOUNDS: [f64; 16] = [
+        100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3,
+        1.0, 2.5, 5.0, 10.0,
+    ];
+    Layout::new(Schema::Eighths, [-191, 48], &BOUNDS, 1e9)
+});
+
+/// What the sweeps took and found. The upkeep writes, whoever likes reads.
+#[derive(Debug)]
+pub(super) struct Sweeps {
+    durations: Histogram,
+    /// Nanoseconds.
+    lag: AtomicU64,
+    /// Nanoseconds in Unix time.
+    completed: AtomicU64,
+}
+
+/// The sweeps so far.
+#[derive(Debug)]
+pub(crate) struct SweepStats {
+    /// How long each took, its rests included.
+    pub(crate) durations: Snapshot,
+    /// How long the entry that the last one found latest was overdue.
+    pub(crate) lag: Duration,
+    /// When the last one was through, in Unix time; before the first, when the store was made.
+    pub(crate) completed: Duration,
+}
+
+impl Sweeps {
+    pub(super) fn new() -> Self {
+        Self {
+            durations: Histogram::new(&DURATIONS),
+            lag: AtomicU64::new(0),
+            completed: AtomicU64::new(unix_now()),
+        }
+    }
+
+    pub(super) fn stats(&self) -> SweepStats {
+        let mut durations = Snapshot::new(&DURATIONS);
+        durations.add(&self.durations);
+        SweepStats {
+            durations,
+            lag: Duration::from_nanos(self.lag.load(Ordering::Relaxed)),
+            completed: Duration::from_nanos(self.completed.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn record(&self, took: Duration, lag: Duration) {
+        self.durations.record(nanos(took), None);
+        self.lag.store(nanos(lag), Ordering::Relaxed);
+        self.completed.store(unix_now(), Ordering::Relaxed);
+    }
+}
+
+fn unix_now() -> u64 {
+    nanos(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
+/// 584 years fit.
+fn nanos(span: Duration) -> u64 {
+    span.as_nanos() as u64
+}
 
 /// The store's upkeep, for the background runtime.
 #[derive(Debug)]
@@ -44,11 +114,14 @@ impl Upkeep {
     /// rests as long as it worked, so that a mass of entries that end together takes at
     /// most half of a core from the requests; only when it is late it does not rest.
     async fn sweep(&self) {
+        let begun = Instant::now();
+        let mut longest_lag = Duration::ZERO;
         let mut due = Vec::<(Deadline, u64)>::with_capacity(STEP);
         for shard in &self.store.shards {
             loop {
                 let started = Instant::now();
                 let (removed, lag) = shard.expire(&mut due);
+                longest_lag = longest_lag.max(lag);
                 if removed < STEP {
                     break;
                 }
@@ -60,6 +133,7 @@ impl Upkeep {
             }
             shard.settle();
         }
+        self.store.sweeps.record(begun.elapsed(), longest_lag);
     }
 }
 

@@ -10,26 +10,22 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::Span;
 use tonic::Code;
 
-use crate::rpc::{Facts, Method, Named};
+use crate::{
+    histogram::Exemplar,
+    rpc::{Facts, Method, Named, code_name},
+};
 
 use super::{
     On,
     attributes::{
         ERROR_TYPE, GRPC, HIT, HITS, ITEMS, KEYS, MISSES, NAMESPACE, NETWORK_PEER_ADDRESS,
         NETWORK_PEER_PORT, REQUEST_ID, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_RESPONSE_STATUS_CODE,
-        RPC_SYSTEM_NAME, VALUE_BYTES, code_name, is_error,
+        RPC_SYSTEM_NAME, VALUE_BYTES, is_error,
     },
 };
 
 /// Attributes that a span has room for without growing.
 const USUAL_ATTRIBUTES: usize = 12;
-
-/// The ids of a span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SpanIds {
-    pub(crate) trace_id: [u8; 16],
-    pub(crate) span_id: [u8; 8],
-}
 
 /// The other side of a connection, as every span of it names it.
 #[derive(Clone, Debug)]
@@ -52,7 +48,7 @@ pub(crate) struct RpcSpan(Box<Open>);
 #[derive(Debug)]
 struct Open {
     span: Span,
-    ids: SpanIds,
+    ids: Exemplar,
     method: Method,
     record_keys: bool,
     longest_text: usize,
@@ -85,7 +81,7 @@ impl RpcSpan {
             .with_attributes(attributes);
         let span = on.tracer.build_with_context(builder, &parent);
         let context = span.span_context();
-        let ids = SpanIds {
+        let ids = Exemplar {
             trace_id: context.trace_id().to_bytes(),
             span_id: context.span_id().to_bytes(),
         };
@@ -99,7 +95,7 @@ impl RpcSpan {
         }))
     }
 
-    pub(crate) fn ids(&self) -> SpanIds {
+    pub(crate) fn ids(&self) -> Exemplar {
         self.0.ids
     }
 

@@ -41,6 +41,7 @@ mod keys;
 mod limits;
 mod linearizability;
 mod log_level;
+mod metrics;
 mod namespaces;
 #[cfg(target_os = "linux")]
 mod process_metrics;

@@ -19,7 +19,9 @@ pub(crate) struct Http {
 pub(crate) struct Response {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
+    /// The body as text, where it is text.
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Http {
@@ -100,13 +102,14 @@ impl Http {
             let (name, value) = line.split_once(':').unwrap();
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut response = Response { status, headers, body: String::new() };
+        let mut response = Response { status, headers, body: String::new(), bytes: Vec::new() };
         let length = response
             .header("content-length")
             .map_or(0, |length| length.parse().expect("content-length is a number"));
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).await?;
-        response.body = String::from_utf8(body).unwrap();
+        response.body = String::from_utf8_lossy(&body).into_owned();
+        response.bytes = body;
         Ok(response)
     }
 

@@ -9,6 +9,7 @@
 pub(crate) mod certificates;
 pub(crate) mod deployment;
 pub(crate) mod http;
+pub(crate) mod scrape;
 pub(crate) mod messages;
 pub(crate) mod process;
 pub(crate) mod wire;

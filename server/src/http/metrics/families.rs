@@ -1,0 +1,50 @@
+//! Every metric, declared once: its name, its help, and where its value is read. A family
+//! without a sample is not shown.
+
+mod connections; // connections and workers
+mod memory; // the allocator's, and what the container allows
+#[cfg(target_os = "linux")]
+mod process; // what the kernel says
+mod rpcs; // requests by method and status
+mod store; // entries, and what became of them
+mod traces; // what became of spans
+
+use std::sync::Arc;
+
+use crate::monitor::Monitor;
+
+use super::family::Family;
+
+/// Reads them all.
+pub(super) struct Families {
+    monitor: Arc<Monitor>,
+    /// Read once: the group's limit is set before the process starts.
+    memory_limit: Option<u64>,
+    #[cfg(target_os = "linux")]
+    process: process::Process,
+}
+
+impl Families {
+    pub(super) fn of(monitor: Arc<Monitor>) -> Self {
+        Self {
+            monitor,
+            memory_limit: crate::cgroup::memory_limit(),
+            #[cfg(target_os = "linux")]
+            process: process::Process::new(),
+        }
+    }
+
+    /// The figures of this moment.
+    pub(super) fn read(&self) -> Vec<Family> {
+        let monitor = &*self.monitor;
+        let mut families = store::families(&monitor.store_detail());
+        families.extend(rpcs::families(monitor));
+        families.extend(connections::families(monitor));
+        families.extend(traces::families(monitor.spans()));
+        families.extend(memory::families(self.memory_limit));
+        #[cfg(target_os = "linux")]
+        families.extend(self.process.families());
+        families.retain(|family| !family.samples.is_empty());
+        families
+    }
+}

@@ -1,0 +1,264 @@
+//! Counts a worker's RPCs: how many are under way, how they ended, how long they took and how
+//! large they were. Knows methods and statuses; it knows neither keys nor peers.
+//!
+//! Each worker has a meter and is its only writer, so that counting touches no other core's
+//! cache line and takes no locked instruction. A request costs a look at the clock, and two
+//! counters for each of its time and its sizes. A histogram of times has about 2 KiB and is
+//! made when its method first ends with its status.
+
+use std::{
+    sync::{Arc, LazyLock, OnceLock},
+    time::{Duration, Instant},
+};
+
+use crossbeam::utils::CachePadded;
+use tonic::Code;
+
+use super::{Facts, Method};
+use crate::histogram::{Count, Exemplar, Histogram, Layout, Schema, Snapshot};
+
+const METHODS: usize = Method::ALL.len();
+
+/// The statuses of gRPC, in the order of their numbers
+/// (<https://grpc.io/docs/guides/status-codes/>).
+const CODES: [(Code, &str); 17] = [
+    (Code::Ok, "OK"),
+    (Code::Cancelled, "CANCELLED"),
+    (Code::Unknown, "UNKNOWN"),
+    (Code::InvalidArgument, "INVALID_ARGUMENT"),
+    (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+    (Code::NotFound, "NOT_FOUND"),
+    (Code::AlreadyExists, "ALREADY_EXISTS"),
+    (Code::PermissionDenied, "PERMISSION_DENIED"),
+    (Code::ResourceExhausted, "RESOURCE_EXHAUSTED"),
+    (Code::FailedPrecondition, "FAILED_PRECONDITION"),
+    (Code::Aborted, "ABORTED"),
+    (Code::OutOfRange, "OUT_OF_RANGE"),
+    (Code::Unimplemented, "UNIMPLEMENTED"),
+    (Code::Internal, "INTERNAL"),
+    (Code::Unavailable, "UNAVAILABLE"),
+    (Code::DataLoss, "DATA_LOSS"),
+    (Code::Unauthenticated, "UNAUTHENTICATED"),
+];
+
+/// A status as gRPC writes it.
+pub(crate) fn code_name(code: Code) -> &'static str {
+    CODES[code as usize].1
+}
+
+/// From 60 ns to 64 s, in nanoseconds.
+static DURATIONS: LazyLock<Layout> = LazyLock::new(|| {
+    const BOUNDS: [f64; 19] = [
+        10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3,
+        100e-3, 250e-3, 500e-3, 1.0, 2.5, 5.0, 10.0,
+    ];
+    Layout::new(Schema::Eighths, [-191, 48], &BOUNDS, 1e9)
+});
+
+/// From a byte to 4 GiB.
+static SIZES: LazyLock<Layout> = LazyLock::new(|| {
+    const KIB: f64 = 1024.0;
+    const MIB: f64 = 1024.0 * KIB;
+    const BOUNDS: [f64; 11] = [
+        16.0,
+        64.0,
+        256.0,
+        KIB,
+        4.0 * KIB,
+        16.0 * KIB,
+        64.0 * KIB,
+        256.0 * KIB,
+        MIB,
+        4.0 * MIB,
+        16.0 * MIB,
+    ];
+    Layout::new(Schema::Octaves, [0, 32], &BOUNDS, 1.0)
+});
+
+/// One worker's counts. Clones are the same meter; they stay on the worker's thread, and
+/// other threads only read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meter(Arc<CachePadded<Series>>);
+
+#[derive(Debug, Default)]
+struct Series {
+    active: Count,
+    resets: Count,
+    durations: [[Lazy; CODES.len()]; METHODS],
+    request_sizes: [Lazy; METHODS],
+    reply_sizes: [Lazy; METHODS],
+}
+
+/// A histogram that is made when something is first recorded.
+#[derive(Debug, Default)]
+struct Lazy(OnceLock<Box<Histogram>>);
+
+impl Lazy {
+    fn record(&self, layout: &'static LazyLock<Layout>, value: u64, exemplar: Option<Exemplar>) {
+        self.0.get_or_init(|| Box::new(Histogram::new(layout))).record(value, exemplar);
+    }
+}
+
+/// A request under way. Dropped before its end it counts as CANCELLED: its caller has reset
+/// it, or the connection is lost.
+#[derive(Debug)]
+pub(super) struct Metered {
+    meter: Meter,
+    method: Method,
+    started: Instant,
+    ended: bool,
+}
+
+impl Meter {
+    /// RPCs of this moment that were taken and not yet answered.
+    pub(crate) fn active(&self) -> u64 {
+        self.0.active.get()
+    }
+
+    /// Requests so far whose caller went away before the reply.
+    pub(crate) fn resets(&self) -> u64 {
+        self.0.resets.get()
+    }
+
+    /// Counts a request in.
+    pub(super) fn enter(&self, method: Method, started: Instant) -> Metered {
+        self.0.active.add(1);
+        Metered { meter: self.clone(), method, started, ended: false }
+    }
+
+    /// How long the RPCs of all workers took, by method and status; only what was seen.
+    pub(crate) fn durations(meters: &[Meter]) -> Vec<(Method, &'static str, Snapshot)> {
+        let pairs = Method::ALL.into_iter().flat_map(|method| {
+            CODES.iter().enumerate().map(move |(code, (_, name))| (method, code, *name))
+        });
+        pairs
+            .filter_map(|(method, code, name)| {
+                let parts = meters.iter().map(|meter| &meter.0.durations[method as usize][code]);
+                Some((method, name, together(&DURATIONS, parts)?))
+            })
+            .collect()
+    }
+
+    /// How large the requests of all workers were, by method; only what was seen.
+    pub(crate) fn request_sizes(meters: &[Meter]) -> Vec<(Method, Snapshot)> {
+        sizes(meters, |series| &series.request_sizes)
+    }
+
+    /// How large their replies were.
+    pub(crate) fn reply_sizes(meters: &[Meter]) -> Vec<(Method, Snapshot)> {
+        sizes(meters, |series| &series.reply_sizes)
+    }
+}
+
+fn sizes(meters: &[Meter], of: fn(&Series) -> &[Lazy; METHODS]) -> Vec<(Method, Snapshot)> {
+    let seen = Method::ALL.into_iter().filter_map(|method| {
+        let parts = meters.iter().map(|meter| &of(&meter.0)[method as usize]);
+        Some((method, together(&SIZES, parts)?))
+    });
+    seen.collect()
+}
+
+fn together<'a>(
+    layout: &'static LazyLock<Layout>,
+    parts: impl Iterator<Item = &'a Lazy>,
+) -> Option<Snapshot> {
+    let mut seen = parts.filter_map(|part| part.0.get()).peekable();
+    seen.peek()?;
+    let mut sum = Snapshot::new(layout);
+    seen.for_each(|histogram| sum.add(histogram));
+    Some(sum)
+}
+
+impl Metered {
+    /// Counts the request as answered. A caller that went away while its message was arriving
+    /// reads no status: then it is CANCELLED, whatever was made of the broken message.
+    pub(super) fn end(&mut self, code: Code, facts: &Facts, exemplar: Option<Exemplar>) {
+        // No handler cancels: of the services without an intake, this tells the same.
+        if facts.caller_gone || code == Code::Cancelled {
+            self.meter.0.resets.add(1);
+            return self.record(Code::Cancelled, facts, exemplar);
+        }
+        self.record(code, facts, exemplar);
+    }
+
+    fn record(&mut self, code: Code, facts: &Facts, exemplar: Option<Exemplar>) {
+        self.ended = true;
+        let series = &**self.meter.0;
+        let method = self.method as usize;
+        let took = nanos(self.started.elapsed());
+        series.durations[method][code as usize].record(&DURATIONS, took, exemplar);
+        if let Some(bytes) = facts.request_bytes {
+            series.request_sizes[method].record(&SIZES, bytes, None);
+        }
+        if let Some(bytes) = facts.reply_bytes {
+            series.reply_sizes[method].record(&SIZES, bytes, None);
+        }
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.meter.0.resets.add(1);
+            self.record(Code::Cancelled, &Facts::default(), None);
+        }
+        self.meter.0.active.take(1);
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(meter: &Meter) -> Vec<(&'static str, &'static str, u64)> {
+        Meter::durations(std::slice::from_ref(meter))
+            .into_iter()
+            .map(|(method, code, snapshot)| (method.name(), code, snapshot.count()))
+            .collect()
+    }
+
+    #[test]
+    fn every_status_has_the_place_of_its_number() {
+        for (place, (code, name)) in CODES.into_iter().enumerate() {
+            assert_eq!(code as usize, place);
+            let spelt: String = name.chars().filter(|c| *c != '_').collect();
+            assert!(spelt.eq_ignore_ascii_case(&format!("{code:?}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_answered_is_counted_under_its_method_and_status() {
+        let meter = Meter::default();
+        let facts = Facts { request_bytes: Some(40), reply_bytes: None, ..Facts::default() };
+        for code in [Code::Ok, Code::NotFound, Code::Ok] {
+            let mut metered = meter.enter(Method::Set, Instant::now());
+            assert_eq!(meter.active(), 1);
+            metered.end(code, &facts, None);
+        }
+        assert_eq!(meter.active(), 0);
+        assert_eq!(
+            seen(&meter),
+            [("cache.CacheService/Set", "OK", 2), ("cache.CacheService/Set", "NOT_FOUND", 1)]
+        );
+        let meters = [meter];
+        let requests = Meter::request_sizes(&meters);
+        assert_eq!(requests.len(), 1);
+        assert_eq!((requests[0].1.count(), requests[0].1.sum()), (3, 120.0));
+        assert!(Meter::reply_sizes(&meters).is_empty());
+        assert_eq!(meters[0].resets(), 0);
+    }
+
+    #[test]
+    fn a_request_that_is_dropped_or_broken_off_is_cancelled() {
+        let meter = Meter::default();
+        drop(meter.enter(Method::Get, Instant::now()));
+        let gone = Facts { caller_gone: true, ..Facts::default() };
+        meter.enter(Method::Get, Instant::now()).end(Code::Unknown, &gone, None);
+        assert_eq!(seen(&meter), [("cache.CacheService/Get", "CANCELLED", 2)]);
+        assert_eq!((meter.resets(), meter.active()), (2, 0));
+    }
+}
