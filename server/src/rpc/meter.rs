@@ -253,6 +253,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sampled_request_leaves_its_trace_beside_its_bucket() {
+        let meter = Meter::default();
+        let exemplar = Exemplar { trace_id: [1; 16], span_id: [2; 8] };
+        let started = Instant::now() - Duration::from_secs(3);
+        meter.enter(Method::Get, started).end(Code::Ok, &Facts::default(), Some(exemplar));
+        let durations = Meter::durations(&[meter]);
+        let sightings = durations[0].2.classic().into_iter().filter_map(|bucket| {
+            let sighting = bucket.sighting?;
+            Some((bucket.bound, sighting.exemplar, sighting.value >= 3.0))
+        });
+        assert_eq!(sightings.collect::<Vec<_>>(), [(5.0, exemplar, true)]);
+    }
+
+    #[test]
     fn a_request_that_is_dropped_or_broken_off_is_cancelled() {
         let meter = Meter::default();
         drop(meter.enter(Method::Get, Instant::now()));
