@@ -13,13 +13,15 @@ STUBS := $(TARGET)/interop-stubs
 INTEROP := server/tests/interop
 DASHBOARDS_VENV := $(TARGET)/dashboards-venv
 DASHBOARDS := dashboards/tests
-PROMETHEUS := $(TARGET)/prometheus
 
 # cargo-nextest is used when it is there and not missed when it is not.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 # A cargo-deny on the PATH is used; otherwise this version is built, once.
 DENY_VERSION := 0.20.2
 DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(TOOLS)/bin/cargo-deny)
+
+# A Prometheus on the PATH is used; otherwise Debian's is unpacked below target/.
+PROMETHEUS := $(or $(patsubst %/promtool,%,$(shell command -v promtool 2>/dev/null)),$(TARGET)/prometheus/usr/bin)
 
 # Checks of the running server that take longer than a unit test may. They are
 # built with optimisation and print the figures that they judge.
@@ -114,11 +116,11 @@ test-search: ## Check that the load tester's search finds the known limit of a t
 	$(CARGO) test --profile checks -p tiny-cache-loadtest --test limit -- --ignored --nocapture
 
 .PHONY: test-dashboards
-test-dashboards: $(DASHBOARDS_VENV)/.installed $(PROMETHEUS)/.installed ## Evaluate dashboards and alerts against a server under load (needs Python 3.11)
+test-dashboards: $(DASHBOARDS_VENV)/.installed $(PROMETHEUS)/promtool ## Evaluate dashboards and alerts against a server under load (needs Python 3.11)
 	$(CARGO) build -p tiny-cache-server
 	$(CARGO) build -p tiny-cache-loadtest
 	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server TINY_CACHE_LOADTEST_BIN=$(TARGET)/debug/tiny-cache-loadtest \
-		PROMETHEUS_DIR=$(PROMETHEUS)/usr/bin PYTHONPATH=$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
+		PROMETHEUS_DIR=$(PROMETHEUS) PYTHONPATH=$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
 		$(DASHBOARDS_VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(DASHBOARDS)
 
 ## Measure
@@ -172,7 +174,6 @@ $(DASHBOARDS_VENV)/.installed: $(DASHBOARDS)/requirements.txt
 	touch $@
 
 # Unpacked and not installed: that needs no root, and starts no service.
-$(PROMETHEUS)/.installed: $(DASHBOARDS)/fetch-prometheus.sh
-	rm -rf $(PROMETHEUS)
-	$< $(PROMETHEUS)
-	touch $@
+$(TARGET)/prometheus/usr/bin/promtool:
+	rm -rf $(TARGET)/prometheus
+	$(DASHBOARDS)/fetch-prometheus.sh $(TARGET)/prometheus

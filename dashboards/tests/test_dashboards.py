@@ -13,23 +13,20 @@ BOARDS = files.dashboards()
 PANELS = [(board["uid"], panel) for board in BOARDS.values() for panel in files.panels(board)]
 WIDTH = 24
 
-
-def each(items):
-    return pytest.mark.parametrize("name", items)
-
-
-def each_panel():
-    return pytest.mark.parametrize("uid, panel", PANELS, ids=[f"{uid}: {p['title']}" for uid, p in PANELS])
+every_board = pytest.mark.parametrize("name", BOARDS)
+every_panel = pytest.mark.parametrize(
+    "uid, panel", PANELS, ids=[f"{uid}: {panel['title']}" for uid, panel in PANELS]
+)
 
 
-@each(BOARDS)
+@every_board
 def test_a_dashboard_is_formatted(name):
     text = (files.GRAFANA / f"{name}.json").read_text()
     wanted = json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
     assert text == wanted, f"format it: python3 -m json.tool --no-ensure-ascii --indent 2 {name}.json"
 
 
-@each(BOARDS)
+@every_board
 def test_a_dashboard_is_of_grafanas_schema(name):
     assert BOARDS[name]["schemaVersion"] == schema.VERSION == 42
     if found := schema.problems(BOARDS[name]):
@@ -48,16 +45,19 @@ def test_the_schema_check_finds_faults():
     assert broken(lambda panel: panel["targets"][0].update(expression="up"))
 
 
-@each(BOARDS)
+@every_board
 def test_a_dashboard_has_an_identity_that_stays(name):
     assert BOARDS[name]["uid"] == f"tiny-cache-{name}"
     assert "id" not in BOARDS[name], "it is a number of one Grafana"
-    ids = [panel["id"] for panel in [*BOARDS[name]["panels"], *files.panels(BOARDS[name])]]
-    rows = [panel["id"] for panel in BOARDS[name]["panels"] if panel["type"] == "row"]
-    assert len(set(ids)) == len(rows) + len(list(files.panels(BOARDS[name])))
+    ids = [
+        inner["id"]
+        for panel in BOARDS[name]["panels"]
+        for inner in (panel, *panel.get("panels", []))
+    ]
+    assert len(set(ids)) == len(ids)
 
 
-@each(BOARDS)
+@every_board
 def test_panels_fill_the_grid_and_do_not_overlap(name):
     taken = {}
     for panel in BOARDS[name]["panels"]:
@@ -71,13 +71,13 @@ def test_panels_fill_the_grid_and_do_not_overlap(name):
     assert not gaps and max(x for x, _ in taken) < WIDTH, f"{name}: gaps at {sorted(gaps)[:3]}"
 
 
-@each(BOARDS)
+@every_board
 def test_a_dashboard_starts_with_tiles(name):
     kinds = [panel["type"] for panel in BOARDS[name]["panels"]]
     assert kinds[:2] == ["row", "stat"]
 
 
-@each(BOARDS)
+@every_board
 def test_variables_choose_data_source_job_instance_and_method(name):
     variables = {each["name"]: each for each in BOARDS[name]["templating"]["list"]}
     assert {"datasource", "job", "instance", "method"} <= set(variables)
@@ -86,7 +86,7 @@ def test_variables_choose_data_source_job_instance_and_method(name):
         assert variables[many]["multi"] and variables[many]["includeAll"]
 
 
-@each(BOARDS)
+@every_board
 def test_restarts_and_deploys_are_marked(name):
     marks = {each["name"]: each for each in BOARDS[name]["annotations"]["list"]}
     assert marks["Restarts"]["enable"] and marks["Deploys"]["enable"]
@@ -94,13 +94,13 @@ def test_restarts_and_deploys_are_marked(name):
     assert "tiny_cache_build_info" in marks["Deploys"]["expr"]
 
 
-@each(BOARDS)
+@every_board
 def test_dashboards_link_to_each_other_and_keep_what_was_chosen(name):
     (link,) = BOARDS[name]["links"]
     assert link["includeVars"] and link["keepTime"] and set(link["tags"]) <= set(BOARDS[name]["tags"])
 
 
-@each_panel()
+@every_panel
 def test_a_description_asks_a_question_and_says_what_to_do(uid, panel):
     question, _, answer = panel["description"].partition("? ")
     assert question and len(answer) > 30, f"{uid}: {panel['title']}: {panel['description']}"
@@ -108,7 +108,7 @@ def test_a_description_asks_a_question_and_says_what_to_do(uid, panel):
     assert not unknown, f"{uid}: {panel['title']}: no such alert: {unknown}"
 
 
-@each_panel()
+@every_panel
 def test_a_panel_has_a_unit_and_begins_at_0(uid, panel):
     if panel["type"] in ("stat", "timeseries", "bargauge"):
         defaults = panel["fieldConfig"]["defaults"]
@@ -118,7 +118,7 @@ def test_a_panel_has_a_unit_and_begins_at_0(uid, panel):
         assert panel["options"]["yAxis"]["unit"]
 
 
-@each_panel()
+@every_panel
 def test_a_panel_asks_for_what_was_chosen(uid, panel):
     refs = [target["refId"] for target in panel["targets"]]
     assert len(refs) == len(set(refs))
@@ -134,7 +134,7 @@ def test_a_panel_asks_for_what_was_chosen(uid, panel):
         assert target["range"] != target.get("instant", False)
 
 
-@each_panel()
+@every_panel
 def test_durations_of_calls_lead_to_traces(uid, panel):
     """Where a single call can be told from others: percentiles and heatmaps over time."""
     if panel["type"] not in ("timeseries", "heatmap") or uid == "tiny-cache-loadtest":

@@ -62,11 +62,20 @@ def test_a_panels_query_has_data(stack, empty, target):
             fail(str(target), target.expr, f"its legend wants the labels {missing}, it has {labels}")
 
 
+@pytest.mark.parametrize("target", [target for target in TARGETS if target.json.get("exemplar")], ids=str)
+def test_a_panels_query_leads_to_traces(stack, target):
+    found = stack.eventually(lambda: stack.exemplars(target.expr))
+    if not found:
+        fail(str(target), target.expr, "no exemplar, so no link to a trace")
+    for labels in found:
+        assert re.fullmatch("[0-9a-f]{32}", labels["trace_id"]), f"{target}: {labels}"
+
+
 @pytest.mark.parametrize("board, name, query", VARIABLES, ids=lambda each: str(each)[:30])
 def test_a_variable_has_values(stack, board, name, query):
     selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", query).groups()
-    ask = lambda: stack.ask(f"label/{label}/values", **{"match[]": stack.filled(selector)})
-    if not stack.eventually(ask):
+    parameters = {"match[]": stack.filled(selector)}
+    if not stack.eventually(lambda: stack.ask(f"label/{label}/values", **parameters)):
         fail(f"{board}: variable {name}", query, "no value")
 
 
@@ -106,9 +115,10 @@ def test_prometheus_finds_no_fault_with_the_rules(stack):
 
 
 def evaluated(stack, where, expr, instant):
-    ask = lambda: stack.series(expr, instant)
     try:
-        return ask() if where in EMPTY else stack.eventually(ask)
+        if where in EMPTY:
+            return stack.series(expr, instant)
+        return stack.eventually(lambda: stack.series(expr, instant))
     except AssertionError as error:
         fail(where, expr, error)
 
