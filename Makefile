@@ -11,12 +11,17 @@ TOOLS := $(TARGET)/tools
 VENV := $(TARGET)/interop-venv
 STUBS := $(TARGET)/interop-stubs
 INTEROP := server/tests/interop
+DASHBOARDS_VENV := $(TARGET)/dashboards-venv
+DASHBOARDS := dashboards/tests
 
 # cargo-nextest is used when it is there and not missed when it is not.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 # A cargo-deny on the PATH is used; otherwise this version is built, once.
 DENY_VERSION := 0.20.2
 DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(TOOLS)/bin/cargo-deny)
+
+# A Prometheus on the PATH is used; otherwise Debian's is unpacked below target/.
+PROMETHEUS := $(or $(patsubst %/promtool,%,$(shell command -v promtool 2>/dev/null)),$(TARGET)/prometheus/usr/bin)
 
 # Checks of the running server that take longer than a unit test may. They are
 # built with optimisation and print the figures that they judge.
@@ -43,7 +48,7 @@ clean: ## Remove everything that was built, tools and environments too
 ## Check
 
 .PHONY: ci
-ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts test-search ## Run everything that CI runs
+ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts test-search test-dashboards ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
@@ -110,6 +115,14 @@ test-drain: ## Check that a stop under load loses no reply
 test-search: ## Check that the load tester's search finds the known limit of a throttled server
 	$(CARGO) test --profile checks -p tiny-cache-loadtest --test limit -- --ignored --nocapture
 
+.PHONY: test-dashboards
+test-dashboards: $(DASHBOARDS_VENV)/.installed $(PROMETHEUS)/promtool ## Evaluate dashboards and alerts against a server under load (needs Python 3.11)
+	$(CARGO) build -p tiny-cache-server
+	$(CARGO) build -p tiny-cache-loadtest
+	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server TINY_CACHE_LOADTEST_BIN=$(TARGET)/debug/tiny-cache-loadtest \
+		PROMETHEUS_DIR=$(PROMETHEUS) PYTHONPATH=$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
+		$(DASHBOARDS_VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(DASHBOARDS)
+
 ## Measure
 
 .PHONY: bench-transport
@@ -161,3 +174,14 @@ $(STUBS)/.generated: proto/cache.proto $(VENV)/.installed
 	mkdir -p $(STUBS)
 	$(VENV)/bin/python -m grpc_tools.protoc -I proto --python_out=$(STUBS) --grpc_python_out=$(STUBS) cache.proto
 	touch $@
+
+$(DASHBOARDS_VENV)/.installed: $(DASHBOARDS)/requirements.txt
+	rm -rf $(DASHBOARDS_VENV)
+	$(PYTHON) -m venv $(DASHBOARDS_VENV)
+	$(DASHBOARDS_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# Unpacked and not installed: that needs no root, and starts no service.
+$(TARGET)/prometheus/usr/bin/promtool:
+	rm -rf $(TARGET)/prometheus
+	$(DASHBOARDS)/fetch-prometheus.sh $(TARGET)/prometheus
