@@ -41,8 +41,8 @@ pub(crate) use self::span::RpcSpan;
 /// Who makes the spans, as instrumentation is named in OpenTelemetry.
 const SCOPE: &str = "tiny-cache-server";
 
-/// The target of `tracing` spans that are exported.
-pub(crate) const BACKGROUND: &str = "tiny_cache_server::background";
+/// The target of `tracing` spans that are exported: the store's upkeep.
+const BACKGROUND: &str = "tiny_cache_server::store";
 
 /// What a server tells beside its replies. The default is nothing.
 #[derive(Clone, Debug, Default)]
@@ -126,7 +126,7 @@ impl Traces {
         self.0.as_ref().map(|on| format!("{} to {}", on.sampling, on.endpoint))
     }
 
-    /// Exports the spans of `tracing` under [`BACKGROUND`].
+    /// Exports the `tracing` spans of what the store does beside the requests.
     pub fn layer<S>(&self) -> Option<impl Layer<S> + use<S>>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,

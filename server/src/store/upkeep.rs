@@ -11,6 +11,8 @@ use crate::{
     sync::{AtomicU64, Ordering},
 };
 
+use tracing::{Instrument, Span, field::Empty, info_span};
+
 use super::{Store, entry::Deadline};
 
 /// Entries removed before the stripe, the index and the core are let go of. Removing one
@@ -106,7 +108,9 @@ impl Upkeep {
     pub async fn run(self) {
         loop {
             tokio::time::sleep(self.pause).await;
-            self.sweep().await;
+            // For the traces: what the store did while a request waited.
+            let span = info_span!("sweep", removed = Empty, lag_seconds = Empty);
+            self.sweep().instrument(span).await;
         }
     }
 
@@ -116,12 +120,14 @@ impl Upkeep {
     async fn sweep(&self) {
         let begun = Instant::now();
         let mut longest_lag = Duration::ZERO;
+        let mut all_removed = 0_i64;
         let mut due = Vec::<(Deadline, u64)>::with_capacity(STEP);
         for shard in &self.store.shards {
             loop {
                 let started = Instant::now();
                 let (removed, lag) = shard.expire(&mut due);
                 longest_lag = longest_lag.max(lag);
+                all_removed += removed as i64;
                 if removed < STEP {
                     break;
                 }
@@ -133,6 +139,8 @@ impl Upkeep {
             }
             shard.settle();
         }
+        Span::current().record("removed", all_removed);
+        Span::current().record("lag_seconds", longest_lag.as_secs_f64());
         self.store.sweeps.record(begun.elapsed(), longest_lag);
     }
 }

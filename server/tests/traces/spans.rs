@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::{
 use tonic::Code;
 
 use crate::{
-    receiver::Receiver,
+    receiver::{Receiver, Seeing},
     support::{
         messages::{Call, every_call, item, items, key, keys},
         run,
@@ -188,6 +188,20 @@ fn health_checks_have_spans_too() {
         let reply = server.wire().await.call("/grpc.health.v1.Health/Check", &[], &[]).await;
         assert_eq!(reply.unwrap().code(), Code::Ok);
         assert_eq!(receiver.rpcs(1).await[0].span.name, "grpc.health.v1.Health/Check");
+    });
+}
+
+#[test]
+fn a_sweep_of_the_store_is_a_span_of_its_own() {
+    run(async {
+        let receiver = Receiver::start().await;
+        let _server = traced(&receiver, &[("CACHE_CLEANUP_INTERVAL", "0.05")]);
+        let is_sweep = |seeing: &Seeing| seeing.span.name == "sweep";
+        let seen = receiver.wait(|seen| seen.spans.iter().any(is_sweep)).await;
+        let sweep = seen.spans.into_iter().find(is_sweep).unwrap();
+        assert_eq!(sweep.span.kind, SpanKind::Internal as i32);
+        assert_eq!(sweep.attributes()["removed"], Value::IntValue(0));
+        assert!(sweep.attributes().contains_key("lag_seconds"));
     });
 }
 
