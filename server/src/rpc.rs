@@ -33,7 +33,7 @@ use crate::{
     health::Health,
     histogram::Exemplar,
     service::CacheRpcs,
-    telemetry::{ConnectionTraces, RpcSpan, Traces},
+    telemetry::{ConnectionTraces, Ending, RpcSpan, Traces},
 };
 
 pub(crate) use self::{
@@ -133,9 +133,8 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
 
     fn call(&self, request: Request<Incoming>) -> Call {
         let started = Instant::now();
-        let path = request.uri().path();
-        let method = Method::of(path);
-        let span = self.traces.begin(method, path, request.headers());
+        let method = Method::of(request.uri().path());
+        let span = self.traces.begin(method, &request, started);
         let request_id = self.request_ids.take(request.headers());
         let metered = self.meter.enter(method, started);
         let routed = if is_grpc(&request) {
@@ -145,7 +144,7 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             Routed::Here(ready(response))
         };
-        Call { routed, method, started, span, request_id, metered }
+        Call { routed, method, started, span, panicked: false, request_id, metered }
     }
 }
 
@@ -162,6 +161,7 @@ pub(crate) struct Call {
     method: Method,
     started: Instant,
     span: Option<RpcSpan>,
+    panicked: bool,
     request_id: HeaderValue,
     /// Held until the reply's headers, or until the request is given up.
     metered: Metered,
@@ -186,12 +186,7 @@ impl Future for Call {
                 match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
                     Ok(polled) => ready!(polled).unwrap_or_else(|never| match never {}),
                     Err(_panic) => {
-                        error!(
-                            request_id = ?this.request_id,
-                            trace_id = this.ids().map(|ids| hex::encode(ids.trace_id)),
-                            span_id = this.ids().map(|ids| hex::encode(ids.span_id)),
-                            "a request's handler panicked"
-                        );
+                        this.panicked = true;
                         Status::internal("").into_http()
                     }
                 }
@@ -202,21 +197,31 @@ impl Future for Call {
 }
 
 impl Call {
-    /// Finishes the reply, and tells metrics, log and trace of it.
+    /// Finishes the reply, and tells metrics, trace and log of it.
     fn answered(&mut self, response: Response<Body>) -> Response<ReplyBody> {
         let Answered { code, hidden, reply } = reply::finish(response, &self.request_id);
         let (facts, named) = (Facts::take(), Named::take());
         // tonic takes a message that broke off for an error of ours. Nobody is there to read
         // the status, but who looks at the figures would look for a fault here.
         let code = if facts.caller_gone { Code::Cancelled } else { code };
-        self.metered.end(code, &facts, self.ids());
+        let took = self.started.elapsed();
+        let request_id = &self.request_id;
+        let ids = self
+            .span
+            .take()
+            .and_then(|span| span.end(Ending { code, request_id, facts: &facts, named, took }));
+        self.metered.end(code, &facts, took, ids);
+        if self.panicked {
+            let (trace_id, span_id) = in_hex(ids);
+            error!(?request_id, trace_id, span_id, "a request's handler panicked");
+        }
         debug!(
-            request_id = ?self.request_id,
-            trace_id = self.ids().map(|ids| hex::encode(ids.trace_id)),
-            span_id = self.ids().map(|ids| hex::encode(ids.span_id)),
+            ?request_id,
+            trace_id = in_hex(ids).0,
+            span_id = in_hex(ids).1,
             method = self.method.name(),
             code = code_name(code),
-            took = ?self.started.elapsed(),
+            ?took,
             items = facts.items,
             hits = facts.hits,
             misses = facts.misses,
@@ -224,15 +229,13 @@ impl Call {
             hidden,
             "answered"
         );
-        if let Some(span) = self.span.take() {
-            span.end(code, &self.request_id, &facts, named);
-        }
         reply
     }
+}
 
-    fn ids(&self) -> Option<Exemplar> {
-        self.span.as_ref().map(RpcSpan::ids)
-    }
+/// The ids of trace and span as a log shows them.
+fn in_hex(ids: Option<Exemplar>) -> (Option<String>, Option<String>) {
+    ids.map(|ids| (hex::encode(ids.trace_id), hex::encode(ids.span_id))).unzip()
 }
 
 #[cfg(test)]
@@ -249,6 +252,7 @@ mod tests {
             method: Method::Get,
             started,
             span: None,
+            panicked: false,
             request_id: HeaderValue::from_static("id-7"),
             metered: meter.enter(Method::Get, started),
         };

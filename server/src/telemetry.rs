@@ -2,8 +2,7 @@
 //!
 //! Whether a request is sampled is decided before a span exists, from the caller's flags or a
 //! ratio of our own ([`sampling`]), so that the others cost one look at a header. What is
-//! sampled is written down while it is served ([`span`]), encoded when it ends ([`otlp`]) and
-//! sent by a thread of its own, for which no request waits ([`export`], [`collector`]).
+//! sampled is written down when it ends ([`span`]), encoded at once ([`otlp`]) and sent by a thread of its own, for which no request waits ([`export`], [`collector`]).
 //! Without an endpoint there is nothing of it.
 //!
 //! The spans of RPCs are made with OpenTelemetry's own tracer and not through `tracing`: that
@@ -19,9 +18,13 @@ mod parent;
 mod sampling;
 mod span;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
-use http::HeaderMap;
+use http::Request;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tracing::{Subscriber, warn};
@@ -33,10 +36,13 @@ use tracing_subscriber::{
 
 use crate::{logging::Log, rpc::Method};
 
-use self::{sampling::Sampling, span::Peer};
+use self::{
+    sampling::Sampling,
+    span::{Begun, Peer, shortened},
+};
 
 pub use self::export::SpanCounts;
-pub(crate) use self::span::RpcSpan;
+pub(crate) use self::span::{Ending, RpcSpan};
 
 /// Who makes the spans, as instrumentation is named in OpenTelemetry.
 const SCOPE: &str = "tiny-cache-server";
@@ -165,12 +171,26 @@ pub(crate) struct ConnectionTraces(Option<(Arc<On>, Option<Peer>)>);
 impl ConnectionTraces {
     /// The span of a request that is sampled. A sampled request that finds no room to wait
     /// for the exporter counts as dropped, and costs no span.
-    pub(crate) fn begin(&self, method: Method, path: &str, headers: &HeaderMap) -> Option<RpcSpan> {
+    pub(crate) fn begin<B>(
+        &self,
+        method: Method,
+        request: &Request<B>,
+        since: Instant,
+    ) -> Option<RpcSpan> {
         let (on, peer) = self.0.as_ref()?;
-        let parent = on.sampling.decide(headers)?;
+        let parent = on.sampling.decide(request.headers())?;
         if !on.counts.room() {
             return None;
         }
-        Some(RpcSpan::start(on, method, path, parent, peer.as_ref()))
+        let original = request.uri().path().trim_start_matches('/');
+        Some(RpcSpan::begin(Begun {
+            on: on.clone(),
+            parent,
+            peer: peer.clone(),
+            method,
+            original: (method == Method::Other).then(|| shortened(original, on.longest_text)),
+            started: SystemTime::now(),
+            since,
+        }))
     }
 }

@@ -172,21 +172,26 @@ fn together<'a>(
 impl Metered {
     /// Counts the request as answered. A caller that went away while its message was arriving
     /// reads no status: then it is CANCELLED, whatever was made of the broken message.
-    pub(super) fn end(&mut self, code: Code, facts: &Facts, exemplar: Option<Exemplar>) {
+    pub(super) fn end(
+        &mut self,
+        code: Code,
+        facts: &Facts,
+        took: Duration,
+        exemplar: Option<Exemplar>,
+    ) {
         // No handler cancels: of the services without an intake, this tells the same.
         if facts.caller_gone || code == Code::Cancelled {
             self.meter.0.resets.add(1);
-            return self.record(Code::Cancelled, facts, exemplar);
+            return self.record(Code::Cancelled, facts, took, exemplar);
         }
-        self.record(code, facts, exemplar);
+        self.record(code, facts, took, exemplar);
     }
 
-    fn record(&mut self, code: Code, facts: &Facts, exemplar: Option<Exemplar>) {
+    fn record(&mut self, code: Code, facts: &Facts, took: Duration, exemplar: Option<Exemplar>) {
         self.ended = true;
         let series = &**self.meter.0;
         let method = self.method as usize;
-        let took = nanos(self.started.elapsed());
-        series.durations[method][code as usize].record(&DURATIONS, took, exemplar);
+        series.durations[method][code as usize].record(&DURATIONS, nanos(took), exemplar);
         if let Some(bytes) = facts.request_bytes {
             series.request_sizes[method].record(&SIZES, bytes, None);
         }
@@ -200,7 +205,7 @@ impl Drop for Metered {
     fn drop(&mut self) {
         if !self.ended {
             self.meter.0.resets.add(1);
-            self.record(Code::Cancelled, &Facts::default(), None);
+            self.record(Code::Cancelled, &Facts::default(), self.started.elapsed(), None);
         }
         self.meter.0.active.take(1);
     }
@@ -237,7 +242,7 @@ mod tests {
         for code in [Code::Ok, Code::NotFound, Code::Ok] {
             let mut metered = meter.enter(Method::Set, Instant::now());
             assert_eq!(meter.active(), 1);
-            metered.end(code, &facts, None);
+            metered.end(code, &facts, Duration::ZERO, None);
         }
         assert_eq!(meter.active(), 0);
         assert_eq!(
@@ -257,7 +262,12 @@ mod tests {
         let meter = Meter::default();
         let exemplar = Exemplar { trace_id: [1; 16], span_id: [2; 8] };
         let started = Instant::now() - Duration::from_secs(3);
-        meter.enter(Method::Get, started).end(Code::Ok, &Facts::default(), Some(exemplar));
+        meter.enter(Method::Get, started).end(
+            Code::Ok,
+            &Facts::default(),
+            started.elapsed(),
+            Some(exemplar),
+        );
         let durations = Meter::durations(&[meter]);
         let sightings = durations[0].2.classic().into_iter().filter_map(|bucket| {
             let sighting = bucket.sighting?;
@@ -271,7 +281,7 @@ mod tests {
         let meter = Meter::default();
         drop(meter.enter(Method::Get, Instant::now()));
         let gone = Facts { caller_gone: true, ..Facts::default() };
-        meter.enter(Method::Get, Instant::now()).end(Code::Unknown, &gone, None);
+        meter.enter(Method::Get, Instant::now()).end(Code::Unknown, &gone, Duration::ZERO, None);
         assert_eq!(seen(&meter), [("cache.CacheService/Get", "CANCELLED", 2)]);
         assert_eq!((meter.resets(), meter.active()), (2, 0));
     }

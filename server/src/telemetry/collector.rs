@@ -75,9 +75,9 @@ impl Collector {
         Ok(Self { grpc, metadata: metadata(&plan.headers)?, time: plan.export_timeout })
     }
 
-    /// Sends an encoded `ExportTraceServiceRequest`, again where that may help, for no longer
-    /// than the plan's time. Returns how many of its spans the collector rejected.
-    pub(super) async fn export(&self, message: Bytes) -> Result<u64, Status> {
+    /// Sends the two parts of an encoded `ExportTraceServiceRequest`, again where that may help,
+    /// for no longer than the plan's time. Returns how many spans the collector rejected.
+    pub(super) async fn export(&self, message: [Bytes; 2]) -> Result<u64, Status> {
         let started = SystemTime::now();
         let pauses = ExponentialBackoff::builder()
             .jitter(Jitter::Full)
@@ -103,7 +103,7 @@ impl Collector {
         timeout(self.time, trying).await.unwrap_or_else(|_elapsed| Err(late()))
     }
 
-    async fn once(&self, message: Bytes) -> Result<u64, Status> {
+    async fn once(&self, message: [Bytes; 2]) -> Result<u64, Status> {
         let mut grpc = self.grpc.clone();
         grpc.ready().await.map_err(|error| Status::unavailable(chain(&error)))?;
         let mut request = Request::new(message);
@@ -178,7 +178,7 @@ fn metadata(headers: &str) -> Result<MetadataMap, CollectorError> {
 struct Encoded;
 
 impl Codec for Encoded {
-    type Encode = Bytes;
+    type Encode = [Bytes; 2];
     type Decode = ExportTraceServiceResponse;
     type Encoder = Self;
     type Decoder = ProstDecoder<ExportTraceServiceResponse>;
@@ -193,11 +193,17 @@ impl Codec for Encoded {
 }
 
 impl Encoder for Encoded {
-    type Item = Bytes;
+    type Item = [Bytes; 2];
     type Error = Status;
 
-    fn encode(&mut self, message: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put(message);
+    fn encode(
+        &mut self,
+        [head, spans]: [Bytes; 2],
+        into: &mut EncodeBuf<'_>,
+    ) -> Result<(), Status> {
+        into.reserve(head.len() + spans.len());
+        into.put(head);
+        into.put(spans);
         Ok(())
     }
 }

@@ -321,7 +321,8 @@ impl Exporter {
     }
 
     async fn export(&mut self, batch: Batch) {
-        let result = self.collector.export(self.envelope.around(&batch.bytes)).await;
+        let head = self.envelope.before(batch.bytes.len());
+        let result = self.collector.export([head, batch.bytes.into()]).await;
         let dropped = match &result {
             Ok(rejected) => (*rejected).min(batch.spans),
             Err(_) => batch.spans,
