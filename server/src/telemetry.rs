@@ -160,13 +160,23 @@ impl Traces {
 
     /// The traces of one connection's requests.
     pub(crate) fn of_connection(&self, peer: Option<SocketAddr>) -> ConnectionTraces {
-        ConnectionTraces(self.0.as_ref().map(|on| (on.clone(), peer.map(Peer::from))))
+        let of_connection =
+            |on: &Arc<On>| Arc::new(OfConnection { on: on.clone(), peer: peer.map(Peer::from) });
+        ConnectionTraces(self.0.as_ref().map(of_connection))
     }
 }
 
 /// The traces as one connection's requests see them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ConnectionTraces(Option<(Arc<On>, Option<Peer>)>);
+pub(crate) struct ConnectionTraces(Option<Arc<OfConnection>>);
+
+/// What all spans of a connection share. Counted for each connection, so that the count is
+/// no other worker's.
+#[derive(Debug)]
+struct OfConnection {
+    on: Arc<On>,
+    peer: Option<Peer>,
+}
 
 impl ConnectionTraces {
     /// The span of a request that is sampled. A sampled request that finds no room to wait
@@ -177,16 +187,16 @@ impl ConnectionTraces {
         request: &Request<B>,
         since: Instant,
     ) -> Option<RpcSpan> {
-        let (on, peer) = self.0.as_ref()?;
+        let connection = self.0.as_ref()?;
+        let on = &*connection.on;
         let parent = on.sampling.decide(request.headers())?;
         if !on.counts.room() {
             return None;
         }
         let original = request.uri().path().trim_start_matches('/');
         Some(RpcSpan::begin(Begun {
-            on: on.clone(),
+            connection: connection.clone(),
             parent,
-            peer: peer.clone(),
             method,
             original: (method == Method::Other).then(|| shortened(original, on.longest_text)),
             started: SystemTime::now(),

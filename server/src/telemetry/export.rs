@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use opentelemetry::{
     Context, InstrumentationScope, Key, KeyValue,
     trace::{Link, SpanKind, TraceContextExt, TraceId},
@@ -70,6 +71,7 @@ pub(super) fn start(plan: &Plan) -> Result<(SdkTracerProvider, SpanCounts), Expo
     let counts = SpanCounts::with_room_for(plan.queue);
     let gathered = Arc::new(Gathered {
         batches: Mutex::default(),
+        spare: Mutex::default(),
         full: Notify::new(),
         most: plan.batch,
         counts: counts.clone(),
@@ -191,6 +193,9 @@ impl SpanCounts {
 struct Gathered {
     /// The last is the one that is added to; those before it are full.
     batches: Mutex<Vec<Batch>>,
+    /// The buffer of a batch that was exported: fresh memory for each batch cost as much as
+    /// what is written into it.
+    spare: Mutex<Vec<u8>>,
     /// Told when the first batch is full.
     full: Notify,
     most: u64,
@@ -218,7 +223,8 @@ impl Gathered {
             otlp::encode(scratch, span);
             let mut batches = self.lock();
             if batches.last().is_none_or(|batch| batch.spans >= self.most) {
-                batches.push(Batch::default());
+                let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+                batches.push(Batch { bytes: std::mem::take(&mut *{ spare }), spans: 0 });
             }
             let first = batches.len() == 1;
             if let Some(batch) = batches.last_mut() {
@@ -233,6 +239,15 @@ impl Gathered {
 
     fn take(&self) -> Vec<Batch> {
         std::mem::take(&mut *self.lock())
+    }
+
+    /// Keeps a buffer for a batch to come, unless somebody still holds on to it.
+    fn reuse(&self, bytes: Bytes) {
+        if let Ok(bytes) = bytes.try_into_mut() {
+            let mut bytes = Vec::from(bytes);
+            bytes.clear();
+            *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Batch>> {
@@ -322,7 +337,9 @@ impl Exporter {
 
     async fn export(&mut self, batch: Batch) {
         let head = self.envelope.before(batch.bytes.len());
-        let result = self.collector.export([head, batch.bytes.into()]).await;
+        let bytes = Bytes::from(batch.bytes);
+        let result = self.collector.export([head, bytes.clone()]).await;
+        self.gathered.reuse(bytes);
         let dropped = match &result {
             Ok(rejected) => (*rejected).min(batch.spans),
             Err(_) => batch.spans,

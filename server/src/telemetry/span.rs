@@ -19,7 +19,7 @@ use crate::{
 };
 
 use super::{
-    On,
+    OfConnection,
     attributes::{
         ERROR_TYPE, GRPC, HIT, HITS, ITEMS, KEYS, MISSES, NAMESPACE, NETWORK_PEER_ADDRESS,
         NETWORK_PEER_PORT, REQUEST_ID, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_RESPONSE_STATUS_CODE,
@@ -52,9 +52,8 @@ pub(crate) struct RpcSpan(Option<Box<Begun>>);
 /// What is known of a request at its beginning.
 #[derive(Debug)]
 pub(super) struct Begun {
-    pub(super) on: Arc<On>,
+    pub(super) connection: Arc<OfConnection>,
     pub(super) parent: Context,
-    pub(super) peer: Option<Peer>,
     pub(super) method: Method,
     /// The path, where it is none of ours.
     pub(super) original: Option<String>,
@@ -78,7 +77,7 @@ impl RpcSpan {
 
     /// Whether it wants to know the keys.
     pub(crate) fn records_keys(&self) -> bool {
-        self.0.as_ref().is_some_and(|begun| begun.on.record_keys)
+        self.0.as_ref().is_some_and(|begun| begun.connection.on.record_keys)
     }
 
     /// Ends the span of a request that was answered, and tells its ids.
@@ -99,10 +98,13 @@ impl Drop for RpcSpan {
 impl Begun {
     fn end(self, ending: Ending<'_>) -> Exemplar {
         let Ending { code, request_id, facts, named, took } = ending;
-        let longest = self.on.longest_text;
+        let longest = self.connection.on.longest_text;
         let mut attributes = Vec::with_capacity(USUAL_ATTRIBUTES);
-        let request_id = String::from_utf8_lossy(request_id.as_bytes());
-        attributes.push(KeyValue::new(REQUEST_ID, shortened(&request_id, longest)));
+        let request_id = match request_id.to_str() {
+            Ok(text) => shortened(text, longest),
+            Err(_) => shortened(&String::from_utf8_lossy(request_id.as_bytes()), longest),
+        };
+        attributes.push(KeyValue::new(REQUEST_ID, request_id));
         // Of what was never decoded nothing is known.
         if facts.request_bytes.is_some() && facts.items > 0 {
             attributes.push(KeyValue::new(ITEMS, facts.items as i64));
@@ -136,10 +138,10 @@ impl Begun {
         if let Some(original) = self.original {
             attributes.push(KeyValue::new(RPC_METHOD_ORIGINAL, original));
         }
-        if let Some(Peer { address, port }) = self.peer {
-            let address = Value::String(StringValue::from(address));
+        if let Some(Peer { address, port }) = &self.connection.peer {
+            let address = Value::String(StringValue::from(address.clone()));
             attributes.push(KeyValue::new(NETWORK_PEER_ADDRESS, address));
-            attributes.push(KeyValue::new(NETWORK_PEER_PORT, i64::from(port)));
+            attributes.push(KeyValue::new(NETWORK_PEER_PORT, i64::from(*port)));
         }
         if is_error(code) {
             attributes.push(KeyValue::new(ERROR_TYPE, code_name(code)));
@@ -148,7 +150,7 @@ impl Begun {
             .with_kind(SpanKind::Server)
             .with_start_time(self.started)
             .with_attributes(attributes);
-        let mut span = self.on.tracer.build_with_context(builder, &self.parent);
+        let mut span = self.connection.on.tracer.build_with_context(builder, &self.parent);
         let context = span.span_context();
         let ids = Exemplar {
             trace_id: context.trace_id().to_bytes(),
