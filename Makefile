@@ -17,6 +17,8 @@ TOOLS := $(TARGET)/tools
 VENV := $(TARGET)/interop-venv
 STUBS := $(TARGET)/interop-stubs
 INTEROP := server/tests/interop
+DASHBOARDS_VENV := $(TARGET)/dashboards-venv
+DASHBOARDS := dashboards/tests
 CONTAINERS := $(TARGET)/containers
 CONTAINERS_VENV := $(TARGET)/containers-venv
 IN_COMPOSE := TINY_CACHE_TAG=$(IMAGE_TAG) $(COMPOSE) --project-name tiny-cache --file docker/compose.yaml
@@ -26,6 +28,9 @@ NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 # A cargo-deny on the PATH is used; otherwise this version is built, once.
 DENY_VERSION := 0.20.2
 DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(TOOLS)/bin/cargo-deny)
+
+# A Prometheus on the PATH is used; otherwise Debian's is unpacked below target/.
+PROMETHEUS := $(or $(patsubst %/promtool,%,$(shell command -v promtool 2>/dev/null)),$(TARGET)/prometheus/usr/bin)
 
 # Checks of the running server that take longer than a unit test may. They are
 # built with optimisation and print the figures that they judge.
@@ -72,7 +77,7 @@ clean: ## Remove everything that was built, tools and environments too
 ## Check
 
 .PHONY: ci
-ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts test-search test-containers ## Run everything that CI runs
+ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts test-search test-dashboards test-containers ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
@@ -138,6 +143,14 @@ test-drain: ## Check that a stop under load loses no reply
 .PHONY: test-search
 test-search: ## Check that the load tester's search finds the known limit of a throttled server
 	$(CARGO) test --profile checks -p tiny-cache-loadtest --test limit -- --ignored --nocapture
+
+.PHONY: test-dashboards
+test-dashboards: $(DASHBOARDS_VENV)/.installed $(PROMETHEUS)/promtool ## Evaluate dashboards and alerts against a server under load (needs Python 3.11)
+	$(CARGO) build -p tiny-cache-server
+	$(CARGO) build -p tiny-cache-loadtest
+	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server TINY_CACHE_LOADTEST_BIN=$(TARGET)/debug/tiny-cache-loadtest \
+		PROMETHEUS_DIR=$(PROMETHEUS) PYTHONPATH=$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
+		$(DASHBOARDS_VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(DASHBOARDS)
 
 .PHONY: test-containers
 test-containers: $(CONTAINERS_VENV)/.installed $(STUBS)/.generated ## Build the images, run them and check the manifests (needs Docker, or says that it is skipped)
@@ -205,3 +218,14 @@ $(STUBS)/.generated: proto/cache.proto $(VENV)/.installed
 	mkdir -p $(STUBS)
 	$(VENV)/bin/python -m grpc_tools.protoc -I proto --python_out=$(STUBS) --grpc_python_out=$(STUBS) cache.proto
 	touch $@
+
+$(DASHBOARDS_VENV)/.installed: $(DASHBOARDS)/requirements.txt
+	rm -rf $(DASHBOARDS_VENV)
+	$(PYTHON) -m venv $(DASHBOARDS_VENV)
+	$(DASHBOARDS_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# Unpacked and not installed: that needs no root, and starts no service.
+$(TARGET)/prometheus/usr/bin/promtool:
+	rm -rf $(TARGET)/prometheus
+	$(DASHBOARDS)/fetch-prometheus.sh $(TARGET)/prometheus

@@ -1,0 +1,95 @@
+"""What can be said of rules, alerts and runbook without a server."""
+
+import re
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+
+import files
+from program import path
+
+ALERTS = files.alerts()
+CASES = sorted((files.PROMETHEUS / "tests").glob("*.yml"))
+
+
+def promtool(*arguments):
+    done = subprocess.run(
+        [f"{path('PROMETHEUS_DIR')}/promtool", *map(str, arguments)],
+        cwd=files.PROMETHEUS, capture_output=True, text=True, timeout=120,
+    )
+    if done.returncode:
+        pytest.fail(f"promtool {' '.join(map(str, arguments))}:\n{done.stdout}{done.stderr}", pytrace=False)
+
+
+def test_promtool_takes_the_configuration():
+    promtool("check", "config", "prometheus.yml")
+
+
+def test_promtool_takes_the_rules():
+    promtool("check", "rules", "--lint=all", "--lint-fatal", *sorted(files.PROMETHEUS.glob("rules/*.yml")))
+
+
+@pytest.mark.parametrize("cases", CASES, ids=lambda path: path.stem)
+def test_alerts_fire_and_stay_quiet(cases):
+    promtool("test", "rules", cases)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_has_a_case_of_either_kind(name):
+    tried = [
+        bool(wanted["exp_alerts"])
+        for cases in CASES
+        for case in yaml.safe_load(cases.read_text())["tests"]
+        for wanted in case["alert_rule_test"]
+        if wanted["alertname"] == name
+    ]
+    assert set(tried) == {True, False}
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_says_whom_it_calls_and_where_to_look(name):
+    annotations = ALERTS[name]["annotations"]
+    assert ALERTS[name]["labels"] in ({"severity": "page"}, {"severity": "ticket"})
+    assert annotations["summary"] and annotations["description"]
+    boards = {f"/d/{board['uid']}" for board in files.dashboards().values()}
+    assert annotations["dashboard"] in boards
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_runbook_link_leads_to_a_section(name):
+    page, _, anchor = ALERTS[name]["annotations"]["runbook_url"].partition("#")
+    repository = tomllib.loads((files.ROOT / "Cargo.toml").read_text())["workspace"]["package"]["repository"]
+    assert page == f"{repository}/blob/main/{files.RUNBOOK.relative_to(files.ROOT)}"
+    sections = files.sections()
+    assert anchor in sections, f"{name}: docs/operations.md has no heading for #{anchor}"
+    for part in ("**Means.**", "**Look at.**", "**Do.**"):
+        assert part in sections[anchor], f"{name}: its section in docs/operations.md has no {part}"
+
+
+def test_the_runbook_has_no_alert_that_is_gone():
+    written = {anchor for anchor in files.sections() if re.fullmatch(r"tinycache\w+", anchor)}
+    assert written == {name.lower() for name in ALERTS}
+
+
+def test_the_runbook_names_panels_that_exist():
+    titles = {panel["title"] for board in files.dashboards().values() for panel in files.panels(board)}
+    named = {
+        (name, panel)
+        for name in ALERTS
+        for panel in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", files.sections()[name.lower()].replace("\n", " "))
+    }
+    assert {(name, panel) for name, panel in named if panel not in titles} == set()
+    assert {name for name, _ in named} == set(ALERTS)
+
+
+def test_recorded_figures_are_named_by_level_metric_and_operations():
+    for name in files.records():
+        assert re.fullmatch(r"(job|instance):[a-z_]+:[a-z0-9_]+", name), name
+
+
+def test_recorded_figures_are_used():
+    asked = [rule["expr"] for rule in ALERTS.values()] + [target.expr for target in files.targets()]
+    for name in files.records():
+        assert any(re.search(rf"\b{name}\b", expr) for expr in asked), name
