@@ -47,8 +47,9 @@ import() {
 # With the certificate authorities of this machine too, which is how a build gets through
 # a proxy that this machine trusts.
 make_rust() {
-    local tree=$directory/rust toolchain
-    if [ ! -e "$tree.made" ]; then
+    local tree=$directory/rust toolchain version
+    version=$(rustc --version --verbose)
+    if [ "$(cat "$tree.made" 2>/dev/null)" != "$version" ]; then
         [ "$(id -u)" = 0 ] || fail "debootstrap needs root: run as root, or 'docker pull $rust' first"
         command -v debootstrap >/dev/null || apt-get install -y -qq debootstrap >/dev/null \
             || fail "debootstrap is not installed: install it, or 'docker pull $rust' first"
@@ -61,7 +62,7 @@ make_rust() {
         cp -a "$toolchain/bin" "$toolchain/lib" "$tree/usr/local/cargo/"
         [ ! -d "$toolchain/libexec" ] || cp -a "$toolchain/libexec" "$tree/usr/local/cargo/"
         cp -L /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
-        touch "$tree.made"
+        echo "$version" > "$tree.made"
     fi
     import "$rust" "$tree" 'ENV CARGO_HOME=/usr/local/cargo' \
         'ENV PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

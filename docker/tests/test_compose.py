@@ -18,6 +18,7 @@ from web import eventually
 DOCKER = pathlib.Path(__file__).resolve().parents[1]
 FILE = DOCKER / "compose.yaml"
 PROVISIONING = DOCKER.parent / "dashboards" / "grafana" / "provisioning"
+RULES = list((DOCKER.parent / "dashboards" / "prometheus" / "rules").glob("*.yml"))
 SERVICES = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]
 PORTS = ("GRPC_PORT", "HTTP_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
 
@@ -99,7 +100,8 @@ def test_server_prometheus_and_load_tester_work_together(compose, tmp_path):
     [target] = up()
     assert target["scrapeUrl"] == "http://server:8080/metrics"
     assert eventually(lambda: compose.ask_prometheus("query", query="tiny_cache_uptime_seconds")["result"])
-    assert compose.ask_prometheus("rules")["groups"], "no rules of dashboards/prometheus"
+    files = {group["file"] for group in compose.ask_prometheus("rules")["groups"]}
+    assert files == {f"/etc/prometheus/rules/{file.name}" for file in RULES}
 
     compose("run", "--rm", "--use-aliases", "loadtest")
     report = json.loads((tmp_path / "reports" / "loadtest.json").read_text(encoding="utf-8"))
