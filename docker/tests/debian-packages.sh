@@ -8,6 +8,7 @@ directory=$(realpath -m "$1") suite=$2
 shift 2
 
 # The mirror that this machine's own apt uses.
+# shellcheck disable=SC2016  # apt's own variable
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Label: Debian' | head -n 1)
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 if [ -z "$mirror" ] || [ ! -r "$keyring" ]; then
