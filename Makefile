@@ -6,6 +6,12 @@ PYTHON ?= python3
 TRACE ?= ../shared/traces/arc-OLTP.lis.zst
 LIMITS_MB ?= 8 16 32 64 128 256
 
+# The tag of the images that are built here, and the cargo profile that they are built with.
+IMAGE_TAG ?= dev
+IMAGE_PROFILE ?= release
+# Compose v2 where Docker has it, else the program of v1.
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 TOOLS := $(TARGET)/tools
 VENV := $(TARGET)/interop-venv
@@ -13,6 +19,9 @@ STUBS := $(TARGET)/interop-stubs
 INTEROP := server/tests/interop
 DASHBOARDS_VENV := $(TARGET)/dashboards-venv
 DASHBOARDS := dashboards/tests
+CONTAINERS := $(TARGET)/containers
+CONTAINERS_VENV := $(TARGET)/containers-venv
+IN_COMPOSE := TINY_CACHE_TAG=$(IMAGE_TAG) $(COMPOSE) --project-name tiny-cache --file docker/compose.yaml
 
 # cargo-nextest is used when it is there and not missed when it is not.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
@@ -25,7 +34,11 @@ PROMETHEUS := $(or $(patsubst %/promtool,%,$(shell command -v promtool 2>/dev/nu
 
 # Checks of the running server that take longer than a unit test may. They are
 # built with optimisation and print the figures that they judge.
-CHECK := $(CARGO) test --profile checks -p tiny-cache-server
+# Of the whole workspace: the packages alone would ask for other features of the
+# dependencies, and each build them anew.
+CHECK := $(CARGO) test --profile checks --workspace
+# The binaries as `make test` has built them, for the same reason.
+BINARIES := $(CARGO) test --workspace --no-run --quiet
 
 .DEFAULT_GOAL := help
 # Two targets at once would only wait for one another's build.
@@ -41,6 +54,26 @@ help: ## List the targets
 run: ## Build the server and start it with its defaults
 	$(CARGO) run --release -p tiny-cache-server
 
+IMAGES := image-server image-loadtest image-cli
+.PHONY: images
+images: $(IMAGES) ## Build the images of server, load tester and command line
+
+.PHONY: up
+up: image-server ## Start a server with Prometheus, Grafana and Tempo in containers
+	$(IN_COMPOSE) up --detach
+	@echo "Grafana    http://localhost:$${GRAFANA_PORT:-3000}    the dashboards, in the folder tiny-cache"
+	@echo "Prometheus http://localhost:$${PROMETHEUS_PORT:-9090}    its targets, rules and alerts"
+	@echo "server     http://localhost:$${HTTP_PORT:-8080}    its figures; gRPC on port $${GRPC_PORT:-50051}"
+
+.PHONY: loadtest-compose
+loadtest-compose: image-loadtest ## Load the server of `make up`; reports go to target/loadtest
+	mkdir -p $${LOADTEST_REPORTS:-target/loadtest}
+	LOADTEST_USER=$$(id -u):$$(id -g) $(IN_COMPOSE) run --rm --use-aliases loadtest
+
+.PHONY: down
+down: ## Stop what `make up` started, and keep what Prometheus and Grafana stored
+	$(IN_COMPOSE) down
+
 .PHONY: clean
 clean: ## Remove everything that was built, tools and environments too
 	$(CARGO) clean
@@ -48,7 +81,7 @@ clean: ## Remove everything that was built, tools and environments too
 ## Check
 
 .PHONY: ci
-ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts test-search test-dashboards ## Run everything that CI runs
+ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts test-search test-dashboards test-containers ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
@@ -87,11 +120,11 @@ deny: $(DENY) ## Check licences, sources and bans of the dependencies (no adviso
 # scheduler alone: that is why `test` does not enable every feature.
 .PHONY: test-shuttle
 test-shuttle: ## Try interleavings of the server's own concurrent code with shuttle
-	$(CHECK) --features shuttle --lib interleavings
+	$(CHECK) --features tiny-cache-server/shuttle --lib interleavings
 
 .PHONY: test-interop
 test-interop: $(VENV)/.installed $(STUBS)/.generated ## Drive the real binary with another gRPC implementation (needs Python)
-	$(CARGO) build -p tiny-cache-server
+	$(BINARIES)
 	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server PYTHONPATH=$(STUBS) PYTHONDONTWRITEBYTECODE=1 \
 		$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(INTEROP)
 
@@ -105,7 +138,7 @@ test-expiry: ## Check that mass expiry does not hold up requests
 
 .PHONY: test-restarts
 test-restarts: ## Check that restarts of the server cost callers no error and no write twice
-	$(CARGO) test --profile checks -p tiny-cache-client --test restarts -- --ignored --nocapture
+	$(CHECK) --test restarts -- --ignored --nocapture
 
 .PHONY: test-drain
 test-drain: ## Check that a stop under load loses no reply
@@ -113,15 +146,19 @@ test-drain: ## Check that a stop under load loses no reply
 
 .PHONY: test-search
 test-search: ## Check that the load tester's search finds the known limit of a throttled server
-	$(CARGO) test --profile checks -p tiny-cache-loadtest --test limit -- --ignored --nocapture
+	$(CHECK) --test limit -- --ignored --nocapture
 
 .PHONY: test-dashboards
 test-dashboards: $(DASHBOARDS_VENV)/.installed $(PROMETHEUS)/promtool ## Evaluate dashboards and alerts against a server under load (needs Python 3.11)
-	$(CARGO) build -p tiny-cache-server
-	$(CARGO) build -p tiny-cache-loadtest
+	$(BINARIES)
 	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server TINY_CACHE_LOADTEST_BIN=$(TARGET)/debug/tiny-cache-loadtest \
 		PROMETHEUS_DIR=$(PROMETHEUS) PYTHONPATH=$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
 		$(DASHBOARDS_VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(DASHBOARDS)
+
+.PHONY: test-containers
+test-containers: $(CONTAINERS_VENV)/.installed $(STUBS)/.generated ## Build the images, run them and check the manifests (needs Docker, or says that it is skipped)
+	PYTHONPATH=$(STUBS):$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
+		docker/tests/run.sh $(CONTAINERS) $(CONTAINERS_VENV)/bin/python $(PYTEST_ARGS)
 
 ## Measure
 
@@ -168,6 +205,24 @@ $(VENV)/.installed: $(INTEROP)/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+$(CONTAINERS_VENV)/.installed: docker/tests/requirements.txt $(INTEROP)/requirements.txt
+	rm -rf $(CONTAINERS_VENV)
+	$(PYTHON) -m venv $(CONTAINERS_VENV)
+	$(CONTAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+IMAGE_NAME_server := tiny-cache-server
+IMAGE_NAME_loadtest := tiny-cache-loadtest
+IMAGE_NAME_cli := tiny-cache
+
+.PHONY: $(IMAGES)
+$(IMAGES): image-%:
+	docker build --file docker/Dockerfile --target $* --tag $(IMAGE_NAME_$*):$(IMAGE_TAG) \
+		--build-arg PROFILE=$(IMAGE_PROFILE) \
+		--build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml) \
+		--build-arg REVISION=$$(git rev-parse HEAD) \
+		--build-arg CREATED=$$(git show --no-patch --format=%cI HEAD) .
 
 $(STUBS)/.generated: proto/cache.proto $(VENV)/.installed
 	rm -rf $(STUBS)

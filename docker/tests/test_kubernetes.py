@@ -1,0 +1,147 @@
+"""The manifests: rendered with kustomize and held against the JSON schemas of Kubernetes,
+and against what the server and its documents say. Needs no cluster and no Docker."""
+
+import functools
+import pathlib
+import re
+import shutil
+import subprocess
+
+import kubernetes_validate
+import pytest
+import yaml
+
+DOCKER = pathlib.Path(__file__).resolve().parents[1]
+SETTINGS = DOCKER.parent / "server" / "src" / "settings" / "variables.rs"
+# The first with all that is used, and the last of the package with the schemas.
+VERSIONS = ("1.30", "1.37")
+# Defined in a cluster by the operator, not by Kubernetes: no schema is at hand.
+FOREIGN = {"monitoring.coreos.com/v1"}
+
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl here to render the manifests")
+
+
+@functools.cache
+def render(overlay):
+    outcome = subprocess.run(
+        ["kubectl", "kustomize", str(DOCKER / "kubernetes" / overlay)], capture_output=True, text=True, timeout=60
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    return list(yaml.safe_load_all(outcome.stdout))
+
+
+def the(kind, name="tiny-cache", overlay="base"):
+    [found] = [m for m in render(overlay) if m["kind"] == kind and re.fullmatch(name, m["metadata"]["name"])]
+    return found
+
+
+def pod():
+    return the("StatefulSet")["spec"]["template"]
+
+
+def container():
+    [only] = pod()["spec"]["containers"]
+    return only
+
+
+def settings():
+    return the("ConfigMap", "tiny-cache-.*")["data"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("overlay", ["base", "monitoring"])
+def test_the_manifests_are_valid(overlay, version):
+    own = [manifest for manifest in render(overlay) if manifest["apiVersion"] not in FOREIGN]
+    assert len(own) >= 7
+    for manifest in own:
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_a_misspelt_field_would_not_be_valid():
+    manifest = {**the("PodDisruptionBudget"), "spec": {"maxUnavailble": 1}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(manifest, VERSIONS[-1], strict=True)
+
+
+def test_every_selector_finds_the_pods():
+    labels = pod()["metadata"]["labels"].items()
+    spec = the("StatefulSet")["spec"]
+    selectors = [spec["selector"]["matchLabels"], the("PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
+    selectors += [the("Service", name)["spec"]["selector"] for name in ("tiny-cache", "tiny-cache-nodes")]
+    policies = [m for m in render("monitoring") if m["kind"] == "NetworkPolicy"]
+    selectors += [policy["spec"]["podSelector"]["matchLabels"] for policy in policies]
+    spread = pod()["spec"]["topologySpreadConstraints"]
+    selectors += [each["labelSelector"]["matchLabels"] for each in spread]
+    assert len(selectors) == 8
+    for selector in selectors:
+        assert selector and selector.items() <= labels
+
+
+def test_the_names_of_the_pods_come_from_a_headless_service():
+    service = the("Service", the("StatefulSet")["spec"]["serviceName"])
+    assert service["spec"]["clusterIP"] == "None"
+    assert "clusterIP" not in the("Service", "tiny-cache")["spec"]
+
+
+def test_every_port_that_is_named_is_one_of_the_container():
+    ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
+    assert ports == {"grpc": 50051, "http": 8080}
+    for name in ("tiny-cache", "tiny-cache-nodes"):
+        assert {port["targetPort"] for port in the("Service", name)["spec"]["ports"]} <= ports.keys()
+    assert container()["readinessProbe"]["grpc"]["port"] == ports["grpc"]
+    assert container()["livenessProbe"]["httpGet"]["port"] in ports
+    for policy in [m for m in render("monitoring") if m["kind"] == "NetworkPolicy"]:
+        assert {p["port"] for rule in policy["spec"]["ingress"] for p in rule["ports"]} <= ports.keys()
+
+
+def test_the_monitor_scrapes_each_server_once():
+    monitor = the("ServiceMonitor", overlay="monitoring")["spec"]
+    [endpoint] = monitor["endpoints"]
+    wanted = monitor["selector"]["matchLabels"].items()
+    scraped = [
+        service["metadata"]["name"]
+        for service in render("monitoring")
+        if service["kind"] == "Service"
+        and wanted <= service["metadata"]["labels"].items()
+        and endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
+    ]
+    assert scraped == ["tiny-cache-nodes"]
+
+
+def test_the_grace_is_longer_than_the_sleep_and_the_drain():
+    sleep = container()["lifecycle"]["preStop"]["sleep"]["seconds"]
+    drain = float(settings()["CACHE_SHUTDOWN_GRACE_SECONDS"])
+    assert pod()["spec"]["terminationGracePeriodSeconds"] > sleep + drain + 0.5
+    # Seen to be gone before the port closes.
+    readiness = container()["readinessProbe"]
+    assert sleep > 0 and readiness["periodSeconds"] * readiness["failureThreshold"] < sleep + drain
+
+
+def test_memory_is_requested_in_full_and_is_enough():
+    resources = container()["resources"]
+    assert resources["requests"]["memory"] == resources["limits"]["memory"]
+    [limit] = re.fullmatch(r"(\d+)Mi", resources["limits"]["memory"]).groups()
+    entries = int(settings()["CACHE_MAX_MEMORY_MB"])
+    # docs/operations.md, Sizing: the process, and large messages under way.
+    assert int(limit) >= 1.35 * entries + 10 + max(entries / 16, 4)
+
+
+def test_there_are_as_many_workers_as_cores_are_asked_for():
+    resources = container()["resources"]
+    assert "cpu" not in resources["limits"]
+    assert settings()["CACHE_WORKERS"] == resources["requests"]["cpu"]
+
+
+def test_every_setting_is_one_that_the_server_knows():
+    known = re.findall(r'"(CACHE_\w+)" =', SETTINGS.read_text(encoding="utf-8"))
+    assert settings().keys() <= set(known)
+
+
+def test_a_pod_has_no_rights():
+    spec = pod()["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] == 65532
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False
+    own = container()["securityContext"]
+    assert own["readOnlyRootFilesystem"] and own["allowPrivilegeEscalation"] is False
+    assert own["capabilities"] == {"drop": ["ALL"]}
