@@ -1,9 +1,8 @@
 //! The standard `OTEL_` variables, as far as the SDK does not read them itself.
 //!
-//! The SDK reads, from the process's environment, `OTEL_SERVICE_NAME`,
-//! `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SPAN_*_COUNT_LIMIT`. As the specification wants it, a
-//! value that is wrong is warned about and passed over
-//! (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>).
+//! The SDK reads `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` from the process's
+//! environment. As the specification wants it, a value that is wrong is warned about and passed
+//! over (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>).
 
 use std::{collections::HashMap, ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
@@ -21,6 +20,9 @@ const DEFAULT_BATCH: u64 = 512;
 const DEFAULT_SCHEDULE_DELAY: u64 = 5_000;
 const DEFAULT_BATCH_TIMEOUT: u64 = 30_000;
 const DEFAULT_OTLP_TIMEOUT: u64 = 10_000;
+
+/// The specification's default.
+const DEFAULT_ATTRIBUTES: u32 = 128;
 
 /// What to export, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +43,8 @@ pub(super) struct Plan {
     pub(super) headers: String,
     /// Characters of an attribute that a caller made up.
     pub(super) longest_text: usize,
-    /// Attributes of a span; none: what the SDK read or has as its default.
-    pub(super) most_attributes: Option<u32>,
+    /// Attributes of a span.
+    pub(super) most_attributes: u32,
 }
 
 /// The PEM files of a connection to a collector over TLS. Without authorities of its own it
@@ -111,7 +113,7 @@ impl Variables {
         let sampling = self.sampling();
         let text_limit =
             ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
-        let spans_own = self.get("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT").is_some();
+        let count_limit = ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"];
         let queue = self.at_least_one("OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE);
         let batch = self.at_least_one("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH);
         let delay = self.at_least_one("OTEL_BSP_SCHEDULE_DELAY", DEFAULT_SCHEDULE_DELAY);
@@ -136,11 +138,10 @@ impl Variables {
                 .into_iter()
                 .find_map(|name| self.number(name))
                 .unwrap_or(usize::MAX),
-            most_attributes: if spans_own {
-                None
-            } else {
-                self.number("OTEL_ATTRIBUTE_COUNT_LIMIT")
-            },
+            most_attributes: count_limit
+                .into_iter()
+                .find_map(|name| self.number(name))
+                .unwrap_or(DEFAULT_ATTRIBUTES),
         })
     }
 

@@ -4,8 +4,8 @@
 //! its own takes away when it is full or old enough. Nothing waits: the buffer is locked for as
 //! long as it takes to copy some hundred bytes, and places are counted, so that who finds none
 //! makes no span at all. The SDK's batch processor is not used: it hands spans to the exporter
-//! one by one and as they are, which cost more than the rest of a request's span together (see
-//! [`super::otlp`]), and does not tell how many it dropped.
+//! one by one and as they are, which cost more than all the rest (see [`super::otlp`]), and does
+//! not tell how many it dropped.
 
 use std::{
     cell::RefCell,
@@ -20,17 +20,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use opentelemetry::{
-    Context, InstrumentationScope, Key, KeyValue,
-    trace::{Link, SpanKind, TraceContextExt, TraceId},
-};
+use opentelemetry::{Context, InstrumentationScope, Key, KeyValue};
 use opentelemetry_sdk::{
     Resource,
     error::{OTelSdkError, OTelSdkResult},
-    trace::{
-        Sampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData,
-        SpanProcessor,
-    },
+    trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor},
 };
 use thiserror::Error;
 use tokio::{
@@ -46,7 +40,7 @@ use super::{
     collector::{Collector, CollectorError},
     environment::Plan,
     otlp::{self, Envelope},
-    sampling::{Root, Sampling},
+    sampling::Root,
 };
 
 /// Why there is no exporter.
@@ -60,7 +54,7 @@ pub(super) enum ExportError {
 
 /// Builds what `plan` asks for. A collector that cannot be reached is no error: it is tried
 /// again with each batch.
-pub(super) fn start(plan: &Plan) -> Result<(SdkTracerProvider, SpanCounts), ExportError> {
+pub(super) fn start(plan: &Plan) -> Result<(SdkTracerProvider, Arc<Gathered>), ExportError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let collector = {
         let _entered = runtime.enter();
@@ -68,13 +62,12 @@ pub(super) fn start(plan: &Plan) -> Result<(SdkTracerProvider, SpanCounts), Expo
     };
     let resource = resource();
     let scope = InstrumentationScope::builder(SCOPE).build();
-    let counts = SpanCounts::with_room_for(plan.queue);
     let gathered = Arc::new(Gathered {
         batches: Mutex::default(),
         spare: Mutex::default(),
         full: Notify::new(),
         most: plan.batch,
-        counts: counts.clone(),
+        counts: SpanCounts::with_room_for(plan.queue),
     });
     let (sender, told) = commands::unbounded_channel();
     let exporter = Exporter {
@@ -89,14 +82,17 @@ pub(super) fn start(plan: &Plan) -> Result<(SdkTracerProvider, SpanCounts), Expo
         .name("export".to_owned())
         .spawn(move || runtime.block_on(exporter.run(told)))?;
 
-    let mut provider = SdkTracerProvider::builder()
-        .with_span_processor(Gathering { gathered, exporter: sender })
-        .with_sampler(Decided::from(plan.sampling))
-        .with_resource(resource);
-    if let Some(most) = plan.most_attributes {
-        provider = provider.with_max_attributes_per_span(most);
-    }
-    Ok((provider.build(), counts))
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(Gathering { gathered: gathered.clone(), exporter: sender })
+        .with_sampler(match plan.sampling.root {
+            Root::Always => Sampler::AlwaysOn,
+            Root::Never => Sampler::AlwaysOff,
+            Root::Ratio(ratio) => Sampler::TraceIdRatioBased(ratio),
+        })
+        .with_max_attributes_per_span(plan.most_attributes)
+        .with_resource(resource)
+        .build();
+    Ok((provider, gathered))
 }
 
 /// What every span comes from. The environment's own attributes win.
@@ -190,7 +186,7 @@ impl SpanCounts {
 
 /// Spans that wait, in the order in which they ended.
 #[derive(Debug)]
-struct Gathered {
+pub(super) struct Gathered {
     /// The last is the one that is added to; those before it are full.
     batches: Mutex<Vec<Batch>>,
     /// The buffer of a batch that was exported: fresh memory for each batch cost as much as
@@ -215,12 +211,18 @@ thread_local! {
 }
 
 impl Gathered {
-    fn add(&self, span: SpanData) {
+    pub(super) fn counts(&self) -> &SpanCounts {
+        &self.counts
+    }
+
+    /// Adds the span that `write` writes, if there is room for one.
+    pub(super) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
         if !self.counts.enter() {
             return;
         }
         SCRATCH.with_borrow_mut(|scratch| {
-            otlp::encode(scratch, span);
+            scratch.clear();
+            write(scratch);
             let mut batches = self.lock();
             if batches.last().is_none_or(|batch| batch.spans >= self.most) {
                 let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
@@ -285,7 +287,7 @@ impl SpanProcessor for Gathering {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
-        self.gathered.add(span);
+        self.gathered.add(|out| otlp::encode(out, span));
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -356,42 +358,5 @@ impl Exporter {
             _ => {}
         }
         self.failing = result.is_err();
-    }
-}
-
-/// The SDK's sampler for what was decided already: a server's span exists because it is
-/// sampled. For spans of other kinds the ratio decides.
-#[derive(Clone, Debug)]
-struct Decided(Sampler);
-
-impl From<Sampling> for Decided {
-    fn from(sampling: Sampling) -> Self {
-        Self(match sampling.root {
-            Root::Always => Sampler::AlwaysOn,
-            Root::Never => Sampler::AlwaysOff,
-            Root::Ratio(ratio) => Sampler::TraceIdRatioBased(ratio),
-        })
-    }
-}
-
-impl ShouldSample for Decided {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        if *kind != SpanKind::Server {
-            return self.0.should_sample(parent, trace_id, name, kind, attributes, links);
-        }
-        let trace_state = parent.map(|parent| parent.span().span_context().trace_state().clone());
-        SamplingResult {
-            decision: SamplingDecision::RecordAndSample,
-            attributes: Vec::new(),
-            trace_state: trace_state.unwrap_or_default(),
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::{cell::RefCell, fmt};
 
 use ahash::RandomState;
 use http::HeaderMap;
-use opentelemetry::{Context, trace::TraceContextExt};
+use opentelemetry::trace::SpanContext;
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
@@ -38,9 +38,9 @@ thread_local! {
 }
 
 impl Sampling {
-    /// The parent of the span that a request gets, which may be no span; none for a request
-    /// that gets none.
-    pub(super) fn decide(&self, headers: &HeaderMap) -> Option<Context> {
+    /// The parent of the span that a request gets, which is not valid where there is none; none
+    /// for a request that gets no span.
+    pub(super) fn decide(&self, headers: &HeaderMap) -> Option<SpanContext> {
         let parent = if self.follows_parent { Parent::of(headers) } else { None };
         let sampled = match parent {
             Some(parent) if self.parent_based => parent.sampled(),
@@ -48,8 +48,8 @@ impl Sampling {
             None => self.root.takes(|| RANDOM.with_borrow_mut(Rng::next_u64)),
         };
         sampled.then(|| match parent {
-            Some(parent) => Context::new().with_remote_span_context(parent.context(headers)),
-            None => Context::new(),
+            Some(parent) => parent.context(headers),
+            None => SpanContext::NONE,
         })
     }
 }
@@ -111,7 +111,7 @@ mod tests {
     fn a_propagator_that_is_off_leaves_the_caller_out() {
         let alone = Sampling { follows_parent: false, ..sampling(true, Root::Always) };
         let parent = alone.decide(&with_parent(7, false)).unwrap();
-        assert!(!parent.span().span_context().is_valid());
+        assert!(!parent.is_valid());
     }
 
     #[test]

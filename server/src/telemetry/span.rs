@@ -1,16 +1,15 @@
 //! The span of one RPC.
 
 use std::{
+    borrow::Cow,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use http::HeaderValue;
-use opentelemetry::{
-    Array, Context, KeyValue, StringValue, Value,
-    trace::{Span as _, SpanBuilder, SpanKind, Status, Tracer},
-};
+use opentelemetry::trace::SpanContext;
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use tonic::Code;
 
 use crate::{
@@ -25,27 +24,24 @@ use super::{
         NETWORK_PEER_PORT, REQUEST_ID, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_RESPONSE_STATUS_CODE,
         RPC_SYSTEM_NAME, VALUE_BYTES, is_error,
     },
+    otlp::{Identity, ServerSpan},
 };
-
-/// Attributes that a span has room for without growing.
-const USUAL_ATTRIBUTES: usize = 12;
 
 /// The other side of a connection, as every span of it names it.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
-    address: Arc<str>,
+    address: String,
     port: u16,
 }
 
 impl From<SocketAddr> for Peer {
     fn from(peer: SocketAddr) -> Self {
-        Self { address: peer.ip().to_canonical().to_string().into(), port: peer.port() }
+        Self { address: peer.ip().to_canonical().to_string(), port: peer.port() }
     }
 }
 
-/// A request that is sampled. Its span is made when it ends, with everything that is known by
-/// then: adding to one that exists cost 150 ns more. Dropped before that, the caller is gone,
-/// and it ends as cancelled.
+/// A request that is sampled. Its span is written when it ends, with everything that is known
+/// by then. Dropped before that, the caller is gone, and it ends as cancelled.
 #[derive(Debug)]
 pub(crate) struct RpcSpan(Option<Box<Begun>>);
 
@@ -53,7 +49,7 @@ pub(crate) struct RpcSpan(Option<Box<Begun>>);
 #[derive(Debug)]
 pub(super) struct Begun {
     pub(super) connection: Arc<OfConnection>,
-    pub(super) parent: Context,
+    pub(super) parent: SpanContext,
     pub(super) method: Method,
     /// The path, where it is none of ours.
     pub(super) original: Option<String>,
@@ -90,88 +86,91 @@ impl Drop for RpcSpan {
     fn drop(&mut self) {
         if let Some(begun) = self.0.take() {
             let took = begun.since.elapsed();
-            begun.finish(Code::Cancelled, Vec::new(), took);
+            begun.finish(Code::Cancelled, took, |_| {});
         }
     }
 }
 
 impl Begun {
-    fn end(self, ending: Ending<'_>) -> Exemplar {
+    fn end(&self, ending: Ending<'_>) -> Exemplar {
         let Ending { code, request_id, facts, named, took } = ending;
-        let longest = self.connection.on.longest_text;
-        let mut attributes = Vec::with_capacity(USUAL_ATTRIBUTES);
-        let request_id = match request_id.to_str() {
-            Ok(text) => shortened(text, longest),
-            Err(_) => shortened(&String::from_utf8_lossy(request_id.as_bytes()), longest),
-        };
-        attributes.push(KeyValue::new(REQUEST_ID, request_id));
-        // Of what was never decoded nothing is known.
-        if facts.request_bytes.is_some() && facts.items > 0 {
-            attributes.push(KeyValue::new(ITEMS, facts.items as i64));
-            attributes.push(KeyValue::new(VALUE_BYTES, facts.value_bytes as i64));
-        }
-        if code == Code::Ok {
-            match self.method {
-                Method::Get => attributes.push(KeyValue::new(HIT, facts.hits > 0)),
-                Method::MultiGet => {
-                    attributes.push(KeyValue::new(HITS, facts.hits as i64));
-                    attributes.push(KeyValue::new(MISSES, facts.misses as i64));
+        let longest = self.connection.on.plan.longest_text;
+        self.finish(code, took, |span| {
+            let request_id = request_id
+                .to_str()
+                .map_or_else(|_| String::from_utf8_lossy(request_id.as_bytes()), Cow::Borrowed);
+            span.text(REQUEST_ID, shortened(&request_id, longest));
+            // Of what was never decoded nothing is known.
+            if facts.request_bytes.is_some() && facts.items > 0 {
+                span.number(ITEMS, facts.items);
+                span.number(VALUE_BYTES, facts.value_bytes);
+            }
+            if code == Code::Ok {
+                match self.method {
+                    Method::Get => span.flag(HIT, facts.hits > 0),
+                    Method::MultiGet => {
+                        span.number(HITS, facts.hits);
+                        span.number(MISSES, facts.misses);
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
-        }
-        if let Some(Named { namespace, keys }) = named {
-            if !namespace.is_empty() {
-                attributes.push(KeyValue::new(NAMESPACE, namespace));
+            if let Some(Named { namespace, mut keys }) = named {
+                if !namespace.is_empty() {
+                    span.text(NAMESPACE, &namespace);
+                }
+                for key in &mut keys {
+                    key.truncate(shortened(key, longest).len());
+                }
+                span.texts(KEYS, &keys);
             }
-            let keys = keys.iter().map(|key| shortened(key, longest).into()).collect();
-            attributes.push(KeyValue::new(KEYS, Value::Array(Array::String(keys))));
-        }
-        self.finish(code, attributes, took)
+        })
     }
 
-    /// Adds what every span says, and hands it on.
-    fn finish(self, code: Code, mut attributes: Vec<KeyValue>, took: Duration) -> Exemplar {
-        attributes.push(KeyValue::new(RPC_SYSTEM_NAME, GRPC));
-        attributes.push(KeyValue::new(RPC_METHOD, self.method.name()));
-        attributes.push(KeyValue::new(RPC_RESPONSE_STATUS_CODE, code_name(code)));
-        if let Some(original) = self.original {
-            attributes.push(KeyValue::new(RPC_METHOD_ORIGINAL, original));
-        }
-        if let Some(Peer { address, port }) = &self.connection.peer {
-            let address = Value::String(StringValue::from(address.clone()));
-            attributes.push(KeyValue::new(NETWORK_PEER_ADDRESS, address));
-            attributes.push(KeyValue::new(NETWORK_PEER_PORT, i64::from(*port)));
-        }
-        if is_error(code) {
-            attributes.push(KeyValue::new(ERROR_TYPE, code_name(code)));
-        }
-        let builder = SpanBuilder::from_name(self.method.name())
-            .with_kind(SpanKind::Server)
-            .with_start_time(self.started)
-            .with_attributes(attributes);
-        let mut span = self.connection.on.tracer.build_with_context(builder, &self.parent);
-        let context = span.span_context();
-        let ids = Exemplar {
-            trace_id: context.trace_id().to_bytes(),
-            span_id: context.span_id().to_bytes(),
-        };
-        if is_error(code) {
-            span.set_status(Status::error(""));
-        }
-        span.end_with_timestamp(self.started + took);
-        ids
+    /// Writes the span: what every one says, and what `more` adds.
+    fn finish(
+        &self,
+        code: Code,
+        took: Duration,
+        more: impl FnOnce(&mut ServerSpan<'_>),
+    ) -> Exemplar {
+        let Self { connection, parent, method, original, started, .. } = self;
+        let ids = RandomIdGenerator::default();
+        let trace_id = if parent.is_valid() { parent.trace_id() } else { ids.new_trace_id() };
+        let (trace_id, span_id) = (trace_id.to_bytes(), ids.new_span_id().to_bytes());
+        connection.on.gathered.add(|out| {
+            let identity = Identity { trace_id, span_id, parent };
+            let times = [*started, *started + took];
+            let most = connection.on.plan.most_attributes;
+            let mut span = ServerSpan::begin(out, &identity, method.name(), times, most);
+            span.text(RPC_SYSTEM_NAME, GRPC);
+            span.text(RPC_METHOD, method.name());
+            if let Some(original) = original {
+                span.text(RPC_METHOD_ORIGINAL, original);
+            }
+            span.text(RPC_RESPONSE_STATUS_CODE, code_name(code));
+            if is_error(code) {
+                span.text(ERROR_TYPE, code_name(code));
+            }
+            if let Some(Peer { address, port }) = &connection.peer {
+                span.text(NETWORK_PEER_ADDRESS, address);
+                span.number(NETWORK_PEER_PORT, (*port).into());
+            }
+            more(&mut span);
+            span.end(is_error(code));
+        });
+        Exemplar { trace_id, span_id }
     }
 }
 
-/// A text of at most so many characters.
-pub(super) fn shortened(text: &str, longest: usize) -> String {
+/// A text up to so many characters.
+pub(super) fn shortened(text: &str, longest: usize) -> &str {
     // No text has more characters than bytes.
     if text.len() <= longest {
-        return text.to_owned();
+        return text;
     }
     match text.char_indices().nth(longest) {
-        Some((end, _)) => text[..end].to_owned(),
-        None => text.to_owned(),
+        Some((end, _)) => &text[..end],
+        None => text,
     }
 }
