@@ -2,8 +2,9 @@
 //!
 //! Whether a request is sampled is decided before a span exists, from the caller's flags or a
 //! ratio of our own ([`sampling`]), so that the others cost one look at a header. What is
-//! sampled is written down when it ends ([`span`]), encoded at once ([`otlp`]) and sent by a thread of its own, for which no request waits ([`export`], [`collector`]).
-//! Without an endpoint there is nothing of it.
+//! sampled is written when it ends ([`span`], [`otlp`]) and sent by a thread of its own, for
+//! which no request waits ([`export`], [`collector`]). Without an endpoint there is nothing of
+//! it.
 //!
 //! The spans of RPCs are not made through `tracing` or the SDK's tracer: with them a request
 //! that is sampled cost two thirds more, with this a fifth (`make bench-telemetry`). Everything
@@ -12,6 +13,7 @@
 
 mod attributes;
 mod collector;
+mod counts;
 mod environment;
 mod export;
 mod otlp;
@@ -43,7 +45,7 @@ use self::{
     span::{Begun, Peer, shortened},
 };
 
-pub use self::export::SpanCounts;
+pub use self::counts::SpanCounts;
 pub(crate) use self::span::{Ending, RpcSpan};
 
 /// Who makes the spans, as instrumentation is named in OpenTelemetry.

@@ -37,7 +37,7 @@ pub(crate) struct Facts {
 pub(crate) struct Named {
     /// Empty: the shared keyspace.
     pub(crate) namespace: String,
-    /// At most [`Named::MOST_KEYS`].
+    /// At most [`Named::MOST_KEYS`], of [`Named::MOST_BYTES`] together.
     pub(crate) keys: Vec<String>,
 }
 
@@ -51,6 +51,9 @@ impl Named {
     /// Keys of a batch that are recorded; a span with all of 10,000 helps nobody.
     const MOST_KEYS: usize = 100;
 
+    /// Bytes of those keys together: thousands of spans may wait.
+    const MOST_BYTES: usize = 4 << 10;
+
     /// Says whether the poll that begins wants to know the keys.
     pub(super) fn want(wanted: bool) {
         NAMES_WANTED.set(wanted);
@@ -61,7 +64,13 @@ impl Named {
         if !NAMES_WANTED.get() {
             return;
         }
-        let keys = message.keys().take(Self::MOST_KEYS).map(str::to_owned).collect();
+        let mut bytes = 0;
+        let fits = |key: &&str| {
+            bytes += key.len();
+            bytes <= Self::MOST_BYTES
+        };
+        let keys = message.keys().take(Self::MOST_KEYS).take_while(fits).map(str::to_owned);
+        let keys = keys.collect();
         NAMED.set(Some(Self { namespace: namespace.to_owned(), keys }));
     }
 

@@ -21,6 +21,10 @@ const DEFAULT_SCHEDULE_DELAY: u64 = 5_000;
 const DEFAULT_BATCH_TIMEOUT: u64 = 30_000;
 const DEFAULT_OTLP_TIMEOUT: u64 = 10_000;
 
+/// Characters of a text that a caller made up. The specification has no limit; but a request
+/// id may have 16 KiB, and thousands of spans may wait.
+const DEFAULT_TEXT: usize = 1024;
+
 /// The specification's default.
 const DEFAULT_ATTRIBUTES: u32 = 128;
 
@@ -137,7 +141,7 @@ impl Variables {
             longest_text: text_limit
                 .into_iter()
                 .find_map(|name| self.number(name))
-                .unwrap_or(usize::MAX),
+                .unwrap_or(DEFAULT_TEXT),
             most_attributes: count_limit
                 .into_iter()
                 .find_map(|name| self.number(name))

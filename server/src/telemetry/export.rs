@@ -10,11 +10,7 @@
 use std::{
     cell::RefCell,
     io,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-        mpsc,
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -38,10 +34,15 @@ use super::{
     SCOPE,
     attributes::{SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION},
     collector::{Collector, CollectorError},
+    counts::SpanCounts,
     environment::Plan,
     otlp::{self, Envelope},
     sampling::Root,
 };
+
+/// Bytes from which on a batch is full, whatever its spans: a collector takes messages of
+/// 4 MiB unless it is told otherwise.
+const FULL_BYTES: usize = 2 << 20;
 
 /// Why there is no exporter.
 #[derive(Debug, Error)]
@@ -118,72 +119,6 @@ fn instance() -> String {
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))
 }
 
-/// Spans so far. Clones share the counts.
-#[derive(Clone, Debug, Default)]
-pub struct SpanCounts(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    room: u64,
-    /// Ended and not yet exported.
-    waiting: AtomicU64,
-    exported: AtomicU64,
-    dropped_for_room: AtomicU64,
-    dropped_in_export: AtomicU64,
-}
-
-impl SpanCounts {
-    fn with_room_for(room: u64) -> Self {
-        Self(Arc::new(Counts { room, ..Counts::default() }))
-    }
-
-    /// Spans that the collector has taken.
-    pub fn exported(&self) -> u64 {
-        self.0.exported.load(Ordering::Relaxed)
-    }
-
-    /// Spans that found no room to wait for the exporter.
-    pub fn dropped_for_room(&self) -> u64 {
-        self.0.dropped_for_room.load(Ordering::Relaxed)
-    }
-
-    /// Spans that the collector did not take.
-    pub fn dropped_in_export(&self) -> u64 {
-        self.0.dropped_in_export.load(Ordering::Relaxed)
-    }
-
-    /// Spans that wait for the exporter or are on their way.
-    pub fn waiting(&self) -> u64 {
-        self.0.waiting.load(Ordering::Relaxed)
-    }
-
-    /// Whether one more span can wait; if not, it counts as dropped.
-    pub(super) fn room(&self) -> bool {
-        let room = self.waiting() < self.0.room;
-        if !room {
-            self.0.dropped_for_room.fetch_add(1, Ordering::Relaxed);
-        }
-        room
-    }
-
-    /// Takes a place; spans that began while there was room may find none left.
-    fn enter(&self) -> bool {
-        let entered = self.0.waiting.fetch_add(1, Ordering::Relaxed) < self.0.room;
-        if !entered {
-            self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.0.dropped_for_room.fetch_add(1, Ordering::Relaxed);
-        }
-        entered
-    }
-
-    /// Frees the places of a batch of which so many were not taken.
-    fn leave(&self, spans: u64, dropped: u64) {
-        self.0.exported.fetch_add(spans - dropped, Ordering::Relaxed);
-        self.0.dropped_in_export.fetch_add(dropped, Ordering::Relaxed);
-        self.0.waiting.fetch_sub(spans, Ordering::Relaxed);
-    }
-}
-
 /// Spans that wait, in the order in which they ended.
 #[derive(Debug)]
 pub(super) struct Gathered {
@@ -215,28 +150,33 @@ impl Gathered {
         &self.counts
     }
 
-    /// Adds the span that `write` writes, if there is room for one.
-    pub(super) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds the span that `write` writes, and tells whether there was room for it.
+    pub(super) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         if !self.counts.enter() {
-            return;
+            return false;
         }
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
             write(scratch);
             let mut batches = self.lock();
-            if batches.last().is_none_or(|batch| batch.spans >= self.most) {
-                let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-                batches.push(Batch { bytes: std::mem::take(&mut *{ spare }), spans: 0 });
+            if batches.last().is_none_or(|batch| self.is_full(batch)) {
+                let spare = std::mem::take(&mut *self.spare());
+                batches.push(Batch { bytes: spare, spans: 0 });
             }
             let first = batches.len() == 1;
             if let Some(batch) = batches.last_mut() {
                 otlp::append(&mut batch.bytes, scratch);
                 batch.spans += 1;
-                if first && batch.spans == self.most {
+                if first && self.is_full(batch) {
                     self.full.notify_one();
                 }
             }
         });
+        true
+    }
+
+    fn is_full(&self, batch: &Batch) -> bool {
+        batch.spans >= self.most || batch.bytes.len() >= FULL_BYTES
     }
 
     fn take(&self) -> Vec<Batch> {
@@ -248,8 +188,12 @@ impl Gathered {
         if let Ok(bytes) = bytes.try_into_mut() {
             let mut bytes = Vec::from(bytes);
             bytes.clear();
-            *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+            *self.spare() = bytes;
         }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Batch>> {

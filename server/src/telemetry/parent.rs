@@ -14,6 +14,9 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Bytes of a `traceparent` of version 00: `00-<trace id>-<span id>-<flags>`.
 const LEN: usize = 55;
 
+/// Bytes of a `tracestate` that are carried: as many as the recommendation asks for.
+const LONGEST_STATE: usize = 512;
+
 /// What a valid `traceparent` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parent {
@@ -78,6 +81,9 @@ fn state(headers: &HeaderMap) -> Option<TraceState> {
     for part in parts {
         whole.push(',');
         whole.push_str(part.ok()?);
+    }
+    if whole.len() > LONGEST_STATE {
+        return None;
     }
     whole.parse().ok()
 }
@@ -146,9 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_is_not_valid_is_left_out() {
-        let headers = headers(EXAMPLE, &["not a state"]);
-        assert_eq!(Parent::of(&headers).unwrap().context(&headers).trace_state().header(), "");
+    fn a_state_that_is_not_valid_or_too_long_is_left_out() {
+        let long = format!("a={}", "x".repeat(600));
+        for state in ["not a state", &long] {
+            let headers = headers(EXAMPLE, &[state]);
+            let context = Parent::of(&headers).unwrap().context(&headers);
+            assert_eq!(context.trace_state().header(), "");
+        }
     }
 
     proptest! {

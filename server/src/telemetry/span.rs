@@ -76,9 +76,9 @@ impl RpcSpan {
         self.0.as_ref().is_some_and(|begun| begun.connection.on.record_keys)
     }
 
-    /// Ends the span of a request that was answered, and tells its ids.
+    /// Ends the span of a request that was answered, and tells its ids, unless it was dropped.
     pub(crate) fn end(mut self, ending: Ending<'_>) -> Option<Exemplar> {
-        Some(self.0.take()?.end(ending))
+        self.0.take()?.end(ending)
     }
 }
 
@@ -92,7 +92,7 @@ impl Drop for RpcSpan {
 }
 
 impl Begun {
-    fn end(&self, ending: Ending<'_>) -> Exemplar {
+    fn end(&self, ending: Ending<'_>) -> Option<Exemplar> {
         let Ending { code, request_id, facts, named, took } = ending;
         let longest = self.connection.on.plan.longest_text;
         self.finish(code, took, |span| {
@@ -133,12 +133,12 @@ impl Begun {
         code: Code,
         took: Duration,
         more: impl FnOnce(&mut ServerSpan<'_>),
-    ) -> Exemplar {
+    ) -> Option<Exemplar> {
         let Self { connection, parent, method, original, started, .. } = self;
         let ids = RandomIdGenerator::default();
         let trace_id = if parent.is_valid() { parent.trace_id() } else { ids.new_trace_id() };
         let (trace_id, span_id) = (trace_id.to_bytes(), ids.new_span_id().to_bytes());
-        connection.on.gathered.add(|out| {
+        let added = connection.on.gathered.add(|out| {
             let identity = Identity { trace_id, span_id, parent };
             let times = [*started, *started + took];
             let most = connection.on.plan.most_attributes;
@@ -159,7 +159,7 @@ impl Begun {
             more(&mut span);
             span.end(is_error(code));
         });
-        Exemplar { trace_id, span_id }
+        added.then_some(Exemplar { trace_id, span_id })
     }
 }
 

@@ -6,7 +6,10 @@ use rustix::process::Signal;
 
 use crate::{
     receiver::{Manner, Receiver},
-    support::{messages::key, run},
+    support::{
+        messages::{key, keys},
+        run,
+    },
     traced,
 };
 
@@ -26,6 +29,33 @@ fn a_stop_exports_what_was_waiting() {
         assert!(ended.unwrap().success());
         // The process has ended, so what it sent has arrived, or never will.
         assert_eq!(receiver.rpcs(100).await.len(), 100);
+    });
+}
+
+#[test]
+fn what_waits_goes_in_messages_that_a_collector_takes() {
+    run(async {
+        // As collectors do by default, it refuses a message above 4 MiB.
+        let receiver = Receiver::start().await;
+        let mut server = traced(
+            &receiver,
+            &[
+                ("CACHE_TRACE_KEYS", "true"),
+                ("OTEL_BSP_SCHEDULE_DELAY", "600000"),
+                ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2048"),
+            ],
+        );
+        let mut cache = server.connect().await;
+        let names = (0..20).map(|n| format!("{n:0200}"));
+        let message = keys(names);
+        for _ in 0..1_500 {
+            cache.multi_get(message.clone()).await.unwrap();
+        }
+        drop(cache);
+        server.signal(Signal::TERM);
+        let ended = server.end_by(Instant::now() + Duration::from_secs(20)).await;
+        assert!(ended.unwrap().success());
+        assert_eq!(receiver.rpcs(1_500).await.len(), 1_500);
     });
 }
 
