@@ -10,7 +10,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
 
-use crate::settings::Settings;
+use crate::settings::HealthAddress;
 
 /// A server that needs longer is not well.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,20 +19,20 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// When nobody answers, not in time, or not with 200.
-pub fn run(settings: &Settings) -> anyhow::Result<()> {
+pub fn run(HealthAddress { host, port }: &HealthAddress) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let address = format!("{}:{}", reachable(&settings.health_host), settings.health_port);
     runtime
-        .block_on(async { timeout(TIMEOUT, ask(&address)).await })
+        .block_on(async { timeout(TIMEOUT, ask(host, *port)).await })
         .unwrap_or_else(|_elapsed| bail!("no answer within {TIMEOUT:?}"))
-        .with_context(|| format!("http://{address}/ready"))
+        .with_context(|| format!("http://{host}:{port}/ready"))
 }
 
-async fn ask(address: &str) -> anyhow::Result<()> {
-    let socket = TcpStream::connect(address).await.context("cannot connect")?;
+async fn ask(host: &str, port: u16) -> anyhow::Result<()> {
+    let socket = connect(host, port).await.context("cannot connect")?;
     let (mut requests, connection) = http1::handshake(TokioIo::new(socket)).await?;
-    let request =
-        Request::get("/ready").header(http::header::HOST, address).body(Empty::<Bytes>::new())?;
+    let request = Request::get("/ready")
+        .header(http::header::HOST, format!("{host}:{port}"))
+        .body(Empty::<Bytes>::new())?;
     let answer = async move { requests.send_request(request).await };
     let (response, _closed) = tokio::join!(answer, connection);
     let status = response?.status();
@@ -42,11 +42,24 @@ async fn ask(address: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where a server on this host that listens on `host` can be reached.
-fn reachable(host: &str) -> &str {
+async fn connect(host: &str, port: u16) -> std::io::Result<TcpStream> {
+    let mut problem = None;
+    for host in reachable(host) {
+        match TcpStream::connect(format!("{host}:{port}")).await {
+            Ok(socket) => return Ok(socket),
+            // The first place is where the server was told to be.
+            Err(error) => problem = problem.or(Some(error)),
+        }
+    }
+    Err(problem.unwrap_or_else(|| std::io::ErrorKind::NotFound.into()))
+}
+
+/// Where a server on this host that listens on `host` may be reached. One that listens on all
+/// addresses of IPv6 also takes IPv4, and listens on that alone where the host has no IPv6.
+fn reachable(host: &str) -> Vec<&str> {
     match host {
-        "0.0.0.0" | "*" => "127.0.0.1",
-        "::" | "[::]" => "[::1]",
-        host => host,
+        "0.0.0.0" | "*" => vec!["127.0.0.1"],
+        "::" | "[::]" => vec!["[::1]", "127.0.0.1"],
+        host => vec![host],
     }
 }

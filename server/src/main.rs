@@ -1,13 +1,15 @@
 //! The server's program: settings, log, server, and the signals that end it.
 
 mod allocator;
+mod descriptors;
 
-use std::{env, io, process::ExitCode, thread};
+use std::{io, process::ExitCode, thread};
 
 use tiny_cache_server::{
     Drained, Server, Settings, StartError,
     cli::{Cli, Command},
     healthcheck, logging,
+    settings::HealthAddress,
     telemetry::{Configured, Telemetry, Traces},
 };
 use tokio::{
@@ -23,33 +25,35 @@ const REFUSED: u8 = 2;
 fn main() -> ExitCode {
     allocator::init();
     let cli = Cli::read();
-    let settings = match cli.command {
-        // The limit of a running server's container may have been lowered since it started.
-        Some(Command::Healthcheck) => Settings::from_vars(env::vars_os()),
-        None => Settings::from_env(),
-    };
-    let settings = match settings {
-        Ok(settings) => settings,
-        Err(error) => return fail(REFUSED, &error),
-    };
     match cli.command {
-        Some(Command::Healthcheck) => match healthcheck::run(&settings) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(1, &format_args!("{error:#}")),
-        },
-        None => {
-            let Configured { traces, warnings } = Traces::from_env(settings.trace_keys);
-            let log = logging::init(&settings, &traces);
-            for warning in warnings {
-                warn!("{warning}");
-            }
-            serve(settings, Telemetry { log, traces })
-        }
+        Some(Command::Healthcheck) => check_health(),
+        None => start(),
     }
 }
 
-fn serve(settings: Settings, telemetry: Telemetry) -> ExitCode {
-    match serve_until_told(settings, telemetry) {
+fn check_health() -> ExitCode {
+    let address = match HealthAddress::from_env() {
+        Ok(address) => address,
+        Err(error) => return fail(REFUSED, &error),
+    };
+    match healthcheck::run(&address) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &format_args!("{error:#}")),
+    }
+}
+
+fn start() -> ExitCode {
+    let settings = match Settings::from_env() {
+        Ok(settings) => settings,
+        Err(error) => return fail(REFUSED, &error),
+    };
+    let Configured { traces, warnings } = Traces::from_env(settings.trace_keys);
+    let log = logging::init(&settings, &traces);
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    descriptors::raise_limit();
+    match serve_until_told(settings, Telemetry { log, traces }) {
         Ok(code) => code,
         Err(error) => fail(REFUSED, &error),
     }

@@ -105,6 +105,28 @@ impl SettingsError {
     }
 }
 
+/// Where the HTTP port is, which is all that a health check needs to know. What else is set
+/// may make sense to the server alone, such as a size that follows its container's limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthAddress {
+    /// `CACHE_HEALTH_HOST`.
+    pub host: String,
+    /// `CACHE_HEALTH_PORT`.
+    pub port: u16,
+}
+
+impl HealthAddress {
+    /// Reads the address from the process's environment.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when the port is none.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        let (raw, _warnings) = Raw::collect(std::env::vars_os())?;
+        let port = parse::port(raw.given("CACHE_HEALTH_PORT", &raw.cache_health_port))?;
+        Ok(Self { host: raw.cache_health_host, port })
+    }
+}
+
 impl Settings {
     /// Reads the settings from the process's environment, for a cache that must fit into the
     /// process's container.

@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod drain;
 mod healthcheck;
 mod library;

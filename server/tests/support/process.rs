@@ -68,7 +68,21 @@ impl Process {
     /// Starts the binary with these variables and no others. They must ask for
     /// JSON logs, from which the addresses are taken.
     pub(crate) fn start_exactly(vars: Vec<(String, String)>) -> Self {
-        let mut child = command(vars).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::run(command(vars))
+    }
+
+    /// Starts the binary from a shell that first limits itself, such as by
+    /// `ulimit -Sn 256`.
+    pub(crate) fn start_after(limits: &str, vars: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(format!("{limits} && exec \"$0\""));
+        shell.arg(env!("CARGO_BIN_EXE_tiny-cache-server")).env_clear().stdin(Stdio::null());
+        shell.envs(loopback()).env("CACHE_LOG_FORMAT", "json").envs(vars.iter().copied());
+        Self::run(shell)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (sender, log) = mpsc::channel();
         thread::spawn(move || {
