@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use retry_policies::{Jitter, RetryDecision, RetryPolicy, policies::ExponentialBackoff};
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
@@ -50,11 +51,13 @@ pub(super) struct Collector {
     grpc: Grpc<Channel>,
     metadata: MetadataMap,
     time: Duration,
+    /// From then on nothing is tried again: a process that ends waits for no dead collector.
+    ending: CancellationToken,
 }
 
 impl Collector {
     /// Must be called within a runtime, in which the connection lives.
-    pub(super) fn new(plan: &Plan) -> Result<Self, CollectorError> {
+    pub(super) fn new(plan: &Plan, ending: CancellationToken) -> Result<Self, CollectorError> {
         let failed =
             |problem| CollectorError::Endpoint { endpoint: plan.endpoint.clone(), problem };
         let scheme = match (plan.endpoint.contains("://"), &plan.tls) {
@@ -72,7 +75,7 @@ impl Collector {
             grpc = grpc.send_compressed(CompressionEncoding::Gzip);
         }
         grpc = grpc.accept_compressed(CompressionEncoding::Gzip);
-        Ok(Self { grpc, metadata: metadata(&plan.headers)?, time: plan.export_timeout })
+        Ok(Self { grpc, metadata: metadata(&plan.headers)?, time: plan.export_timeout, ending })
     }
 
     /// Sends the two parts of an encoded `ExportTraceServiceRequest`, again where that may help,
@@ -92,7 +95,10 @@ impl Collector {
                 match pauses.should_retry(started, tried) {
                     RetryDecision::Retry { execute_after } if may_pass(failed.code()) => {
                         let pause = execute_after.duration_since(SystemTime::now());
-                        sleep(pause.unwrap_or_default()).await;
+                        tokio::select! {
+                            () = self.ending.cancelled() => return Err(failed),
+                            () = sleep(pause.unwrap_or_default()) => {}
+                        }
                     }
                     _ => return Err(failed),
                 }

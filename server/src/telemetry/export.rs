@@ -28,6 +28,7 @@ use tokio::{
     sync::{Notify, mpsc as commands},
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
@@ -57,9 +58,10 @@ pub(super) enum ExportError {
 /// again with each batch.
 pub(super) fn start(plan: &Plan) -> Result<(SdkTracerProvider, Arc<Gathered>), ExportError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
+    let ending = CancellationToken::new();
     let collector = {
         let _entered = runtime.enter();
-        Collector::new(plan)?
+        Collector::new(plan, ending.clone())?
     };
     let resource = resource();
     let scope = InstrumentationScope::builder(SCOPE).build();
@@ -84,7 +86,7 @@ pub(super) fn start(plan: &Plan) -> Result<(SdkTracerProvider, Arc<Gathered>), E
         .spawn(move || runtime.block_on(exporter.run(told)))?;
 
     let provider = SdkTracerProvider::builder()
-        .with_span_processor(Gathering { gathered: gathered.clone(), exporter: sender })
+        .with_span_processor(Gathering { gathered: gathered.clone(), exporter: sender, ending })
         .with_sampler(match plan.sampling.root {
             Root::Always => Sampler::AlwaysOn,
             Root::Never => Sampler::AlwaysOff,
@@ -206,6 +208,7 @@ impl Gathered {
 struct Gathering {
     gathered: Arc<Gathered>,
     exporter: commands::UnboundedSender<Command>,
+    ending: CancellationToken,
 }
 
 /// What the exporter is told, and where it says that it is done.
@@ -239,6 +242,7 @@ impl SpanProcessor for Gathering {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.ending.cancel();
         self.tell(true, timeout)
     }
 }

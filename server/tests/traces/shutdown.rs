@@ -8,6 +8,7 @@ use crate::{
     receiver::{Manner, Receiver},
     support::{
         messages::{key, keys},
+        process::Process,
         run,
     },
     traced,
@@ -56,6 +57,24 @@ fn what_waits_goes_in_messages_that_a_collector_takes() {
         let ended = server.end_by(Instant::now() + Duration::from_secs(20)).await;
         assert!(ended.unwrap().success());
         assert_eq!(receiver.rpcs(1_500).await.len(), 1_500);
+    });
+}
+
+/// Every stop took the whole grace, for as long as a batch was tried again.
+#[test]
+fn a_collector_that_is_not_there_does_not_hold_up_the_end() {
+    run(async {
+        let mut server = Process::start(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+            ("OTEL_TRACES_SAMPLER", "always_on"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+            ("CACHE_SHUTDOWN_GRACE_SECONDS", "600"),
+        ]);
+        server.connect().await.get(key("k")).await.unwrap();
+        server.signal(Signal::TERM);
+        // Far below the grace, and far above what a busy machine takes.
+        let ended = server.end_by(Instant::now() + Duration::from_secs(60)).await;
+        assert!(ended.unwrap().success());
     });
 }
 
