@@ -18,6 +18,7 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tracing::debug;
 
 use crate::{
@@ -36,6 +37,9 @@ const MAX_CONNECTIONS: usize = 1024;
 /// A connection that has sent no whole request head for this long is closed, so that idle
 /// ones do not keep the places from a probe.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A peer that takes nothing of a reply for this long is cut off, for the same reason.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What answers HTTP requests.
 pub(crate) struct Http {
@@ -66,10 +70,12 @@ impl Http {
                 let service = service_fn(async |request: Request<Incoming>| {
                     Ok::<_, Infallible>(http.answer(request, peer).await)
                 });
+                let mut socket = TimeoutStream::new(socket);
+                socket.set_write_timeout(Some(WRITE_TIMEOUT));
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEAD_TIMEOUT)
-                    .serve_connection(TokioIo::new(socket), service);
+                    .serve_connection(TokioIo::new(Box::pin(socket)), service);
                 if let Err(problem) = connection.await {
                     debug!(%problem, "HTTP connection ended early");
                 }

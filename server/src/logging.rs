@@ -1,14 +1,21 @@
 //! Log lines on standard error, as text or JSON. One line for each event that an operator
 //! acts on; nothing above DEBUG for a request.
+//!
+//! A thread of its own writes them. When whoever reads them stops, lines wait up to a bound and
+//! are then dropped and counted: written on the spot, they stopped every worker, and with them
+//! the cache.
 
 use std::{
-    io::IsTerminal,
+    io::{self, IsTerminal},
     net::SocketAddr,
     panic,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+    time::Duration,
 };
 
 use tracing::{error, info, level_filters::LevelFilter};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
@@ -18,14 +25,43 @@ use crate::{
     telemetry::Traces,
 };
 
+/// Lines that may wait to be written; at a few hundred bytes each, a mebibyte or two.
+const WAITING_LINES: usize = 4096;
+
+/// How long the end of the process waits for the last lines to be written.
+const LAST_LINES: Duration = Duration::from_millis(100);
+
 /// The process's log, whose level can be changed. Clones are the same log.
 #[derive(Clone, Debug)]
 pub struct Log {
     filter: reload::Handle<Targets, Registry>,
     level: Arc<Mutex<LevelFilter>>,
+    dropped: ErrorCounter,
+}
+
+/// Held until the end of the process, so that its last lines are written.
+#[derive(Debug)]
+pub struct LastLines(WorkerGuard);
+
+impl LastLines {
+    /// Waits a moment for what is not written yet.
+    pub fn write(self) {
+        let (written, is_written) = mpsc::channel();
+        thread::spawn(move || {
+            drop(self.0);
+            let _ = written.send(());
+        });
+        // Whoever reads the log may have stopped.
+        let _ = is_written.recv_timeout(LAST_LINES);
+    }
 }
 
 impl Log {
+    /// Lines so far that nobody read in time.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.dropped_lines() as u64
+    }
+
     pub(crate) fn level(&self) -> LevelFilter {
         *self.level.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -47,17 +83,23 @@ impl Log {
 
 /// Sets the process's log up, lets panics into it, and sends the spans of `tracing` to where
 /// traces go. `None`: the process has a log of somebody else's.
-pub fn init(settings: &Settings, traces: &Traces) -> Option<Log> {
+pub fn init(settings: &Settings, traces: &Traces) -> Option<(Log, LastLines)> {
+    let (stderr, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("log")
+        .finish(io::stderr());
+    let dropped = stderr.error_counter();
     let (filter, handle) = reload::Layer::new(lines_at(settings.log_level));
     let lines = match settings.log_format {
         LogFormat::Text => fmt::layer()
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(stderr)
+            .with_ansi(io::stderr().is_terminal())
             .with_target(false)
             .boxed(),
         LogFormat::Json => fmt::layer()
             .json()
-            .with_writer(std::io::stderr)
+            .with_writer(stderr)
             .with_current_span(false)
             .with_span_list(false)
             .boxed(),
@@ -71,7 +113,8 @@ pub fn init(settings: &Settings, traces: &Traces) -> Option<Log> {
         let message = panic.payload_as_str().unwrap_or("no message");
         error!(at, message, "panicked");
     }));
-    Some(Log { filter: handle, level: Arc::new(Mutex::new(settings.log_level)) })
+    let level = Arc::new(Mutex::new(settings.log_level));
+    Some((Log { filter: handle, level, dropped }, LastLines(guard)))
 }
 
 /// The lines that are written at a level.

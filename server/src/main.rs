@@ -48,12 +48,16 @@ fn start() -> ExitCode {
         Err(error) => return fail(REFUSED, &error),
     };
     let Configured { traces, warnings } = Traces::from_env(settings.trace_keys);
-    let log = logging::init(&settings, &traces);
+    let (log, last_lines) = logging::init(&settings, &traces).unzip();
     for warning in warnings {
         warn!("{warning}");
     }
     descriptors::raise_limit();
-    match serve_until_told(settings, Telemetry { log, traces }) {
+    let ended = serve_until_told(settings, Telemetry { log, traces });
+    if let Some(last_lines) = last_lines {
+        last_lines.write();
+    }
+    match ended {
         Ok(code) => code,
         Err(error) => fail(REFUSED, &error),
     }

@@ -11,6 +11,7 @@ use tokio::{runtime::RuntimeMetrics, sync::watch};
 use crate::{
     handout::Handout,
     lifecycle::Phase,
+    logging::Log,
     rpc::Meter,
     store::{Detail, Stats, Store},
     telemetry::SpanCounts,
@@ -27,6 +28,7 @@ pub(crate) struct Sources {
     pub(crate) runtimes: Vec<RuntimeMetrics>,
     pub(crate) faults: Faults,
     pub(crate) spans: SpanCounts,
+    pub(crate) log: Option<Log>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) grpc_port: u16,
 }
@@ -80,6 +82,11 @@ impl Monitor {
     /// What went wrong with connections.
     pub(crate) fn faults(&self) -> &Faults {
         &self.of.faults
+    }
+
+    /// Lines of the log that nobody read in time.
+    pub(crate) fn dropped_lines(&self) -> u64 {
+        self.of.log.as_ref().map_or(0, Log::dropped)
     }
 
     pub(crate) fn spans(&self) -> &SpanCounts {

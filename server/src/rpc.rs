@@ -133,11 +133,12 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
 
     fn call(&self, request: Request<Incoming>) -> Call {
         let started = Instant::now();
-        let method = Method::of(request.uri().path());
+        let is_grpc = is_grpc(&request);
+        let method = if is_grpc { Method::of(request.uri().path()) } else { Method::Other };
         let span = self.traces.begin(method, &request, started);
         let request_id = self.request_ids.take(request.headers());
         let metered = self.meter.enter(method, started);
-        let routed = if is_grpc(&request) {
+        let routed = if is_grpc {
             self.route(request)
         } else {
             let mut response = Response::new(Body::empty());
@@ -206,6 +207,8 @@ impl Call {
         let code = if facts.caller_gone { Code::Cancelled } else { code };
         let took = self.started.elapsed();
         let request_id = &self.request_id;
+        // As text and not as headers are shown, which quote it a second time.
+        let shown = String::from_utf8_lossy(request_id.as_bytes());
         let ids = self
             .span
             .take()
@@ -213,10 +216,10 @@ impl Call {
         self.metered.end(code, &facts, took, ids);
         if self.panicked {
             let (trace_id, span_id) = in_hex(ids);
-            error!(?request_id, trace_id, span_id, "a request's handler panicked");
+            error!(request_id = &*shown, trace_id, span_id, "a request's handler panicked");
         }
         debug!(
-            ?request_id,
+            request_id = &*shown,
             trace_id = in_hex(ids).0,
             span_id = in_hex(ids).1,
             method = self.method.name(),

@@ -166,7 +166,7 @@ impl Server {
         drop(worker_ends);
 
         let upkeep = Upkeep::new(store.clone(), settings.cleanup_interval);
-        let log_level = LogLevel::new(log, settings.log_level_remote);
+        let log_level = LogLevel::new(log.clone(), settings.log_level_remote);
         let monitor = Monitor::new(Sources {
             store: store.clone(),
             handout: handout.clone(),
@@ -174,6 +174,7 @@ impl Server {
             runtimes,
             faults,
             spans: traces.counts(),
+            log,
             phase: phases,
             grpc_port: grpc_addr.port(),
         });

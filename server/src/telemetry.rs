@@ -124,7 +124,7 @@ impl Traces {
 
     /// Where spans go and how many, for the log.
     pub fn describe(&self) -> Option<String> {
-        self.0.as_ref().map(|on| format!("{} to {}", on.plan.sampling, on.plan.endpoint))
+        self.0.as_ref().map(|on| format!("to {}: {}", on.plan.shown_endpoint(), on.plan.sampling))
     }
 
     /// Exports the `tracing` spans of what the store does beside the requests.

@@ -13,6 +13,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::{Frame, SizeHint};
+use percent_encoding::percent_decode;
 use tonic::{Code, Status, body::Body};
 
 use super::{request_id::X_REQUEST_ID, segments::Segments};
@@ -78,8 +79,10 @@ fn take_error(headers: &mut HeaderMap, request_id: &HeaderValue) -> Option<Failu
         code => code,
     };
     if code == Code::Internal {
-        let hidden =
-            message.map(|message| String::from_utf8_lossy(message.as_bytes()).into_owned());
+        let text = |message: HeaderValue| {
+            percent_decode(message.as_bytes()).decode_utf8_lossy().into_owned()
+        };
+        let hidden = message.map(text);
         return Some(Failure { code, hidden, trailers: internal(request_id) });
     }
     let mut trailers = HeaderMap::with_capacity(3);

@@ -51,6 +51,20 @@ pub(super) struct Plan {
     pub(super) most_attributes: u32,
 }
 
+impl Plan {
+    /// The endpoint for logs: a password in it stays out of them.
+    pub(super) fn shown_endpoint(&self) -> String {
+        match self
+            .endpoint
+            .split_once("://")
+            .and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?)))
+        {
+            Some((scheme, (_secret, rest))) => format!("{scheme}://***@{rest}"),
+            None => self.endpoint.clone(),
+        }
+    }
+}
+
 /// The PEM files of a connection to a collector over TLS. Without authorities of its own it
 /// trusts those of the system.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,6 +128,7 @@ impl Variables {
         if !self.speaks_grpc() {
             return None;
         }
+        let endpoint = self.with_scheme(endpoint)?;
         let sampling = self.sampling();
         let text_limit =
             ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
@@ -154,7 +169,8 @@ impl Variables {
         let endpoint = self.of_exporter("ENDPOINT").map(|(_, endpoint)| endpoint);
         match self.get("OTEL_TRACES_EXPORTER") {
             None => endpoint,
-            Some(exporter) if exporter == "otlp" => {
+            // Others beside it are left out.
+            Some(exporters) if exporters.split(',').any(|exporter| exporter.trim() == "otlp") => {
                 Some(endpoint.unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned()))
             }
             Some(exporter) if exporter == "none" => None,
@@ -189,27 +205,52 @@ impl Variables {
         }
     }
 
+    /// An endpoint without a scheme is https, unless that is said to be unwanted.
+    fn with_scheme(&mut self, endpoint: String) -> Option<String> {
+        match endpoint.split_once("://") {
+            Some(("http" | "https", _)) => Some(endpoint),
+            Some((scheme, _)) => {
+                let scheme = scheme.to_owned();
+                self.warn(
+                    "OTEL_EXPORTER_OTLP_ENDPOINT",
+                    &scheme,
+                    "traces are off; allowed: http, https",
+                );
+                None
+            }
+            None => {
+                let insecure =
+                    self.of_exporter("INSECURE").is_some_and(|(_, value)| value == "true");
+                Some(format!("{}://{endpoint}", if insecure { "http" } else { "https" }))
+            }
+        }
+    }
+
     fn tls(&mut self, endpoint: &str) -> Option<TlsPlan> {
-        let insecure = self.of_exporter("INSECURE").is_some_and(|(_, value)| value == "true");
-        // Without a scheme it is https, unless that is said to be unwanted.
-        let secure = match endpoint.split_once("://") {
-            Some((scheme, _)) => scheme.eq_ignore_ascii_case("https"),
-            None => !insecure,
-        };
-        if !secure {
+        if !endpoint.starts_with("https://") {
             return None;
         }
-        let path = |kind| self.of_exporter(kind).map(|(_, path)| PathBuf::from(path));
-        let authorities = path("CERTIFICATE");
-        let identity = path("CLIENT_CERTIFICATE").zip(path("CLIENT_KEY"));
+        let authorities = self.of_exporter("CERTIFICATE").map(|(_, path)| PathBuf::from(path));
+        let [certificate, key] =
+            ["CLIENT_CERTIFICATE", "CLIENT_KEY"].map(|kind| self.of_exporter(kind));
+        let identity = match (certificate, key) {
+            (Some((_, certificate)), Some((_, key))) => Some((certificate.into(), key.into())),
+            (None, None) => None,
+            (Some((name, path)), None) | (None, Some((name, path))) => {
+                self.warn(
+                    &name,
+                    &path,
+                    "it is ignored: a certificate needs its key, and a key its certificate",
+                );
+                None
+            }
+        };
         Some(TlsPlan { authorities, identity })
     }
 
     fn sampling(&mut self) -> Sampling {
-        let follows_parent = self.get("OTEL_PROPAGATORS").is_none_or(|propagators| {
-            propagators.split(',').any(|propagator| propagator.trim() == "tracecontext")
-        });
-        let named = self.get("OTEL_TRACES_SAMPLER");
+        let follows_parent = self.follows_parent();
+        let named = self.get("OTEL_TRACES_SAMPLER").map(|name| name.to_ascii_lowercase());
         let (parent_based, kind) = match named.as_deref() {
             None => (true, "traceidratio"),
             Some(name) => match name.strip_prefix("parentbased_") {
@@ -233,6 +274,20 @@ impl Variables {
             }
         };
         Sampling { parent_based, follows_parent, root }
+    }
+
+    fn follows_parent(&mut self) -> bool {
+        let Some(text) = self.get("OTEL_PROPAGATORS") else { return true };
+        let mut propagators = text.split(',').map(str::trim);
+        let follows = propagators.any(|propagator| propagator == "tracecontext");
+        if !follows && text != "none" {
+            self.warn(
+                "OTEL_PROPAGATORS",
+                &text,
+                "callers' contexts are left alone; allowed: tracecontext, none",
+            );
+        }
+        follows
     }
 
     /// The sampler's argument. A ratio sampler that was asked for by name has, without one,
@@ -336,6 +391,12 @@ mod tests {
     }
 
     #[test]
+    fn a_password_in_the_endpoint_is_not_shown() {
+        let plan = plan(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4317")]);
+        assert_eq!(plan.shown_endpoint(), "http://***@collector:4317");
+    }
+
+    #[test]
     fn what_is_meant_for_traces_wins() {
         let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4317");
         assert_eq!(plan(&[ENDPOINT, traces]).endpoint, "http://traces:4317");
@@ -371,6 +432,7 @@ mod tests {
             ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
             ("OTEL_BSP_SCHEDULE_DELAY", "0"),
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip"),
+            ("OTEL_PROPAGATORS", "tracecontex"),
             ("OTEL_SDK_DISABLED", "yes"),
         ] {
             let read = read([ENDPOINT, (name, value)]);
@@ -389,8 +451,9 @@ mod tests {
             ("none", false),
             ("baggage, tracecontext", true),
         ] {
-            let plan = plan(&[ENDPOINT, ("OTEL_PROPAGATORS", propagators)]);
-            assert_eq!(plan.sampling.follows_parent, follows, "{propagators}");
+            let read = read([ENDPOINT, ("OTEL_PROPAGATORS", propagators)]);
+            assert_eq!(read.plan.unwrap().sampling.follows_parent, follows, "{propagators}");
+            assert_eq!(read.warnings.is_empty(), propagators != "b3", "{propagators}");
         }
     }
 

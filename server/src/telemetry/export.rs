@@ -9,6 +9,7 @@
 
 use std::{
     cell::RefCell,
+    error::Error as _,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
@@ -29,12 +30,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tracing::{info, warn};
 
 use super::{
     SCOPE,
     attributes::{SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION},
-    collector::{Collector, CollectorError},
+    collector::{Collector, CollectorError, Rejected, chain},
     counts::SpanCounts,
     environment::Plan,
     otlp::{self, Envelope},
@@ -77,7 +79,7 @@ pub(super) fn start(plan: &Plan) -> Result<(SdkTracerProvider, Arc<Gathered>), E
         gathered: gathered.clone(),
         collector,
         envelope: Envelope::new(&resource, &scope),
-        endpoint: plan.endpoint.clone(),
+        endpoint: plan.shown_endpoint(),
         pause: plan.schedule_delay,
         failing: false,
     };
@@ -291,20 +293,36 @@ impl Exporter {
         let result = self.collector.export([head, bytes.clone()]).await;
         self.gathered.reuse(bytes);
         let dropped = match &result {
-            Ok(rejected) => (*rejected).min(batch.spans),
+            Ok(rejected) => rejected.spans.min(batch.spans),
             Err(_) => batch.spans,
         };
         self.gathered.counts.leave(batch.spans, dropped);
+        self.note(&result);
+    }
+
+    /// Logs when exports begin to fail and when they work again, not each time.
+    fn note(&mut self, result: &Result<Rejected, Status>) {
         let endpoint = &self.endpoint;
-        // When it begins to fail and when it works again, not each time.
-        match (&result, self.failing) {
-            (Err(problem), false) => {
-                let (code, problem) = (problem.code(), problem.message());
-                warn!(?code, problem, endpoint, "spans cannot be exported; they are dropped");
+        let problem = match result {
+            Ok(Rejected { spans: 0, .. }) => None,
+            Ok(Rejected { reason, .. }) => Some(format!("rejected by the collector: {reason}")),
+            Err(status) => Some(format!("{:?}: {}", status.code(), reason(status))),
+        };
+        match (&problem, self.failing) {
+            (Some(problem), false) => {
+                warn!(problem, endpoint, "spans cannot be exported; they are dropped");
             }
-            (Ok(_), true) => info!(endpoint, "spans are exported again"),
+            (None, true) => info!(endpoint, "spans are exported again"),
             _ => {}
         }
-        self.failing = result.is_err();
+        self.failing = problem.is_some();
+    }
+}
+
+/// What a status says, with what caused it where that is known.
+fn reason(status: &Status) -> String {
+    match status.source() {
+        Some(cause) => format!("{}: {}", status.message(), chain(cause)),
+        None => status.message().to_owned(),
     }
 }

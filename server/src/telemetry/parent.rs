@@ -14,6 +14,9 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Bytes of a `traceparent` of version 00: `00-<trace id>-<span id>-<flags>`.
 const LEN: usize = 55;
 
+/// Sampled, and that the trace's id is random. Others may come and are left alone.
+const KNOWN_FLAGS: u8 = 3;
+
 /// Bytes of a `tracestate` that are carried: as many as the recommendation asks for.
 const LONGEST_STATE: usize = 512;
 
@@ -48,10 +51,8 @@ impl Parent {
         let trace_id: [u8; 16] = hex(&known[3..35])?;
         let span_id: [u8; 8] = hex(&known[36..52])?;
         let [flags] = hex(&known[53..])?;
-        // Version 00 knows two flags: sampled, and that the id is random.
-        let known_flags = version != 0 || flags <= 3;
-        let valid = trace_id != [0; 16] && span_id != [0; 8] && known_flags;
-        valid.then_some(Self { trace_id, span_id, flags })
+        let valid = trace_id != [0; 16] && span_id != [0; 8];
+        valid.then_some(Self { trace_id, span_id, flags: flags & KNOWN_FLAGS })
     }
 
     pub(super) fn sampled(self) -> bool {
@@ -142,6 +143,14 @@ mod tests {
         }
         let later = "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more";
         assert!(Parent::of(&headers(later, &[])).is_some(), "a later version may say more");
+    }
+
+    #[test]
+    fn flags_that_nobody_knows_yet_do_not_hide_the_one_that_is_known() {
+        for (flags, sampled) in [("ff", true), ("fe", false)] {
+            let text = format!("{}{flags}", &EXAMPLE[..53]);
+            assert_eq!(Parent::of(&headers(&text, &[])).unwrap().sampled(), sampled, "{flags}");
+        }
     }
 
     #[test]

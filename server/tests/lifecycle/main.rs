@@ -11,4 +11,5 @@ mod drain;
 mod healthcheck;
 mod library;
 mod load;
+mod log;
 mod peers;

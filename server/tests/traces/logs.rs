@@ -17,7 +17,7 @@ async fn answered(server: &mut Process, request_id: &str) -> Value {
     loop {
         let line = server.logged().into_iter().find(|line| {
             let fields = &line["fields"];
-            fields["message"] == "answered" && fields["request_id"] == format!("{request_id:?}")
+            fields["message"] == "answered" && fields["request_id"] == request_id
         });
         match line {
             Some(line) => return line["fields"].clone(),
@@ -40,6 +40,22 @@ fn a_line_about_a_request_carries_its_ids() {
         assert_eq!(line["span_id"], hex::encode(&span.span_id));
         assert_eq!(line["method"], "cache.CacheService/Get");
         assert_eq!(line["code"], "OK");
+    });
+}
+
+/// The id was quoted twice, and a backslash at its end left the text open: whoever read the
+/// log saw fields that nobody had written.
+#[test]
+fn a_request_id_cannot_forge_fields() {
+    run(async {
+        let forged = r#"a\" trace_id=deadbeef z=\"#;
+        let mut server = Process::start(&[("CACHE_LOG_LEVEL", "DEBUG")]);
+        let call = Call::new("Get", &key("k"));
+        let mut wire = server.wire().await;
+        wire.call(&call.path(), &[("x-request-id", forged.as_bytes())], &call.message)
+            .await
+            .unwrap();
+        assert_eq!(answered(&mut server, forged).await["request_id"], forged);
     });
 }
 

@@ -7,7 +7,7 @@ mod memory; // the allocator's, and what the container allows
 mod process; // what the kernel says
 mod rpcs; // requests by method and status
 mod store; // entries, and what became of them
-mod traces; // what became of spans
+mod traces; // what became of spans and log lines
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Families {
         let mut families = store::families(&monitor.store_detail());
         families.extend(rpcs::families(monitor));
         families.extend(connections::families(monitor));
-        families.extend(traces::families(monitor.spans()));
+        families.extend(traces::families(monitor.spans(), monitor.dropped_lines()));
         families.extend(memory::families(self.memory_limit));
         #[cfg(target_os = "linux")]
         families.extend(self.process.families());

@@ -22,7 +22,8 @@ crate::rows![
     maintenance_goes_on_by_itself,
 ];
 
-const COUNTERS: [&str; 23] = [
+const COUNTERS: [&str; 24] = [
+    "tiny_cache_log_lines_dropped_total",
     "tiny_cache_hits_total",
     "tiny_cache_misses_total",
     "tiny_cache_inserts_total",

@@ -1,11 +1,11 @@
-//! What became of the spans of sampled requests.
+//! What became of the spans of sampled requests, and of log lines.
 
 use crate::{
     http::metrics::family::{Family, Samples},
     telemetry::SpanCounts,
 };
 
-pub(super) fn families(spans: &SpanCounts) -> [Family; 3] {
+pub(super) fn families(spans: &SpanCounts, dropped_lines: u64) -> [Family; 4] {
     let dropped =
         [("queue_full", spans.dropped_for_room()), ("export_failed", spans.dropped_in_export())];
     [
@@ -20,5 +20,10 @@ pub(super) fn families(spans: &SpanCounts) -> [Family; 3] {
             Samples::by("reason", dropped),
         ),
         Family::gauge("tiny_cache_spans_queued", "Spans that wait to be exported", spans.waiting()),
+        Family::counter(
+            "tiny_cache_log_lines_dropped_total",
+            "Log lines that were lost, because nobody read them in time",
+            dropped_lines,
+        ),
     ]
 }
