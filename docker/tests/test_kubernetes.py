@@ -137,6 +137,11 @@ def test_every_setting_is_one_that_the_server_knows():
     assert settings().keys() <= set(known)
 
 
+def test_a_pod_answers_at_whichever_family_its_first_address_is_of():
+    assert settings()["CACHE_HEALTH_HOST"] == "[::]"
+    assert "CACHE_HOST" not in settings()  # [::] by itself
+
+
 def test_a_pod_has_no_rights():
     spec = pod()["spec"]
     assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] == 65532
