@@ -134,3 +134,10 @@ def test_grafana_gets_every_variable_that_its_provisioning_asks_for():
     asked = {name for file in files for name in re.findall(r": \$\{?([A-Z]\w*)", file.read_text(encoding="utf-8"))}
     assert asked
     assert asked <= SERVICES["grafana"]["environment"].keys()
+
+
+def test_whoever_looks_may_follow_a_trace_and_change_no_dashboard():
+    assert SERVICES["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Editor"
+    provided = PROVISIONING / "dashboards" / "tiny-cache.yaml"
+    [provider] = yaml.safe_load(provided.read_text(encoding="utf-8"))["providers"]
+    assert provider["allowUiUpdates"] is False
