@@ -129,6 +129,19 @@ def test_every_setting_of_the_server_is_one_that_it_knows():
     assert given and set(given) <= set(known)
 
 
+def test_the_server_has_memory_and_descriptors_for_all_its_connections():
+    server = SERVICES["server"]
+
+    def by_default(value):
+        return int(re.fullmatch(r"\$\{\w+:-(\d+)m?\}", value).group(1))
+
+    entries = by_default(server["environment"]["CACHE_MAX_MEMORY_MB"])
+    connections = by_default(server["environment"]["CACHE_MAX_CONNECTIONS"])
+    # docs/operations.md, Sizing: entries, the process, large messages under way, connections.
+    assert by_default(server["mem_limit"]) >= 1.35 * entries + 10 + max(entries / 16, 4) + connections * 18 / 1024
+    assert server["ulimits"]["nofile"] >= connections + 1100
+
+
 def test_grafana_gets_every_variable_that_its_provisioning_asks_for():
     files = sorted(PROVISIONING.glob("*/*.yaml"))
     asked = {name for file in files for name in re.findall(r": \$\{?([A-Z]\w*)", file.read_text(encoding="utf-8"))}

@@ -122,8 +122,9 @@ def test_memory_is_requested_in_full_and_is_enough():
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
     [limit] = re.fullmatch(r"(\d+)Mi", resources["limits"]["memory"]).groups()
     entries = int(settings()["CACHE_MAX_MEMORY_MB"])
-    # docs/operations.md, Sizing: the process, and large messages under way.
-    assert int(limit) >= 1.35 * entries + 10 + max(entries / 16, 4)
+    connections = int(settings()["CACHE_MAX_CONNECTIONS"])
+    # docs/operations.md, Sizing: entries, the process, large messages under way, connections.
+    assert int(limit) >= 1.35 * entries + 10 + max(entries / 16, 4) + connections * 18 / 1024
 
 
 def test_there_are_as_many_workers_as_cores_are_asked_for():
