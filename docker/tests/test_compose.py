@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import urllib.parse
 import urllib.request
@@ -16,9 +17,10 @@ from engine import DEADLINE_S, RUN, SERVER, execute, free_ports, run_once
 from web import eventually
 
 DOCKER = pathlib.Path(__file__).resolve().parents[1]
+ROOT = DOCKER.parent
 FILE = DOCKER / "compose.yaml"
-PROVISIONING = DOCKER.parent / "dashboards" / "grafana" / "provisioning"
-RULES = list((DOCKER.parent / "dashboards" / "prometheus" / "rules").glob("*.yml"))
+PROVISIONING = ROOT / "dashboards" / "grafana" / "provisioning"
+RULES = list((ROOT / "dashboards" / "prometheus" / "rules").glob("*.yml"))
 SERVICES = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]
 PORTS = ("GRPC_PORT", "HTTP_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
 
@@ -34,6 +36,7 @@ class Compose:
     """One project of its own, with ports, images and reports of the test's own."""
 
     def __init__(self, version, reports):
+        self.name = version
         command = {"v1": ["docker-compose"], "v2": ["docker", "compose"]}[version]
         if not is_there(*command, "version"):
             pytest.skip(f"Compose {version} is not here: no `{' '.join(command)}`")
@@ -86,7 +89,8 @@ def test_compose_understands_the_file_with_every_port_set_by_variable(compose):
 
 
 def test_server_prometheus_and_load_tester_work_together(compose, tmp_path):
-    compose("up", "--detach", "--no-build", "server", "prometheus")
+    wait = ["--wait"] if compose.name == "v2" else []  # as in the Makefile
+    compose("up", "--detach", *wait, "--no-build", "server", "prometheus")
 
     def up():
         try:
@@ -107,6 +111,28 @@ def test_server_prometheus_and_load_tester_work_together(compose, tmp_path):
     report = json.loads((tmp_path / "reports" / "loadtest.json").read_text(encoding="utf-8"))
     assert report["requests"] == 1000 and report["failed"] == 0
     assert "<html" in (tmp_path / "reports" / "loadtest.html").read_text(encoding="utf-8")
+
+
+# The Makefile: what it would run
+
+
+def recipe(target, *variables):
+    lines = execute("make", "--directory", str(ROOT), "--no-print-directory", "--dry-run", target, *variables)
+    return shlex.split(lines)
+
+
+@pytest.mark.parametrize("given", ["reports", "/elsewhere"])
+def test_reports_are_written_to_the_directory_that_make_made(given):
+    # A relative one is meant from where make runs; Compose would take it from its file.
+    words = recipe("loadtest-compose", f"LOADTEST_REPORTS={given}")
+    expected = str(ROOT / given)
+    assert words[words.index("mkdir") + 1 :][:2] == ["-p", expected]
+    assert f"LOADTEST_REPORTS={expected}" in words
+
+
+def test_addresses_are_told_when_everything_is_healthy_where_compose_can_wait():
+    assert "--wait" in recipe("up", "COMPOSE=docker compose")
+    assert "--wait" not in recipe("up", "COMPOSE=docker-compose")
 
 
 # The file itself
