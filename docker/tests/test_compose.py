@@ -168,6 +168,24 @@ def test_the_server_has_memory_and_descriptors_for_all_its_connections():
     assert server["ulimits"]["nofile"] >= connections + 1100
 
 
+def test_traces_are_found_until_they_are_removed_and_fit_where_they_are_kept():
+    tempo = yaml.safe_load((DOCKER / "tempo.yaml").read_text(encoding="utf-8"))
+
+    def minutes(value):
+        return int(value[:-1]) * {"m": 1, "h": 60}[value[-1]]
+
+    ingester, stored, compaction = tempo["ingester"], tempo["storage"]["trace"], tempo["compactor"]["compaction"]
+    kept = minutes(ingester["complete_block_timeout"])
+    # Else there is a time in which a block is in neither.
+    assert minutes(stored["blocklist_poll"]) < kept
+    assert minutes(tempo["query_frontend"]["search"]["query_backend_after"]) <= kept
+    assert minutes(compaction["block_retention"]) + minutes(compaction["compacted_block_retention"]) < 120
+    [disk] = SERVICES["tempo"]["tmpfs"]
+    path, size = re.match(r"(/[\w/]+):size=(\d+)m", disk).groups()
+    assert stored["wal"]["path"].startswith(f"{path}/") and stored["local"]["path"].startswith(f"{path}/")
+    assert 4 * ingester["max_block_bytes"] <= int(size) * 1024 * 1024
+
+
 def test_grafana_gets_every_variable_that_its_provisioning_asks_for():
     files = sorted(PROVISIONING.glob("*/*.yaml"))
     asked = {name for file in files for name in re.findall(r": \$\{?([A-Z]\w*)", file.read_text(encoding="utf-8"))}
