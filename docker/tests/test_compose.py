@@ -145,6 +145,7 @@ def test_a_service_is_pinned_limited_and_without_rights(name):
     assert "mem_limit" in service
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
     for port in service.get("ports", []):
         assert re.fullmatch(r"\$\{BIND_ADDRESS:-127\.0\.0\.1\}:\$\{\w+_PORT:-(\d+)\}:\1", port)
 
