@@ -21,6 +21,10 @@ DASHBOARDS_VENV := $(TARGET)/dashboards-venv
 DASHBOARDS := dashboards/tests
 CONTAINERS := $(TARGET)/containers
 CONTAINERS_VENV := $(TARGET)/containers-venv
+# Absolute, as Compose would take a relative path from where its file is.
+REPORTS := $(abspath $(or $(LOADTEST_REPORTS),target/loadtest))
+# Only Compose v2 can wait until everything is healthy, Grafana too.
+UP = up --detach $(if $(filter docker,$(firstword $(COMPOSE))),--wait)
 IN_COMPOSE := TINY_CACHE_TAG=$(IMAGE_TAG) $(COMPOSE) --project-name tiny-cache --file docker/compose.yaml
 
 # cargo-nextest is used when it is there and not missed when it is not.
@@ -60,15 +64,15 @@ images: $(IMAGES) ## Build the images of server, load tester and command line
 
 .PHONY: up
 up: image-server ## Start a server with Prometheus, Grafana and Tempo in containers
-	$(IN_COMPOSE) up --detach
+	$(IN_COMPOSE) $(UP)
 	@echo "Grafana    http://localhost:$${GRAFANA_PORT:-3000}    the dashboards, in the folder tiny-cache"
 	@echo "Prometheus http://localhost:$${PROMETHEUS_PORT:-9090}    its targets, rules and alerts"
 	@echo "server     http://localhost:$${HTTP_PORT:-8080}    its figures; gRPC on port $${GRPC_PORT:-50051}"
 
 .PHONY: loadtest-compose
 loadtest-compose: image-loadtest ## Load the server of `make up`; reports go to target/loadtest
-	mkdir -p $${LOADTEST_REPORTS:-target/loadtest}
-	LOADTEST_USER=$$(id -u):$$(id -g) $(IN_COMPOSE) run --rm --use-aliases loadtest
+	mkdir -p '$(REPORTS)'
+	LOADTEST_REPORTS='$(REPORTS)' LOADTEST_USER=$$(id -u):$$(id -g) $(IN_COMPOSE) run --rm --use-aliases loadtest
 
 .PHONY: down
 down: ## Stop what `make up` started, and keep what Prometheus and Grafana stored

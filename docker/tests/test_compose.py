@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import urllib.parse
 import urllib.request
@@ -16,9 +17,10 @@ from engine import DEADLINE_S, RUN, SERVER, execute, free_ports, run_once
 from web import eventually
 
 DOCKER = pathlib.Path(__file__).resolve().parents[1]
+ROOT = DOCKER.parent
 FILE = DOCKER / "compose.yaml"
-PROVISIONING = DOCKER.parent / "dashboards" / "grafana" / "provisioning"
-RULES = list((DOCKER.parent / "dashboards" / "prometheus" / "rules").glob("*.yml"))
+PROVISIONING = ROOT / "dashboards" / "grafana" / "provisioning"
+RULES = list((ROOT / "dashboards" / "prometheus" / "rules").glob("*.yml"))
 SERVICES = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]
 PORTS = ("GRPC_PORT", "HTTP_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
 
@@ -34,6 +36,7 @@ class Compose:
     """One project of its own, with ports, images and reports of the test's own."""
 
     def __init__(self, version, reports):
+        self.name = version
         command = {"v1": ["docker-compose"], "v2": ["docker", "compose"]}[version]
         if not is_there(*command, "version"):
             pytest.skip(f"Compose {version} is not here: no `{' '.join(command)}`")
@@ -86,7 +89,8 @@ def test_compose_understands_the_file_with_every_port_set_by_variable(compose):
 
 
 def test_server_prometheus_and_load_tester_work_together(compose, tmp_path):
-    compose("up", "--detach", "--no-build", "server", "prometheus")
+    wait = ["--wait"] if compose.name == "v2" else []  # as in the Makefile
+    compose("up", "--detach", *wait, "--no-build", "server", "prometheus")
 
     def up():
         try:
@@ -109,6 +113,28 @@ def test_server_prometheus_and_load_tester_work_together(compose, tmp_path):
     assert "<html" in (tmp_path / "reports" / "loadtest.html").read_text(encoding="utf-8")
 
 
+# The Makefile: what it would run
+
+
+def recipe(target, *variables):
+    lines = execute("make", "--directory", str(ROOT), "--no-print-directory", "--dry-run", target, *variables)
+    return shlex.split(lines)
+
+
+@pytest.mark.parametrize("given", ["reports", "/elsewhere"])
+def test_reports_are_written_to_the_directory_that_make_made(given):
+    # A relative one is meant from where make runs; Compose would take it from its file.
+    words = recipe("loadtest-compose", f"LOADTEST_REPORTS={given}")
+    expected = str(ROOT / given)
+    assert words[words.index("mkdir") + 1 :][:2] == ["-p", expected]
+    assert f"LOADTEST_REPORTS={expected}" in words
+
+
+def test_addresses_are_told_when_everything_is_healthy_where_compose_can_wait():
+    assert "--wait" in recipe("up", "COMPOSE=docker compose")
+    assert "--wait" not in recipe("up", "COMPOSE=docker-compose")
+
+
 # The file itself
 
 
@@ -119,6 +145,7 @@ def test_a_service_is_pinned_limited_and_without_rights(name):
     assert "mem_limit" in service
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
     for port in service.get("ports", []):
         assert re.fullmatch(r"\$\{BIND_ADDRESS:-127\.0\.0\.1\}:\$\{\w+_PORT:-(\d+)\}:\1", port)
 
@@ -129,8 +156,46 @@ def test_every_setting_of_the_server_is_one_that_it_knows():
     assert given and set(given) <= set(known)
 
 
+def test_the_server_has_memory_and_descriptors_for_all_its_connections():
+    server = SERVICES["server"]
+
+    def by_default(value):
+        return int(re.fullmatch(r"\$\{\w+:-(\d+)m?\}", value).group(1))
+
+    entries = by_default(server["environment"]["CACHE_MAX_MEMORY_MB"])
+    connections = by_default(server["environment"]["CACHE_MAX_CONNECTIONS"])
+    # docs/operations.md, Sizing: entries, the process, large messages under way, connections.
+    assert by_default(server["mem_limit"]) >= 1.35 * entries + 10 + max(entries / 16, 4) + connections * 18 / 1024
+    assert server["ulimits"]["nofile"] >= connections + 1100
+
+
+def test_traces_are_found_until_they_are_removed_and_fit_where_they_are_kept():
+    tempo = yaml.safe_load((DOCKER / "tempo.yaml").read_text(encoding="utf-8"))
+
+    def minutes(value):
+        return int(value[:-1]) * {"m": 1, "h": 60}[value[-1]]
+
+    ingester, stored, compaction = tempo["ingester"], tempo["storage"]["trace"], tempo["compactor"]["compaction"]
+    kept = minutes(ingester["complete_block_timeout"])
+    # Else there is a time in which a block is in neither.
+    assert minutes(stored["blocklist_poll"]) < kept
+    assert minutes(tempo["query_frontend"]["search"]["query_backend_after"]) <= kept
+    assert minutes(compaction["block_retention"]) + minutes(compaction["compacted_block_retention"]) < 120
+    [disk] = SERVICES["tempo"]["tmpfs"]
+    path, size = re.match(r"(/[\w/]+):size=(\d+)m", disk).groups()
+    assert stored["wal"]["path"].startswith(f"{path}/") and stored["local"]["path"].startswith(f"{path}/")
+    assert 4 * ingester["max_block_bytes"] <= int(size) * 1024 * 1024
+
+
 def test_grafana_gets_every_variable_that_its_provisioning_asks_for():
     files = sorted(PROVISIONING.glob("*/*.yaml"))
     asked = {name for file in files for name in re.findall(r": \$\{?([A-Z]\w*)", file.read_text(encoding="utf-8"))}
     assert asked
     assert asked <= SERVICES["grafana"]["environment"].keys()
+
+
+def test_whoever_looks_may_follow_a_trace_and_change_no_dashboard():
+    assert SERVICES["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Editor"
+    provided = PROVISIONING / "dashboards" / "tiny-cache.yaml"
+    [provider] = yaml.safe_load(provided.read_text(encoding="utf-8"))["providers"]
+    assert provider["allowUiUpdates"] is False

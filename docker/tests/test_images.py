@@ -1,11 +1,12 @@
 """The images by themselves: what is in them, and as whom they run."""
 
+import re
 import subprocess
 
 import pytest
 
 from engine import CLI, DEADLINE_S, LABEL, LOADTEST, SERVER, Container, inspect_image, run_once
-from web import eventually
+from web import eventually, fetch
 
 IMAGES = {SERVER: "tiny-cache-server", LOADTEST: "tiny-cache-loadtest", CLI: "tiny-cache"}
 MIB = 1024 * 1024
@@ -40,6 +41,13 @@ def test_an_image_says_which_version_it_is(image):
     assert labels["org.opencontainers.image.title"] == name
     assert len(labels["org.opencontainers.image.revision"]) == 40
     assert run_once(image, "--version") == f"{name} {labels['org.opencontainers.image.version']}"
+
+
+def test_a_server_tells_the_revision_of_its_image(start):
+    revision = inspect_image(SERVER)["Config"]["Labels"]["org.opencontainers.image.revision"]
+    metrics = fetch(start(), "/metrics").body.decode()
+    [info] = re.findall(r"^tiny_cache_build_info\{(.*)\} 1$", metrics, re.M)
+    assert f'revision="{revision}"' in info.split(",")
 
 
 def test_the_server_is_told_to_stop_by_sigterm_and_is_process_1():

@@ -2,6 +2,7 @@
 and against what the server and its documents say. Needs no cluster and no Docker."""
 
 import functools
+import os
 import pathlib
 import re
 import shutil
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kube
 
 @functools.cache
 def render(overlay):
+    """The manifests of one of the directories here, or of an absolute path."""
     outcome = subprocess.run(
         ["kubectl", "kustomize", str(DOCKER / "kubernetes" / overlay)], capture_output=True, text=True, timeout=60
     )
@@ -63,18 +65,50 @@ def test_a_misspelt_field_would_not_be_valid():
         kubernetes_validate.validate(manifest, VERSIONS[-1], strict=True)
 
 
+def selectors(overlay):
+    """Whatever chooses pods by their labels."""
+    spec = the("StatefulSet", ".*", overlay)["spec"]
+    chosen = [spec["selector"], the("PodDisruptionBudget", ".*", overlay)["spec"]["selector"]]
+    chosen += [each["labelSelector"] for each in spec["template"]["spec"]["topologySpreadConstraints"]]
+    chosen += [m["spec"]["podSelector"] for m in render(overlay) if m["kind"] == "NetworkPolicy"]
+    services = [m["spec"]["selector"] for m in render(overlay) if m["kind"] == "Service"]
+    return [each["matchLabels"] for each in chosen] + services
+
+
 def test_every_selector_finds_the_pods():
     labels = pod()["metadata"]["labels"].items()
-    spec = the("StatefulSet")["spec"]
-    selectors = [spec["selector"]["matchLabels"], the("PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
-    selectors += [the("Service", name)["spec"]["selector"] for name in ("tiny-cache", "tiny-cache-nodes")]
-    policies = [m for m in render("monitoring") if m["kind"] == "NetworkPolicy"]
-    selectors += [policy["spec"]["podSelector"]["matchLabels"] for policy in policies]
-    spread = pod()["spec"]["topologySpreadConstraints"]
-    selectors += [each["labelSelector"]["matchLabels"] for each in spread]
-    assert len(selectors) == 8
-    for selector in selectors:
+    found = selectors("monitoring")
+    assert len(found) == 8
+    for selector in found:
         assert selector and selector.items() <= labels
+
+
+def test_two_caches_in_a_namespace_are_told_apart(tmp_path):
+    base = os.path.relpath(DOCKER / "kubernetes" / "base", tmp_path)
+    another = {
+        "resources": [base],
+        "nameSuffix": "-sessions",
+        "labels": [{"pairs": {"app.kubernetes.io/instance": "sessions"}, "includeSelectors": True}],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(another), encoding="utf-8")
+    overlay = str(tmp_path)
+    labels = the("StatefulSet", ".*", overlay)["spec"]["template"]["metadata"]["labels"].items()
+    for selector in selectors(overlay):
+        assert selector.items() <= labels and not selector.items() <= pod()["metadata"]["labels"].items()
+    assert not any(selector.items() <= labels for selector in selectors("monitoring"))
+    monitor = the("ServiceMonitor", overlay="monitoring")["spec"]["selector"]["matchLabels"].items()
+    services = [m for m in render(overlay) if m["kind"] == "Service"]
+    assert len(services) == 2 and not any(monitor <= each["metadata"]["labels"].items() for each in services)
+    names = {(m["kind"], m["metadata"]["name"]) for m in render(overlay)}
+    assert not names & {(m["kind"], m["metadata"]["name"]) for m in render("monitoring")}
+
+
+def test_a_node_can_be_drained_while_a_server_is_not_ready():
+    assert the("PodDisruptionBudget")["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_the_next_server_is_updated_when_the_last_one_had_time_to_fill():
+    assert the("StatefulSet")["spec"]["minReadySeconds"] >= 60
 
 
 def test_the_names_of_the_pods_come_from_a_headless_service():
@@ -122,8 +156,9 @@ def test_memory_is_requested_in_full_and_is_enough():
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
     [limit] = re.fullmatch(r"(\d+)Mi", resources["limits"]["memory"]).groups()
     entries = int(settings()["CACHE_MAX_MEMORY_MB"])
-    # docs/operations.md, Sizing: the process, and large messages under way.
-    assert int(limit) >= 1.35 * entries + 10 + max(entries / 16, 4)
+    connections = int(settings()["CACHE_MAX_CONNECTIONS"])
+    # docs/operations.md, Sizing: entries, the process, large messages under way, connections.
+    assert int(limit) >= 1.35 * entries + 10 + max(entries / 16, 4) + connections * 18 / 1024
 
 
 def test_there_are_as_many_workers_as_cores_are_asked_for():
@@ -135,6 +170,11 @@ def test_there_are_as_many_workers_as_cores_are_asked_for():
 def test_every_setting_is_one_that_the_server_knows():
     known = re.findall(r'"(CACHE_\w+)" =', SETTINGS.read_text(encoding="utf-8"))
     assert settings().keys() <= set(known)
+
+
+def test_a_pod_answers_at_whichever_family_its_first_address_is_of():
+    assert settings()["CACHE_HEALTH_HOST"] == "[::]"
+    assert "CACHE_HOST" not in settings()  # [::] by itself
 
 
 def test_a_pod_has_no_rights():

@@ -54,6 +54,11 @@ def test_a_flood_of_writes_does_not_get_a_server_killed_for_its_memory(start, ne
     print(f"{stats['evictions']} evictions, {others.calls} other calls; memory afterwards {usage}")
 
 
+def test_the_level_of_the_log_is_not_for_whoever_comes_through_a_published_port(start):
+    assert fetch(start(), "/log-level").status == 403
+    assert fetch(start(CACHE_LOG_LEVEL_REMOTE="true"), "/log-level").json == {"level": "INFO"}
+
+
 def test_a_server_with_one_cpu_starts_one_worker(start):
     assert workers(start("--cpus=1")) == 1
 
