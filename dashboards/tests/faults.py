@@ -1,6 +1,7 @@
 """Clients that misbehave, each in its own way, so that errors have figures too: one
-request is reset, one never arrives in full, one has no key; one connection stays
-silent and one does not speak HTTP/2. All of them begin anew until told to stop."""
+request is reset, one never arrives in full, one has no key, one is malformed; one
+connection stays silent and one does not speak HTTP/2. All of them begin anew until
+told to stop."""
 
 import socket
 import threading
@@ -22,7 +23,7 @@ def misbehaving(address):
     stop = threading.Event()
     threads = [
         threading.Thread(target=_again, args=(fault, address, stop), daemon=True)
-        for fault in (reset, stalled, keyless, silent, no_http2)
+        for fault in (reset, stalled, keyless, malformed, silent, no_http2)
     ]
     for thread in threads:
         thread.start()
@@ -65,6 +66,12 @@ def stalled(peer):
 def keyless(peer):
     """INVALID_ARGUMENT: an empty message has an empty key."""
     connection = _request(peer, "Get", b"\0\0\0\0\0", end=True)
+    _until(peer, connection, h2.events.StreamEnded)
+
+
+def malformed(peer):
+    """INTERNAL, as gRPC has it: these bytes are no message."""
+    connection = _request(peer, "Get", b"\0\0\0\0\1\xff", end=True)
     _until(peer, connection, h2.events.StreamEnded)
 
 

@@ -158,7 +158,8 @@ def test_provisioning_gives_the_uids_that_dashboards_ask_for():
     (trace,) = prometheus["jsonData"]["exemplarTraceIdDestinations"]
     assert uids[trace["datasourceUid"]] == "tempo" and trace["name"] == "trace_id"
     (tempo,) = (source for source in sources if source["type"] == "tempo")
-    assert uids[tempo["jsonData"]["tracesToLogsV2"]["datasourceUid"]] == "loki"
+    logs = tempo["jsonData"]["tracesToLogsV2"]
+    assert uids[logs["datasourceUid"]] == "loki" and logs["filterByTraceID"]
 
 
 def test_every_variable_of_the_provisioning_has_a_default_written_down():

@@ -84,6 +84,15 @@ def test_the_runbook_names_panels_that_exist():
     assert {name for name, _ in named} == set(ALERTS)
 
 
+def test_rules_panels_and_runbook_agree_on_what_is_the_servers_fault():
+    asked = [rule["expr"] for rule in files.records().values()] + [target.expr for target in files.targets()]
+    found = {each for expr in asked for each in re.findall(r'status_code *=~ *"([^"]+)"', expr)}
+    listed = re.search(r"servers' fault \(([A-Z_, ]+)\)", files.sections()["alerts"].replace("\n", " "))
+    assert found == {"|".join(listed[1].split(", "))}
+    others = {each for expr in asked for each in re.findall(r'status_code *!~ *"([^"]+)"', expr)}
+    assert others == {f"OK|{each}" for each in found}
+
+
 def test_recorded_figures_are_named_by_level_metric_and_operations():
     for name in files.records():
         assert re.fullmatch(r"(job|instance):[a-z_]+:[a-z0-9_]+", name), name
