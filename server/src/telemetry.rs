@@ -7,7 +7,7 @@
 //! it.
 //!
 //! The spans of RPCs are not made through `tracing` or the SDK's tracer: with them a request
-//! that is sampled cost two thirds more, with this a fifth (`make bench-telemetry`). Everything
+//! that is sampled cost two thirds more, with this a sixth (`make bench-telemetry`). Everything
 //! beside the requests, such as a sweep of the store, is a `tracing` span, which
 //! [`Traces::layer`] carries through the SDK to the same exporter.
 
