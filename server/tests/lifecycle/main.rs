@@ -13,3 +13,4 @@ mod library;
 mod load;
 mod log;
 mod peers;
+mod stuck;
