@@ -11,14 +11,17 @@
 
 #[path = "../../server/benches/transport/servers.rs"]
 mod servers;
+mod shared;
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use serde_json::Value;
 use tiny_cache_client::testing::TestServer;
+
+use self::shared::{median, on_core};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -139,21 +142,4 @@ fn serve_cache() {
     loop {
         std::thread::park();
     }
-}
-
-/// A program that is kept on one core by util-linux's taskset, where that is there.
-fn on_core(core: usize, program: &str) -> Command {
-    let probe = Command::new("taskset").args(["-c", &core.to_string(), "true"]).output();
-    if probe.is_ok_and(|probe| probe.status.success()) {
-        let mut command = Command::new("taskset");
-        command.args(["-c", &core.to_string(), program]);
-        return command;
-    }
-    println!("no taskset with core {core}: the scheduler decides");
-    Command::new(program)
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

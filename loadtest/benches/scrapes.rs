@@ -9,10 +9,12 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
+mod shared;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::{
         Arc, Barrier,
         atomic::{AtomicBool, Ordering},
@@ -23,6 +25,8 @@ use std::{
 
 use serde_json::Value;
 use tiny_cache_server::{Server, Settings};
+
+use self::shared::{median, on_core};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -142,11 +146,6 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
-}
-
 /// A server in a process of its own.
 struct Process {
     child: Child,
@@ -193,15 +192,4 @@ fn serve() {
     loop {
         thread::park();
     }
-}
-
-/// A program that is kept on one core by util-linux's taskset, where that is there.
-fn on_core(core: usize, program: &str) -> Command {
-    let probe = Command::new("taskset").args(["-c", &core.to_string(), "true"]).output();
-    if probe.is_ok_and(|probe| probe.status.success()) {
-        let mut command = Command::new("taskset");
-        command.args(["-c", &core.to_string(), program]);
-        return command;
-    }
-    Command::new(program)
 }

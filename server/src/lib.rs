@@ -16,10 +16,10 @@
 //! # Threads
 //!
 //! One acceptor; one worker for each core, with a runtime of its own, which owns its
-//! connections for life; one background thread for HTTP and upkeep; and where traces are
-//! exported, two for that. A request is served
-//! from its first byte to its last on one thread, and takes no lock that another request
-//! holds for longer than a write to the same stripe of a shard.
+//! connections for life; one background thread for HTTP and upkeep; one that
+//! exports traces, where they are exported, and the program has one that writes its log. A
+//! request is served from its first byte to its last on one thread, and takes no lock that
+//! another request holds for longer than a write to the same stripe of a shard.
 
 // The way of a connection:
 mod listener; // binds the addresses

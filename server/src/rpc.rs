@@ -24,7 +24,7 @@ use std::{
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
-use tonic::{Code, Status, body::Body};
+use tonic::{Status, body::Body};
 use tonic_health::pb::health_server::HealthServer;
 use tower::{Service as _, util::BoxCloneSyncService};
 use tracing::{debug, error};
@@ -42,7 +42,7 @@ pub(crate) use self::{
     meter::{Meter, code_name},
     method::Method,
     reply::ReplyBody,
-    request_id::{RequestIds, X_REQUEST_ID},
+    request_id::{RequestIds, X_REQUEST_ID, text as request_id_text},
     segments::Reply,
 };
 
@@ -202,13 +202,9 @@ impl Call {
     fn answered(&mut self, response: Response<Body>) -> Response<ReplyBody> {
         let Answered { code, hidden, reply } = reply::finish(response, &self.request_id);
         let (facts, named) = (Facts::take(), Named::take());
-        // tonic takes a message that broke off for an error of ours. Nobody is there to read
-        // the status, but who looks at the figures would look for a fault here.
-        let code = if facts.caller_gone { Code::Cancelled } else { code };
+        let code = facts.status(code);
         let took = self.started.elapsed();
         let request_id = &self.request_id;
-        // As text and not as headers are shown, which quote it a second time.
-        let shown = String::from_utf8_lossy(request_id.as_bytes());
         let ids = self
             .span
             .take()
@@ -216,10 +212,11 @@ impl Call {
         self.metered.end(code, &facts, took, ids);
         if self.panicked {
             let (trace_id, span_id) = in_hex(ids);
-            error!(request_id = &*shown, trace_id, span_id, "a request's handler panicked");
+            let request_id = &*request_id::text(request_id);
+            error!(request_id, trace_id, span_id, "a request's handler panicked");
         }
         debug!(
-            request_id = &*shown,
+            request_id = &*request_id::text(request_id),
             trace_id = in_hex(ids).0,
             span_id = in_hex(ids).1,
             method = self.method.name(),

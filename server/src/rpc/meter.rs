@@ -170,8 +170,7 @@ fn together<'a>(
 }
 
 impl Metered {
-    /// Counts the request as answered. A caller that went away while its message was arriving
-    /// reads no status: then it is CANCELLED, whatever was made of the broken message.
+    /// Counts the request as answered.
     pub(super) fn end(
         &mut self,
         code: Code,
@@ -179,10 +178,9 @@ impl Metered {
         took: Duration,
         exemplar: Option<Exemplar>,
     ) {
-        // No handler cancels: of the services without an intake, this tells the same.
-        if facts.caller_gone || code == Code::Cancelled {
+        // No handler cancels, so it was the caller.
+        if code == Code::Cancelled {
             self.meter.0.resets.add(1);
-            return self.record(Code::Cancelled, facts, took, exemplar);
         }
         self.record(code, facts, took, exemplar);
     }
@@ -281,7 +279,12 @@ mod tests {
         let meter = Meter::default();
         drop(meter.enter(Method::Get, Instant::now()));
         let gone = Facts { caller_gone: true, ..Facts::default() };
-        meter.enter(Method::Get, Instant::now()).end(Code::Unknown, &gone, Duration::ZERO, None);
+        meter.enter(Method::Get, Instant::now()).end(
+            gone.status(Code::Unknown),
+            &gone,
+            Duration::ZERO,
+            None,
+        );
         assert_eq!(seen(&meter), [("cache.CacheService/Get", "CANCELLED", 2)]);
         assert_eq!((meter.resets(), meter.active()), (2, 0));
     }

@@ -16,7 +16,10 @@ use http_body::{Frame, SizeHint};
 use percent_encoding::percent_decode;
 use tonic::{Code, Status, body::Body};
 
-use super::{request_id::X_REQUEST_ID, segments::Segments};
+use super::{
+    request_id::{self, X_REQUEST_ID},
+    segments::Segments,
+};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -98,7 +101,7 @@ fn ok() -> HeaderMap {
 
 /// What an unexpected failure may say: nothing but where to look in the logs.
 fn internal(request_id: &HeaderValue) -> HeaderMap {
-    let id = String::from_utf8_lossy(request_id.as_bytes());
+    let id = request_id::text(request_id);
     let status = Status::internal(format!("Internal server error (request_id={id})"));
     let (parts, ()) = status.into_http::<()>().into_parts();
     let mut trailers = parts.headers;

@@ -1,6 +1,6 @@
 //! The id that follows a request through logs and replies: the caller's, or one of ours.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use ahash::RandomState;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -8,6 +8,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::sync::{AtomicU64, Ordering};
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// An id as logs, traces and messages show it. Not as headers are shown, which quotes it and
+/// escapes half of what logs have to.
+pub(crate) fn text(id: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(id.as_bytes())
+}
 
 /// Hexadecimal digits of 64 bits.
 const DIGITS: usize = 16;

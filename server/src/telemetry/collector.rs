@@ -39,10 +39,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) enum CollectorError {
     #[error("cannot read {}: {problem}", path.display())]
     File { path: PathBuf, problem: io::Error },
-    #[error("OTEL_EXPORTER_OTLP_ENDPOINT: {endpoint:?} is not an address: {problem}")]
+    #[error(
+        "the endpoint {endpoint:?} (OTEL_EXPORTER_OTLP_ENDPOINT or \
+         OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) is not an address: {}",
+        chain(problem)
+    )]
     Endpoint { endpoint: String, problem: tonic::transport::Error },
     /// By its place, for it may be a secret.
-    #[error("OTEL_EXPORTER_OTLP_HEADERS: entry {0} is not key=value, the value percent-encoded")]
+    #[error(
+        "entry {0} of OTEL_EXPORTER_OTLP_HEADERS or OTEL_EXPORTER_OTLP_TRACES_HEADERS is not \
+         key=value, the value percent-encoded"
+    )]
     Header(usize),
 }
 

@@ -210,12 +210,9 @@ impl Variables {
         match endpoint.split_once("://") {
             Some(("http" | "https", _)) => Some(endpoint),
             Some((scheme, _)) => {
-                let scheme = scheme.to_owned();
-                self.warn(
-                    "OTEL_EXPORTER_OTLP_ENDPOINT",
-                    &scheme,
-                    "traces are off; allowed: http, https",
-                );
+                // One that nobody named is the default, which has a scheme.
+                let (name, _) = self.of_exporter("ENDPOINT")?;
+                self.warn(&name, scheme, "traces are off; allowed: http, https");
                 None
             }
             None => {

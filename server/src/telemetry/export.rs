@@ -128,8 +128,7 @@ fn instance() -> String {
 pub(super) struct Gathered {
     /// The last is the one that is added to; those before it are full.
     batches: Mutex<Vec<Batch>>,
-    /// The buffer of a batch that was exported: fresh memory for each batch cost as much as
-    /// what is written into it.
+    /// The buffer of a batch that was exported, so that the next needs no fresh memory.
     spare: Mutex<Vec<u8>>,
     /// Told when the first batch is full.
     full: Notify,

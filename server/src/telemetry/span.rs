@@ -1,7 +1,6 @@
 //! The span of one RPC.
 
 use std::{
-    borrow::Cow,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -14,7 +13,7 @@ use tonic::Code;
 
 use crate::{
     histogram::Exemplar,
-    rpc::{Facts, Method, Named, code_name},
+    rpc::{Facts, Method, Named, code_name, request_id_text},
 };
 
 use super::{
@@ -96,10 +95,7 @@ impl Begun {
         let Ending { code, request_id, facts, named, took } = ending;
         let longest = self.connection.on.plan.longest_text;
         self.finish(code, took, |span| {
-            let request_id = request_id
-                .to_str()
-                .map_or_else(|_| String::from_utf8_lossy(request_id.as_bytes()), Cow::Borrowed);
-            span.text(REQUEST_ID, shortened(&request_id, longest));
+            span.text(REQUEST_ID, shortened(&request_id_text(request_id), longest));
             // Of what was never decoded nothing is known.
             if facts.request_bytes.is_some() && facts.items > 0 {
                 span.number(ITEMS, facts.items);

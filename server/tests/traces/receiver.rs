@@ -35,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) enum Manner {
     Takes,
     Refuses,
+    /// Asks for another try, each time.
+    IsBusy,
     NeverAnswers,
 }
 
@@ -165,6 +167,7 @@ impl TraceService for Collector {
         match self.manner {
             Manner::Takes => Ok(Response::new(ExportTraceServiceResponse::default())),
             Manner::Refuses => Err(Status::permission_denied("not yours")),
+            Manner::IsBusy => Err(Status::unavailable("not now")),
             Manner::NeverAnswers => future::pending().await,
         }
     }
