@@ -17,6 +17,10 @@ TOOLS := $(TARGET)/tools
 VENV := $(TARGET)/interop-venv
 STUBS := $(TARGET)/interop-stubs
 INTEROP := server/tests/interop
+FIELD := server/tests/field
+FIELD_VENV := $(TARGET)/field-venv
+# A haproxy on the PATH is used; otherwise Debian's is unpacked below target/.
+HAPROXY_DIR := $(if $(shell command -v haproxy 2>/dev/null),,$(TARGET)/haproxy)
 DASHBOARDS_VENV := $(TARGET)/dashboards-venv
 DASHBOARDS := dashboards/tests
 CONTAINERS := $(TARGET)/containers
@@ -85,7 +89,7 @@ clean: ## Remove everything that was built, tools and environments too
 ## Check
 
 .PHONY: ci
-ci: fmt-check clippy doc deny test test-shuttle test-interop test-memory test-expiry test-drain test-restarts test-search test-dashboards test-containers ## Run everything that CI runs
+ci: fmt-check clippy doc deny test test-shuttle test-interop test-field test-memory test-expiry test-drain test-restarts test-search test-dashboards test-containers ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
@@ -131,6 +135,13 @@ test-interop: $(VENV)/.installed $(STUBS)/.generated ## Drive the real binary wi
 	$(BINARIES)
 	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server PYTHONPATH=$(STUBS) PYTHONDONTWRITEBYTECODE=1 \
 		$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(INTEROP)
+
+.PHONY: test-field
+test-field: $(FIELD_VENV)/.installed $(STUBS)/.generated $(HAPROXY_DIR) ## Drive the real binary through proxies and with other HTTP/2 libraries (needs Python, and Debian for haproxy)
+	$(BINARIES)
+	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server HAPROXY_DIR=$(abspath $(HAPROXY_DIR)) \
+		PYTHONPATH=$(STUBS):$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
+		$(FIELD_VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(FIELD)
 
 .PHONY: test-memory
 test-memory: ## Check that memory stays within its limit under load
@@ -209,6 +220,17 @@ $(VENV)/.installed: $(INTEROP)/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+$(FIELD_VENV)/.installed: $(FIELD)/requirements.txt $(INTEROP)/requirements.txt
+	rm -rf $(FIELD_VENV)
+	$(PYTHON) -m venv $(FIELD_VENV)
+	$(FIELD_VENV)/bin/pip install --quiet --disable-pip-version-check -r $(INTEROP)/requirements.txt -r $(FIELD)/requirements.txt
+	touch $@
+
+# Unpacked and not installed, with the libraries that it needs.
+$(TARGET)/haproxy:
+	docker/tests/debian-packages.sh $@ bookworm haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 \
+		libpcre2-8-0 libssl3 libcrypt1 libsystemd0
 
 $(CONTAINERS_VENV)/.installed: docker/tests/requirements.txt $(INTEROP)/requirements.txt
 	rm -rf $(CONTAINERS_VENV)
