@@ -2,6 +2,7 @@
 smallest configuration that its own manual gives for gRPC over plain HTTP/2.
 Knows their command lines and files; nothing of caches."""
 
+import http.client
 import json
 import os
 import shutil
@@ -164,7 +165,8 @@ class Traefik(Proxy):
     def command(self):
         services = {"caches": {"loadBalancer": {"servers": [{"url": f"h2c://{a}"} for a in self.upstreams]}}}
         routers = {"all": {"rule": "PathPrefix(`/`)", "service": "caches"}}
-        dynamic = self.write("dynamic.json", json.dumps({"http": {"routers": routers, "services": services}}))
+        # JSON is YAML, and the name decides which files it reads at all.
+        dynamic = self.write("dynamic.yml", json.dumps({"http": {"routers": routers, "services": services}}))
         return [
             _from_wheel("traefik"),
             f"--entrypoints.grpc.address=127.0.0.1:{self.port}",
@@ -173,6 +175,17 @@ class Traefik(Proxy):
             "--global.sendanonymoususage=false",
             "--log.level=INFO",
         ]
+
+    def _accepts(self):
+        # It listens before it has read its routes, and answers 404 until then.
+        try:
+            asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+            asked.request("GET", "/")
+            return asked.getresponse().status != 404
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            asked.close()
 
 
 class Envoy(Proxy):
