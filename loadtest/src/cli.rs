@@ -99,9 +99,6 @@ pub enum Command {
     Schema,
     /// Lists the workloads that run --preset knows, with their figures
     Presets,
-    /// One of the processes of --workers
-    #[command(hide = true)]
-    Worker,
     /// Prints a completion script for a shell
     Completions {
         /// The shell to write for

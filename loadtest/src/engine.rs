@@ -1,9 +1,9 @@
-//! Sends requests and counts what becomes of them. A crew of threads, or of processes with
-//! threads, plays one course after the other; each thread has a runtime, connections,
-//! operations and a tally of its own, and shares the brake alone.
+//! Sends requests and counts their outcomes. A crew of threads plays one course after the
+//! other; each thread owns a runtime, connections, operations and a tally, and shares only
+//! the brake.
 //!
-//! `plan → pace → lane → outlet`, and tallies the other way. What a second brought is told
-//! while the course goes on.
+//! `plan → pace → lane → outlet`, and tallies the other way. Each second is reported as soon as
+//! it is over.
 
 mod course; // how long, and how requests follow each other
 mod plan; // when they are sent
@@ -17,14 +17,12 @@ mod second; // and in which second
 mod control; // stopping all threads
 mod live; // what can be seen meanwhile
 mod worker; // the thread around all that
-mod process; // or a process, with threads of its own
 mod crew; // all of them
 
 pub(crate) use self::{
     control::Control,
     crew::{Crew, LEAD, Parts, Played},
     live::Live,
-    process::from_unix,
 };
 pub use self::{
     control::Stopped,
@@ -32,7 +30,6 @@ pub use self::{
     feed::{Feed, Reader, Reading},
     live::Seen,
     plan::{Arrivals, HIGHEST_RATE, Plan},
-    process::{Said, Share, Told},
     second::Second,
     source::{Job, Supply},
     tally::{CallTally, ErrorTally, Tally, Times, histogram},

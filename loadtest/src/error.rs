@@ -90,9 +90,6 @@ pub enum Error {
     /// A thread could not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// A worker process cannot make sense of its command line.
-    #[error("{0}")]
-    Worker(String),
     /// A report to compare cannot be read.
     #[error(transparent)]
     Compare(#[from] ReadError),

@@ -4,10 +4,9 @@ use std::num::NonZeroU64;
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
-use serde::{Deserialize, Serialize};
 
 /// One thread among all.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LaneId {
     /// Counted from 0.
     pub index: usize,
@@ -16,9 +15,6 @@ pub struct LaneId {
 }
 
 impl LaneId {
-    /// The only one.
-    pub const ALONE: Self = Self { index: 0, of: 1 };
-
     /// The thread's random numbers. The generator is one whose output is fixed for good, so
     /// that a seed means the same in every release.
     #[must_use]

@@ -14,7 +14,6 @@ pub mod html;
 pub mod replay;
 pub mod run;
 pub mod search;
-pub mod worker;
 
 // What every run has around its requests: connections, Ctrl-C, and those who watch.
 pub(crate) mod session;

@@ -13,7 +13,7 @@ use tiny_cache_loadtest::{
     error::Error,
     html,
     outcome::Outcome,
-    preset, replay, report, run, search, worker,
+    preset, replay, report, run, search,
 };
 
 /// The client side allocates for every RPC; the default allocator shows in profiles.
@@ -33,7 +33,6 @@ fn main() -> ExitCode {
         Command::Replay(settings) => replay::run(settings).and_then(conclude),
         Command::Run(settings) => run::run(settings).and_then(conclude),
         Command::Search(settings) => search::run(settings).and_then(conclude),
-        Command::Worker => worker::run().map(|()| ExitCode::SUCCESS),
         Command::Compare(settings) => compare::run(&settings).and_then(|found| judge(&found)),
         Command::Schema => print(&report::schema()),
         Command::Html(settings) => html::draw(&settings).map_err(Error::from).and_then(shown),

@@ -131,9 +131,7 @@ impl Verdict {
             | Self::Violated { .. }
             | Self::NothingHeld { .. }
             | Self::GeneratorLimit { .. }
-            | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind | Stopped::WorkerLost) => {
-                1
-            }
+            | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind) => 1,
             Self::AllFailed | Self::TraceBroken(_) | Self::NoAnswer { .. } => 2,
             Self::Stopped(Stopped::Interrupted) => INTERRUPTED,
         }
@@ -148,10 +146,9 @@ impl Verdict {
             Self::Slipped { .. } | Self::GeneratorLimit { .. } => 3,
             Self::Stopped(Stopped::TooManyInFlight) => 4,
             Self::Stopped(Stopped::FarBehind) => 5,
-            Self::Stopped(Stopped::WorkerLost) => 6,
-            Self::TraceBroken(_) | Self::NoAnswer { .. } => 7,
-            Self::Stopped(Stopped::Interrupted) => 8,
-            Self::Violated { .. } => 9,
+            Self::TraceBroken(_) | Self::NoAnswer { .. } => 6,
+            Self::Stopped(Stopped::Interrupted) => 7,
+            Self::Violated { .. } => 8,
         }
     }
 
@@ -170,7 +167,6 @@ impl Verdict {
             Self::Stopped(Stopped::Interrupted) => Ending::Interrupted,
             Self::Stopped(Stopped::TooManyInFlight) => Ending::TooManyInFlight,
             Self::Stopped(Stopped::FarBehind) => Ending::FarBehind,
-            Self::Stopped(Stopped::WorkerLost) => Ending::WorkerLost,
             Self::TraceBroken(_) => Ending::TraceBroken,
         }
     }
@@ -218,11 +214,6 @@ impl Verdict {
             Self::Stopped(Stopped::TooManyInFlight) => Some(
                 "broken off: more than --max-in-flight requests were under way; the server does \
                  not answer at the rate that was asked for"
-                    .to_owned(),
-            ),
-            Self::Stopped(Stopped::WorkerLost) => Some(
-                "broken off: a worker process ended before its time; what it did since \
-                 its last whole second is missing, and of which kind its requests were"
                     .to_owned(),
             ),
             Self::TraceBroken(error) => Some(error.to_string()),

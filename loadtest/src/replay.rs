@@ -9,7 +9,6 @@ use crate::{
     cli::ReplayArgs,
     engine::{Feed, Parts, Supply},
     error::Error,
-    lanes::LaneId,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
     report::{Figures, Report, Settings, Tool},
@@ -33,7 +32,6 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
     let (feed, reader) = Feed::new();
     let parts = Parts {
         threads: args.threads(),
-        process: LaneId::ALONE,
         connections: args.connections(),
         way: Way::find(&args.target, &args.server)?,
         supply: Supply::Traced(Arc::new(feed)),
@@ -46,7 +44,7 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let outputs = Outputs::open(&args.output)?;
         let (target, server) = (&args.target, &args.server);
-        let cast = Cast { target, server, parts: &parts, workers: 1, prefill: None };
+        let cast = Cast { target, server, parts: &parts, prefill: None };
         let mut session = Session::open(cast, outputs).await?;
         let reading = reader.start(trace, args.limit, args.speed.is_some())?;
         let played = session.play(course, "replay", goal).await;

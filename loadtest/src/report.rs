@@ -101,8 +101,6 @@ pub enum Ending {
     TooManyInFlight,
     /// At a sender that was far behind its plan.
     FarBehind,
-    /// At the end of a worker process before its time.
-    WorkerLost,
     /// At a step of a search of which not one request was answered.
     NoAnswer,
 }

@@ -8,7 +8,6 @@ use crate::{
     cli::{LoadArgs, RunArgs, Target},
     engine::{Course, Pace, Parts, Played, Stopped, Supply, Tally},
     error::Error,
-    lanes::LaneId,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
     report::{Figures, Report, Settings, Step, Tool},
@@ -47,8 +46,7 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             let goal = Goal::of(course).expect("a run has a length");
             let played = session.play(*course, &phase, goal).await;
             let verdict = Verdict::of(played.stopped, max_slip, &played.tally);
-            let is_over =
-                matches!(verdict, Verdict::Stopped(Stopped::Interrupted | Stopped::WorkerLost));
+            let is_over = matches!(verdict, Verdict::Stopped(Stopped::Interrupted));
             sum.add(course, played, verdict, load.workload.origin.is_some());
             if is_over {
                 break;
@@ -77,18 +75,13 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
     })
 }
 
-/// What a crew is made of that sends a made-up workload, as if there was one process alone.
+/// What a crew is made of that sends a made-up workload.
 pub(crate) fn parts(load: &LoadArgs, spec: &Spec, pace: Pace) -> Result<Parts, Error> {
     if load.verify && !matches!(load.target, Target::Server(_)) {
         return Err(Error::Idle { option: "--verify", needs: "a tiny-cache server" });
     }
-    if load.verify && load.workers.get() > 1 {
-        let needs = "one process, which knows every write";
-        return Err(Error::Idle { option: "--verify", needs });
-    }
     Ok(Parts {
         threads: load.threads(pace),
-        process: LaneId::ALONE,
         connections: load.connections(pace),
         way: Way::find(&load.target, &load.server)?,
         supply: Supply::Made(Box::new(spec.clone())),

@@ -127,7 +127,7 @@ impl<'a> Search<'a> {
             why_not: None,
             figures: Figures::new(&played.tally, time, origin.is_some()),
         };
-        if matches!(verdict, Verdict::Stopped(Stopped::Interrupted | Stopped::WorkerLost)) {
+        if matches!(verdict, Verdict::Stopped(Stopped::Interrupted)) {
             self.interrupted = true;
         } else {
             if matches!(verdict, Verdict::AllFailed) {

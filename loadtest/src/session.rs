@@ -15,7 +15,7 @@ use tiny_cache_client::ErrorKind;
 
 use crate::{
     cli::{LoadArgs, ServerArgs, Target},
-    engine::{Control, Course, Crew, Parts, Played, Second, Seen, Stopped},
+    engine::{Control, Course, Crew, Parts, Played, Second, Stopped},
     error::Error,
     interrupt::Interrupt,
     machine::Machine,
@@ -33,8 +33,6 @@ pub(crate) struct Cast<'a> {
     pub(crate) target: &'a Target,
     pub(crate) server: &'a ServerArgs,
     pub(crate) parts: &'a Parts,
-    /// Processes; 1 is this one.
-    pub(crate) workers: usize,
     /// How many keys are written first; none without a prefill.
     pub(crate) prefill: Option<u64>,
 }
@@ -46,7 +44,6 @@ impl<'a> Cast<'a> {
             target: &load.target,
             server: &load.server,
             parts,
-            workers: load.workers.get(),
             prefill: load.prefill.then_some(spec.keys * spec.spaces as u64),
         }
     }
@@ -72,17 +69,14 @@ pub(crate) struct Session {
 impl Session {
     /// Connects, and fills the cache if asked to.
     pub(crate) async fn open(cast: Cast<'_>, mut outputs: Outputs) -> Result<Self, Error> {
-        let Cast { target, server, parts, workers, prefill } = cast;
+        let Cast { target, server, parts, prefill } = cast;
         let mut interrupt = Interrupt::listen();
         let machine = Machine::look();
         let opening = async {
             let figures = parts.way.open().await?;
             let before = stats(&figures, target).await?;
             let version = figures.version().await;
-            let mut crew = match workers {
-                1 => Crew::assemble(parts)?,
-                _ => Crew::of_processes(workers, &std::env::args().collect::<Vec<_>>())?,
-            };
+            let mut crew = Crew::assemble(parts)?;
             match prefill {
                 None => crew.ready().await?,
                 Some(keys) => {
@@ -92,7 +86,7 @@ impl Session {
                     watched(crew.ready(), &RefCell::new(&mut outputs.watchers)).await?;
                 }
             }
-            let gauges = Gauges::read(target, server, crew.live().seen()).await;
+            let gauges = Gauges::read(target, server).await;
             Ok::<_, Error>((figures, before, version, crew, gauges))
         };
         let (figures, before, version, crew, gauges) = tokio::select! {
@@ -160,7 +154,7 @@ impl Session {
     /// Asks the server for its figures once more, and gives everything back. `requests` are all
     /// that were made.
     pub(crate) async fn close(mut self, requests: u64) -> Closed {
-        let (usage, generator) = self.gauges.read_again(self.crew.live().seen()).await;
+        let (usage, generator) = self.gauges.read_again().await;
         let after = match self.figures.link() {
             Some(link) => link.stats().await.ok().map(ServerStats::from),
             None => None,
@@ -201,20 +195,20 @@ struct Gauges {
 }
 
 impl Gauges {
-    async fn read(target: &Target, server: &ServerArgs, seen: Seen) -> Self {
+    async fn read(target: &Target, server: &ServerArgs) -> Self {
         let look = async {
             let Some(place) = target.place() else { return Ok(None) };
             let source = UsageSource::find(&place, server.server_metrics.as_ref()).await?;
             let usage = source.sample().await?;
             Ok(Some((source, usage)))
         };
-        Self { server: look.await, own_cpu: cpu(seen), at: Instant::now() }
+        Self { server: look.await, own_cpu: own_cpu(), at: Instant::now() }
     }
 
     /// What they used since, or why that is not known.
-    async fn read_again(self, seen: Seen) -> (Result<Option<UsageReport>, String>, Generator) {
+    async fn read_again(self) -> (Result<Option<UsageReport>, String>, Generator) {
         let seconds = self.at.elapsed().as_secs_f64();
-        let cpu = match (self.own_cpu, cpu(seen)) {
+        let cpu = match (self.own_cpu, own_cpu()) {
             (Some(before), Some(after)) => Some(after.saturating_sub(before).as_secs_f64()),
             _ => None,
         };
@@ -226,11 +220,6 @@ impl Gauges {
         };
         (usage.await.map_err(|error: UsageError| error.to_string()), generator)
     }
-}
-
-/// CPU time of this process and of its workers.
-fn cpu(seen: Seen) -> Option<Duration> {
-    own_cpu().map(|own| own + Duration::from_nanos(seen.cpu_nanos))
 }
 
 /// What is left of a session.

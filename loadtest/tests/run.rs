@@ -11,7 +11,6 @@ mod fake_server;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
     process::{Command, Output, Stdio},
 };
 
@@ -244,96 +243,6 @@ fn too_many_requests_under_way_break_the_run_off() {
     let line = stderr(&output);
     assert!(line.starts_with("error: broken off: more than --max-in-flight"), "{line}");
     assert!(stdout(&output).contains("requests                    50\n"), "{}", stdout(&output));
-}
-
-#[test]
-fn several_processes_share_the_work_and_lose_nothing() {
-    let server = FakeServer::start(Manners::default());
-    let work = ["--workers", "3", "--prefill", "--keys", "100", "--mix", "get=1"];
-    for pace in [&["--rate", "1000", "--max-slip", "1h"][..], &["--rate", "max"]] {
-        let options = [pace, &work, &["--requests", "1000", "--warm-up", "50ms"]].concat();
-        let report = report(&server, &options, 0);
-        assert_eq!((&report["requests"], &report["hits"]), (&1000.into(), &1000.into()));
-        assert_eq!((&report["settings"]["workers"], server.keys().len()), (&3.into(), 100));
-        let seconds = report["seconds"].as_array().unwrap();
-        let done: u64 = seconds.iter().map(|second| second["requests"].as_u64().unwrap()).sum();
-        assert_eq!(done, 1000, "{report}");
-        assert!(report["generator"]["cpu_seconds"].as_f64().unwrap() > 0.0);
-    }
-}
-
-#[test]
-fn workers_that_cannot_start_are_one_line() {
-    let port = FakeServer::port();
-    let target = port.local_addr().unwrap().to_string();
-    let line = refusal(&target, &["--workers", "2"]);
-    assert!(line.starts_with(&format!("error: cannot reach grpc://{target} within")), "{line}");
-    let server = FakeServer::start(Manners { reply_error: true, ..Manners::default() });
-    let line = refusal(&server.target(), &["--workers", "2", "--prefill", "--keys", "10"]);
-    assert!(line.starts_with("error: the prefill failed: REPLY_NOT_OK: "), "{line}");
-}
-
-/// A stop that crossed the end of its course on the way ended the process, and the next step
-/// of a search lost it.
-#[test]
-fn a_worker_that_is_stopped_too_late_plays_the_next_course() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
-        .arg("worker")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let args = ["tiny-cache-loadtest", "run", "--target", "null", "--rate", "max"];
-    let none = serde_json::json!({"secs": 0, "nanos": 0});
-    let course = serde_json::json!({
-        "pace": {"Closed": {"in_flight": 1}},
-        "warm_up": none,
-        "length": {"Requests": 10},
-        "seed": 1,
-    });
-    let words = [
-        serde_json::json!({"args": args, "process": {"index": 0, "of": 1}}),
-        serde_json::json!({"Stop": "TooManyInFlight"}),
-        serde_json::json!({"Begin": [course, 0]}),
-    ];
-    let mut stdin = child.stdin.take().unwrap();
-    for word in words {
-        writeln!(stdin, "{word}").unwrap();
-    }
-    let said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let mut done = said.filter(|line| line.starts_with("{\"Done\":"));
-    assert!(done.next().is_some(), "it ended without a word");
-    drop(stdin);
-    assert!(child.wait().unwrap().success());
-}
-
-/// One that is killed would otherwise be waited for without an end.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_worker_that_is_killed_ends_the_run_with_what_the_others_did() {
-    let server = FakeServer::start(Manners::default());
-    let dir = tempfile::tempdir().unwrap();
-    let json = dir.path().join("report.json");
-    let child = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
-        .args(["run", "--target", &server.target(), "--workers", "2", "--duration", "10m"])
-        .args(["--mix", "get=1", "--max-slip", "1h", "--json", json.to_str().unwrap()])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    server.wait_for_gets(50);
-    let children = format!("/proc/{0}/task/{0}/children", child.id());
-    let workers = fs::read_to_string(children).unwrap();
-    let worker = workers.split_whitespace().next().unwrap();
-    assert!(Command::new("kill").args(["-KILL", worker]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(stderr(&output).contains("a worker process ended before its time"), "{output:?}");
-    let report: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
-    let seconds = report["seconds"].as_array().unwrap();
-    let done: u64 = seconds.iter().map(|second| second["requests"].as_u64().unwrap()).sum();
-    assert_eq!(report["requests"], done, "{report}");
-    assert!(stdout(&output).contains("broken off: a worker process ended"), "{output:?}");
 }
 
 /// Those that waited for the wire when the run was stopped were missing from every figure.

@@ -99,19 +99,13 @@ fn a_server_that_does_not_is_caught_and_the_run_fails() {
 
 #[test]
 fn what_cannot_be_verified_is_refused() {
-    for (options, expected) in [
-        (&["--target", "null"][..], "--verify is for a tiny-cache server"),
-        (&["--workers", "2"], "--verify is for one process, which knows every write"),
-    ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
-            .args(["run", "--verify"])
-            .args(options)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(
-            (output.status.code(), said.trim_end()),
-            (Some(2), &*format!("error: {expected}"))
-        );
-    }
+    let output = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
+        .args(["run", "--verify", "--target", "null"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        (output.status.code(), said.trim_end()),
+        (Some(2), "error: --verify is for a tiny-cache server")
+    );
 }

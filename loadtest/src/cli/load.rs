@@ -76,10 +76,6 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
 
-    /// Processes that share the work, each with its --threads: for what one cannot drive
-    #[arg(long, value_name = "N", default_value = "1", value_parser = workers)]
-    pub workers: NonZeroUsize,
-
     /// What is sent
     #[command(flatten)]
     pub workload: WorkloadArgs,
@@ -121,26 +117,15 @@ impl LoadArgs {
         self.max_slip.unwrap_or(MAX_SLIP)
     }
 
-    /// Connections that will be opened, over all processes: none that would never carry a
-    /// request, and at least one for each process.
+    /// Connections that will be opened: none that would never carry a request.
     #[must_use]
     pub fn connections(&self, pace: Pace) -> usize {
-        self.connections.get().min(pace.in_flight()).max(self.workers.get())
+        self.connections.get().min(pace.in_flight())
     }
 
-    /// Threads that will run in each process: none without a connection of its own.
+    /// Threads that will run: none without a connection of its own.
     #[must_use]
     pub fn threads(&self, pace: Pace) -> usize {
-        threads(self.threads).min(self.connections(pace) / self.workers)
-    }
-}
-
-/// Most worker processes: more than any machine has cores for.
-const MOST_WORKERS: usize = 1024;
-
-fn workers(text: &str) -> Result<NonZeroUsize, String> {
-    match text.parse::<NonZeroUsize>() {
-        Ok(count) if count.get() <= MOST_WORKERS => Ok(count),
-        _ => Err(format!("expected a number from 1 to {MOST_WORKERS}")),
+        threads(self.threads).min(self.connections(pace))
     }
 }

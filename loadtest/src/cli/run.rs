@@ -17,8 +17,8 @@ pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0    every request was answered
   1    some requests failed, a value was wrong (--verify), the slip was above --max-slip,
-       there were more than --max-in-flight requests under way, or a worker process was
-       lost; the report and an error line say which
+       or more than --max-in-flight requests were under way; the report and an error line
+       say which
   2    wrong usage, an unreachable server, a prefill that failed,
        or not one request was answered
   130  interrupted with Ctrl-C; the report covers what ran";

@@ -94,7 +94,6 @@ pub(super) fn flaw((name, report): (&String, &Report)) -> Option<String> {
         (Ending::TraceBroken, _) => "the trace could not be read to its end",
         (Ending::TooManyInFlight, _) => "broken off at too many requests under way",
         (Ending::FarBehind, _) => "broken off far behind its plan",
-        (Ending::WorkerLost, _) => "broken off at the end of a worker process",
         (Ending::NoAnswer, _) => "broken off without an answer",
     };
     Some(format!("{name}: {flaw}"))

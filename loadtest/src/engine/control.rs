@@ -2,11 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 /// Why a course was stopped before its end.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stopped {
     /// By Ctrl-C.
     Interrupted,
@@ -14,8 +13,6 @@ pub enum Stopped {
     TooManyInFlight,
     /// A thread fell far behind its plan, or has no alarm to keep it by.
     FarBehind,
-    /// A worker process ended before its time.
-    WorkerLost,
 }
 
 /// The brake of a course.

@@ -1,14 +1,11 @@
-//! How long a course is, and how its requests follow each other. Plain data, which other
-//! processes understand as well.
+//! How long a course is, and how its requests follow each other.
 
 use std::{num::NonZeroU64, time::Duration};
-
-use serde::{Deserialize, Serialize};
 
 use super::{plan::Arrivals, tally::Tally};
 
 /// One stretch of requests at one pace.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Course {
     /// How requests follow each other.
     pub pace: Pace,
@@ -21,7 +18,7 @@ pub struct Course {
 }
 
 /// How requests follow each other.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
     /// At instants planned ahead (open loop).
     Open {
@@ -86,7 +83,7 @@ impl Pace {
 }
 
 /// When a course is over.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Length {
     /// After a time.
     Time(Duration),

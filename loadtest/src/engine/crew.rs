@@ -13,7 +13,6 @@ use super::{
     control::{Control, Stopped},
     course::Course,
     live::Live,
-    process::{self, Share},
     second::{Second, Seconds},
     source::Supply,
     tally::Tally,
@@ -21,19 +20,14 @@ use super::{
 };
 use crate::{lanes::LaneId, target::Way, verify::Ledger};
 
-/// From the word to start to the first instant: enough for all threads to hear it.
+/// From the start order to the first instant: enough for all threads to receive it.
 pub(crate) const LEAD: Duration = Duration::from_millis(20);
-
-/// The same for other processes.
-const LEAD_OF_PROCESSES: Duration = Duration::from_millis(200);
 
 /// What a crew is made of.
 pub(crate) struct Parts {
-    /// Threads of this process.
+    /// How many threads.
     pub threads: usize,
-    /// This process among those that share the work.
-    pub process: LaneId,
-    /// Connections, over all threads of all processes.
+    /// Connections, over all threads.
     pub connections: usize,
     /// Where to.
     pub way: Way,
@@ -50,7 +44,6 @@ pub(crate) struct Parts {
 /// The threads of a run.
 pub(crate) struct Crew {
     words: Vec<mpsc::UnboundedSender<Begin>>,
-    lead: Duration,
     events: mpsc::UnboundedReceiver<(usize, Event)>,
     live: Arc<Live>,
 }
@@ -79,14 +72,10 @@ impl Crew {
             spaces: spaces.as_slice().into(),
         });
         let words = (0..parts.threads)
-            .map(|place| {
-                let id = LaneId {
-                    index: parts.process.index * parts.threads + place,
-                    of: parts.process.of * parts.threads,
-                };
+            .map(|index| {
+                let id = LaneId { index, of: parts.threads };
                 worker::spawn(Order {
                     id,
-                    place,
                     supply: parts.supply.clone(),
                     prefill: parts.prefill,
                     origin: parts.origin,
@@ -98,24 +87,7 @@ impl Crew {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { words, lead: LEAD, events, live: Arc::new(live) })
-    }
-
-    /// Starts worker processes, each with the arguments of this one, which share the work.
-    ///
-    /// # Errors
-    ///
-    /// The system starts none.
-    pub(crate) fn of_processes(count: usize, args: &[String]) -> io::Result<Self> {
-        let (say, events) = mpsc::unbounded_channel();
-        let mut live = Live::default();
-        let words = (0..count)
-            .map(|index| {
-                let share = Share { args: args.to_vec(), process: LaneId { index, of: count } };
-                process::spawn(share, live.add(), say.clone())
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { words, lead: LEAD_OF_PROCESSES, events, live: Arc::new(live) })
+        Ok(Self { words, events, live: Arc::new(live) })
     }
 
     /// Waits until all threads are connected and have filled the cache.
@@ -145,19 +117,9 @@ impl Crew {
         &mut self,
         course: Course,
         control: &Arc<Control>,
-        second: impl FnMut(u64, &Second),
-    ) -> Played {
-        self.play_from(Instant::now() + self.lead, course, control, second).await
-    }
-
-    /// The same from a given instant on.
-    pub(crate) async fn play_from(
-        &mut self,
-        started: Instant,
-        course: Course,
-        control: &Arc<Control>,
         mut second: impl FnMut(u64, &Second),
     ) -> Played {
+        let started = Instant::now() + LEAD;
         for word in &self.words {
             let begin = Begin { course, start: started, control: Arc::clone(control) };
             word.send(begin).expect("a thread that is ready waits for a word");

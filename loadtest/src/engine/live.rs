@@ -10,7 +10,6 @@ use std::{
 };
 
 use crossbeam::utils::CachePadded;
-use serde::{Deserialize, Serialize};
 
 use crate::{target::Answer, transport::CallError};
 
@@ -29,7 +28,6 @@ struct Counts {
     failed: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
-    cpu_nanos: AtomicU64,
     sent: AtomicU64,
     waiting: AtomicU64,
     /// When the last failure was, and its kind. Locked by no other thread but one that looks.
@@ -37,7 +35,7 @@ struct Counts {
 }
 
 /// What the counters add up to.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
     /// Requests done.
     pub done: u64,
@@ -47,8 +45,6 @@ pub struct Seen {
     pub hits: u64,
     /// Keys read that had none.
     pub misses: u64,
-    /// CPU time that other processes used for it, in nanoseconds.
-    pub cpu_nanos: u64,
     /// Requests put on the wire, fills left out.
     pub sent: u64,
     /// Requests whose instant has come and for which there is no room on the wire yet.
@@ -71,7 +67,6 @@ impl Seen {
             misses: self.misses - before.misses,
             sent: self.sent - before.sent,
             waiting: self.waiting,
-            cpu_nanos: self.cpu_nanos,
         }
     }
 }
@@ -87,14 +82,12 @@ impl Live {
     /// Adds up what has been counted.
     pub(crate) fn seen(&self) -> Seen {
         self.0.iter().fold(Seen::default(), |seen, counters| {
-            let Counts { done, failed, hits, misses, cpu_nanos, sent, waiting, failure: _ } =
-                &*counters.0;
+            let Counts { done, failed, hits, misses, sent, waiting, failure: _ } = &*counters.0;
             Seen {
                 done: seen.done + done.load(Relaxed),
                 failed: seen.failed + failed.load(Relaxed),
                 hits: seen.hits + hits.load(Relaxed),
                 misses: seen.misses + misses.load(Relaxed),
-                cpu_nanos: seen.cpu_nanos + cpu_nanos.load(Relaxed),
                 sent: seen.sent + sent.load(Relaxed),
                 waiting: seen.waiting + waiting.load(Relaxed),
             }
@@ -133,18 +126,6 @@ impl Counters {
                 *self.failure() = Some((Instant::now(), error.name()));
             }
         }
-    }
-
-    /// Takes over what another process has counted.
-    pub(super) fn set(&self, seen: Seen) {
-        let Counts { done, failed, hits, misses, cpu_nanos, sent, waiting, failure: _ } = &*self.0;
-        done.store(seen.done, Relaxed);
-        failed.store(seen.failed, Relaxed);
-        hits.store(seen.hits, Relaxed);
-        misses.store(seen.misses, Relaxed);
-        cpu_nanos.store(seen.cpu_nanos, Relaxed);
-        sent.store(seen.sent, Relaxed);
-        waiting.store(seen.waiting, Relaxed);
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<(Instant, &'static str)>> {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::ValueEnum;
 use rand_distr::{Distribution, Exp};
 use rand_pcg::Pcg64Mcg;
-use serde::{Deserialize, Serialize};
 
 use crate::lanes::LaneId;
 
@@ -14,7 +13,7 @@ use crate::lanes::LaneId;
 pub const HIGHEST_RATE: u64 = 1_000_000_000;
 
 /// How the instants lie.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Arrivals {
     /// The same time between any two
     Constant,

@@ -4,13 +4,11 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
 
 use super::tally::growing;
-use crate::hdr;
 
 /// The measured requests that were done within one second.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Second {
     /// Requests done, failed ones among them.
     pub requests: u64,
@@ -21,10 +19,8 @@ pub struct Second {
     /// Keys read that had none.
     pub misses: u64,
     /// Nanoseconds from the intended instant to the reply; empty in a closed loop.
-    #[serde(with = "hdr")]
     pub response: Histogram<u64>,
     /// Nanoseconds from the actual sending to the reply.
-    #[serde(with = "hdr")]
     pub service: Histogram<u64>,
 }
 

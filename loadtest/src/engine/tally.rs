@@ -3,11 +3,9 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
-
 use super::second::Second;
-use crate::{hdr, target::Answer, transport::CallError, verify::Findings, workload::Call};
+use crate::{target::Answer, transport::CallError, verify::Findings, workload::Call};
+use hdrhistogram::Histogram;
 
 /// Longest time told apart; what took longer counts as an hour.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -27,20 +25,18 @@ pub struct Times {
 
 /// The requests of one kind. Times are nanoseconds to three significant digits, of answered
 /// requests only.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CallTally {
     /// Requests made, failed ones among them.
     pub made: u64,
     /// From the intended instant to the reply; empty in a closed loop.
-    #[serde(with = "hdr")]
     pub response: Histogram<u64>,
     /// From the actual sending to the reply.
-    #[serde(with = "hdr")]
     pub service: Histogram<u64>,
 }
 
 /// The errors of one kind.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ErrorTally {
     /// The kind's name.
     pub kind: Cow<'static, str>,
@@ -57,7 +53,7 @@ pub struct ErrorTally {
 }
 
 /// What became of all requests.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tally {
     /// Requests sent before the warm-up was over, which count nowhere else.
     pub warm_up: u64,
@@ -71,7 +67,6 @@ pub struct Tally {
     pub not_stored: u64,
     /// From the intended instant to the one at which the sender got to it, failed requests
     /// among them; empty in a closed loop.
-    #[serde(with = "hdr")]
     pub slip: Histogram<u64>,
     /// One entry for each kind of error.
     pub errors: Vec<ErrorTally>,
@@ -79,9 +74,6 @@ pub struct Tally {
     pub unsent: u64,
     /// What the first of them had waited by then.
     pub unsent_longest: Duration,
-    /// What a worker process did that was lost, as far as it had said: of which kind the
-    /// requests were is not known.
-    pub lost: Option<Box<Second>>,
     /// The last reply.
     pub last: Duration,
     /// What was found of the values, warm-up and prefill included; none where nobody looked.
@@ -107,7 +99,6 @@ impl Default for Tally {
             errors: Vec::new(),
             unsent: 0,
             unsent_longest: Duration::ZERO,
-            lost: None,
             last: Duration::ZERO,
             findings: None,
             calls: Default::default(),
@@ -116,12 +107,6 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// What is left of a worker process: its seconds.
-    pub(super) fn of_lost(done: Second) -> Self {
-        let (hits, misses) = (done.hits, done.misses);
-        Self { hits, misses, lost: Some(Box::new(done)), ..Self::default() }
-    }
-
     /// Counts a request.
     pub fn record(
         &mut self,
@@ -175,11 +160,6 @@ impl Tally {
         self.last = self.last.max(other.last);
         self.unsent += other.unsent;
         self.unsent_longest = self.unsent_longest.max(other.unsent_longest);
-        match (&mut self.lost, other.lost) {
-            (Some(mine), Some(theirs)) => mine.merge(&theirs),
-            (mine @ None, theirs) => *mine = theirs,
-            (Some(_), None) => {}
-        }
         match (&mut self.findings, other.findings) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),
             (mine @ None, theirs) => *mine = theirs,
@@ -205,18 +185,12 @@ impl Tally {
     #[must_use]
     pub fn all(&self) -> CallTally {
         let calls = Call::ALL.into_iter().filter(|call| *call != Call::Fill);
-        let mut all = calls.map(|call| self.of(call)).fold(CallTally::default(), |mut all, of| {
+        calls.map(|call| self.of(call)).fold(CallTally::default(), |mut all, of| {
             all.made += of.made;
             all.response += &of.response;
             all.service += &of.service;
             all
-        });
-        if let Some(lost) = &self.lost {
-            all.made += lost.requests;
-            all.response += &lost.response;
-            all.service += &lost.service;
-        }
-        all
+        })
     }
 
     /// All requests made, but for fills.
@@ -228,15 +202,13 @@ impl Tally {
     /// All requests made, fills among them.
     #[must_use]
     pub fn rpcs(&self) -> u64 {
-        let lost = self.lost.as_ref().map_or(0, |lost| lost.requests);
-        self.calls.iter().map(|calls| calls.made).sum::<u64>() + lost
+        self.calls.iter().map(|calls| calls.made).sum()
     }
 
     /// All requests that failed, fills among them.
     #[must_use]
     pub fn failed(&self) -> u64 {
-        let lost = self.lost.as_ref().map_or(0, |lost| lost.failed);
-        self.errors.iter().map(|error| error.count).sum::<u64>() + lost
+        self.errors.iter().map(|error| error.count).sum()
     }
 
     fn error(&mut self, error: ErrorTally) {
@@ -352,18 +324,5 @@ mod tests {
         let [error] = one.errors.as_slice() else { panic!("{:?}", one.errors) };
         assert_eq!((error.count, error.call, error.line), (2, Call::Delete, Some(3)));
         assert_eq!(error.message, "bad reply: early");
-    }
-
-    /// What another process has counted arrives as JSON.
-    #[test]
-    fn a_tally_is_the_same_after_a_journey() {
-        let mut tally = Tally::default();
-        for done in [11, 12, 1000, 3_600_000] {
-            tally.record(Call::Get, None, times(9, 9, 10, done), Ok(Answer::Done));
-        }
-        let error = Err(Failure::BadReply("odd".to_owned()).into());
-        tally.record(Call::Set, Some(1), times(9, 9, 10, 11), error);
-        let text = serde_json::to_string(&tally).unwrap();
-        assert_eq!(serde_json::from_str::<Tally>(&text).unwrap(), tally);
     }
 }

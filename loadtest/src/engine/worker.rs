@@ -38,8 +38,6 @@ use crate::{
 /// What a thread is made with.
 pub(super) struct Order {
     pub id: LaneId,
-    /// Its place among the threads of this process.
-    pub place: usize,
     pub supply: Supply,
     pub prefill: bool,
     pub origin: Duration,
@@ -86,9 +84,6 @@ pub enum StartError {
     /// A write of the prefill failed.
     #[error("the prefill failed: {0}")]
     Prefill(String),
-    /// A worker process said why it could not, or ended without a word.
-    #[error("{0}")]
-    Process(String),
     /// The system gives no thread or no event queue.
     #[error("cannot start a thread: {0}")]
     Runtime(#[from] io::Error),
@@ -152,7 +147,7 @@ impl Order {
     /// Runs a course to its end.
     async fn run(&self, bench: &Rc<Bench>, source: &Rc<Source>, begin: Begin) -> Tally {
         let Begin { course, start, control } = begin;
-        let (place, events) = (self.place, self.events.clone());
+        let (place, events) = (self.id.index, self.events.clone());
         let clock = Clock {
             warm_up: course.warm_up,
             last: match course.length {
@@ -179,7 +174,7 @@ impl Order {
     }
 
     fn say(&self, event: Event) {
-        let _ = self.events.send((self.place, event));
+        let _ = self.events.send((self.id.index, event));
     }
 }
 

@@ -39,10 +39,8 @@ pub struct Settings {
     pub warm_up_seconds: f64,
     /// Connections opened.
     pub connections: usize,
-    /// Threads that drove them, in each process.
+    /// Threads that drove them.
     pub threads: usize,
-    /// Processes that shared the work.
-    pub workers: usize,
     /// How long the origin takes after a miss; none where nothing is fetched.
     pub origin_seconds: Option<f64>,
     /// The namespaces; none for the shared keyspace.
@@ -108,7 +106,6 @@ impl Settings {
             target: load.target.to_string(),
             connections: load.connections(course.pace),
             threads: load.threads(course.pace),
-            workers: load.workers.get(),
             max_slip_seconds: course.pace.is_open().then(|| load.max_slip().as_secs_f64()),
             origin_seconds: workload.origin.map(|time| time.as_secs_f64()),
             workload: Some(WorkloadSettings {
@@ -135,7 +132,6 @@ impl Settings {
             target: args.target.to_string(),
             connections: args.connections(),
             threads: args.threads(),
-            workers: 1,
             max_slip_seconds: course.pace.is_open().then(|| args.max_slip().as_secs_f64()),
             origin_seconds: Some(args.origin.unwrap_or_default().as_secs_f64()),
             trace: Some(TraceSettings {

@@ -44,7 +44,6 @@ impl Report {
             Ending::TraceBroken => "broken off: the trace cannot be read on",
             Ending::TooManyInFlight => "broken off: too many requests under way",
             Ending::FarBehind => "broken off: far behind the plan",
-            Ending::WorkerLost => "broken off: a worker process ended",
             Ending::NoAnswer => "broken off: no answer",
         };
         if let Some(trace) = &settings.trace {

@@ -268,8 +268,7 @@ mod tests {
             second.response.record_n(micros * 1_000, 100).unwrap();
             history.second(&second);
         }
-        let seen =
-            Seen { done: 250, failed: 2, hits: 3, misses: 1, sent: 257, waiting: 4, cpu_nanos: 0 };
+        let seen = Seen { done: 250, failed: 2, hits: 3, misses: 1, sent: 257, waiting: 4 };
         history.tick(seen, Some("UNAVAILABLE"));
         history
     }

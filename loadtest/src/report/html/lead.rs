@@ -74,13 +74,6 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
                  asked for.",
             );
         }
-        Ending::WorkerLost => {
-            return words(
-                "bad",
-                "Broken off.",
-                "A worker process ended before its time; what it did is missing.",
-            );
-        }
         Ending::NoAnswer => {
             return words("bad", "Broken off.", "Not one request of the last step was answered.");
         }
