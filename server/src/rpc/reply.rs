@@ -1,9 +1,8 @@
-//! Gives every reply its last form: the request id, the contract's statuses, and errors as
-//! headers followed by trailers.
+//! Gives every reply its last form: the request id and the contract's statuses.
 //!
-//! tonic answers an error with one block of headers, which clients read as trailing
-//! metadata. The contract wants the request id in the **initial** metadata of errors too,
-//! so the status moves to trailers of its own.
+//! An error stays what tonic made it: one block of headers that ends the stream, which gRPC
+//! calls trailers-only. gRPC's and Envoy's retry policies repeat no other errors, because
+//! headers of their own commit a call to the attempt that sent them.
 
 use std::{
     pin::Pin,
@@ -11,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use percent_encoding::percent_decode;
 use tonic::{Code, Status, body::Body};
@@ -25,11 +24,12 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// A reply's body: what tonic made, or the segments of a large message (none for an error)
-/// and the status.
+/// A reply's body: what tonic made, the segments of a large message and the status behind
+/// them, or nothing, where the headers have said it all.
 pub(crate) enum ReplyBody {
     Message(Body),
     Segments { left: Box<dyn Iterator<Item = Bytes> + Send>, status: Option<HeaderMap> },
+    Nothing,
 }
 
 /// A reply in its last form.
@@ -50,9 +50,9 @@ pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Answ
         _ => Code::Unknown,
     };
     let mut hidden = None;
-    let body = if let Some(error) = take_error(&mut parts.headers, request_id) {
-        (code, hidden) = (error.code, error.hidden);
-        ReplyBody::Segments { left: Box::new(std::iter::empty()), status: Some(error.trailers) }
+    let body = if let Some(error) = finish_error(&mut parts.headers, request_id) {
+        (code, hidden) = error;
+        ReplyBody::Nothing
     } else if let Some(segments) = parts.extensions.remove::<Segments>() {
         // tonic has not encoded the message yet, and never will.
         drop(body);
@@ -64,49 +64,40 @@ pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Answ
     Answered { code, hidden, reply: Response::from_parts(parts, body) }
 }
 
-/// An error on its way into the trailers.
-struct Failure {
-    code: Code,
-    hidden: Option<String>,
-    trailers: HeaderMap,
-}
-
-/// Takes an error's status out of the headers and makes trailers of it.
-fn take_error(headers: &mut HeaderMap, request_id: &HeaderValue) -> Option<Failure> {
-    let code = headers.remove(GRPC_STATUS)?;
-    let message = headers.remove(GRPC_MESSAGE);
-    let details = headers.remove(GRPC_DETAILS);
-    let code = match Code::from_bytes(code.as_bytes()) {
+/// Gives an error's headers the contract's status, and returns it with the message that was
+/// taken away. `None`: the headers are those of no error.
+fn finish_error(
+    headers: &mut HeaderMap,
+    request_id: &HeaderValue,
+) -> Option<(Code, Option<String>)> {
+    let code = Code::from_bytes(headers.get(GRPC_STATUS)?.as_bytes());
+    if code == Code::OutOfRange {
         // tonic's answer to a message over the limit.
-        Code::OutOfRange => Code::ResourceExhausted,
-        code => code,
-    };
+        let code = Code::ResourceExhausted;
+        headers.insert(GRPC_STATUS, HeaderValue::from(code as i32));
+        return Some((code, None));
+    }
+    let mut hidden = None;
     if code == Code::Internal {
         let text = |message: HeaderValue| {
             percent_decode(message.as_bytes()).decode_utf8_lossy().into_owned()
         };
-        let hidden = message.map(text);
-        return Some(Failure { code, hidden, trailers: internal(request_id) });
+        headers.remove(GRPC_DETAILS);
+        hidden = headers.insert(GRPC_MESSAGE, internal(request_id)).map(text);
     }
-    let mut trailers = HeaderMap::with_capacity(3);
-    trailers.insert(GRPC_STATUS, HeaderValue::from(code as i32));
-    trailers.extend(message.map(|message| (GRPC_MESSAGE, message)));
-    trailers.extend(details.map(|details| (GRPC_DETAILS, details)));
-    Some(Failure { code, hidden: None, trailers })
+    Some((code, hidden))
 }
 
 fn ok() -> HeaderMap {
     HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from(Code::Ok as i32))])
 }
 
-/// What an unexpected failure may say: nothing but where to look in the logs.
-fn internal(request_id: &HeaderValue) -> HeaderMap {
+/// The message of an unexpected failure: nothing but where to look in the logs.
+fn internal(request_id: &HeaderValue) -> HeaderValue {
     let id = request_id::text(request_id);
     let status = Status::internal(format!("Internal server error (request_id={id})"));
-    let (parts, ()) = status.into_http::<()>().into_parts();
-    let mut trailers = parts.headers;
-    trailers.remove(CONTENT_TYPE);
-    trailers
+    let headers = status.into_http::<()>().into_parts().0.headers;
+    headers[GRPC_MESSAGE].clone()
 }
 
 impl http_body::Body for ReplyBody {
@@ -123,6 +114,7 @@ impl http_body::Body for ReplyBody {
                 Some(segment) => Some(Ok(Frame::data(segment))),
                 None => status.take().map(|status| Ok(Frame::trailers(status))),
             }),
+            ReplyBody::Nothing => Poll::Ready(None),
         }
     }
 
@@ -130,13 +122,14 @@ impl http_body::Body for ReplyBody {
         match self {
             ReplyBody::Message(body) => body.is_end_stream(),
             ReplyBody::Segments { status, .. } => status.is_none(),
+            ReplyBody::Nothing => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ReplyBody::Message(body) => body.size_hint(),
-            ReplyBody::Segments { .. } => SizeHint::default(),
+            ReplyBody::Segments { .. } | ReplyBody::Nothing => SizeHint::default(),
         }
     }
 }
@@ -145,33 +138,35 @@ impl http_body::Body for ReplyBody {
 mod tests {
     use super::*;
 
-    fn finished(status: Status) -> (HeaderMap, HeaderMap) {
+    fn finished(status: Status) -> HeaderMap {
         let id = HeaderValue::from_static("id-7");
         let (parts, body) = finish(status.into_http(), &id).reply.into_parts();
-        let ReplyBody::Segments { status: Some(trailers), .. } = body else { panic!("a message") };
-        (parts.headers, trailers)
+        assert!(http_body::Body::is_end_stream(&body));
+        parts.headers
     }
 
     #[test]
-    fn an_error_has_its_request_id_in_the_headers_and_its_status_in_the_trailers() {
-        let (headers, trailers) = finished(Status::invalid_argument("Key cannot be empty"));
+    fn an_error_is_one_block_with_its_request_id() {
+        let headers = finished(Status::invalid_argument("Key cannot be empty"));
         assert_eq!(headers[X_REQUEST_ID], "id-7");
-        assert!(!headers.contains_key(GRPC_STATUS));
-        assert_eq!(trailers[GRPC_STATUS], "3");
-        assert_eq!(trailers[GRPC_MESSAGE], "Key%20cannot%20be%20empty");
+        assert_eq!(headers[GRPC_STATUS], "3");
+        assert_eq!(headers[GRPC_MESSAGE], "Key%20cannot%20be%20empty");
     }
 
     #[test]
     fn an_internal_error_says_nothing_but_its_request_id() {
-        let (_, trailers) = finished(Status::internal("index 7 out of bounds"));
-        assert_eq!(trailers[GRPC_STATUS], "13");
-        let message = trailers[GRPC_MESSAGE].to_str().unwrap().replace("%20", " ");
+        let detailed =
+            Status::with_details(Code::Internal, "index 7 out of bounds", Bytes::from_static(b"7"));
+        let headers = finished(detailed);
+        assert_eq!(headers[GRPC_STATUS], "13");
+        let message = headers[GRPC_MESSAGE].to_str().unwrap().replace("%20", " ");
         assert_eq!(message, "Internal server error (request_id=id-7)");
+        assert!(!headers.contains_key(GRPC_DETAILS));
     }
 
     #[test]
     fn a_message_over_the_limit_is_resource_exhausted() {
-        let (_, trailers) = finished(Status::out_of_range("Error, decoded message too large"));
-        assert_eq!(trailers[GRPC_STATUS], "8");
+        let headers = finished(Status::out_of_range("Error, decoded message too large"));
+        assert_eq!(headers[GRPC_STATUS], "8");
     }
 }

@@ -1,4 +1,4 @@
-"""The request id in the initial metadata of every reply."""
+"""The request id of every reply: in the initial metadata, or in the one block of an error."""
 
 import grpc
 import pytest

@@ -79,8 +79,10 @@ def _metadata(namespace=None, request_id=None):
 
 
 def request_id_of(call):
-    """The request id in the initial metadata, or None."""
-    return dict(call.initial_metadata() or ()).get("x-request-id")
+    """The request id, or None. A reply with a message has it in its initial metadata; an
+    error is one block, which gRPC reads as trailing metadata."""
+    pairs = [*(call.initial_metadata() or ()), *(call.trailing_metadata() or ())]
+    return dict(pairs).get("x-request-id")
 
 
 class Refusal:

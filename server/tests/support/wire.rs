@@ -189,6 +189,7 @@ pub(crate) struct Started {
 impl Started {
     /// Reads the rest of the reply.
     pub(crate) async fn rest(mut self) -> Result<Reply, h2::Error> {
+        let headers_ended_it = self.body.is_end_stream();
         let mut message = BytesMut::new();
         while let Some(chunk) = self.body.data().await {
             let chunk = chunk?;
@@ -203,7 +204,7 @@ impl Started {
             .expect("a gRPC reply carries a status");
         Ok(Reply {
             initial: self.initial,
-            trailers_apart: trailers.is_some(),
+            headers_ended_it,
             status,
             message: message.get(5..).map(Bytes::copy_from_slice),
         })
@@ -214,9 +215,9 @@ impl Started {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) initial: HeaderMap,
-    /// Whether the status came in trailers of its own. Where it did not, gRPC
-    /// clients read all of the headers as trailing metadata.
-    pub(crate) trailers_apart: bool,
+    /// Whether the reply was trailers-only: one HEADERS frame with END_STREAM. gRPC clients
+    /// read all of it as trailing metadata.
+    pub(crate) headers_ended_it: bool,
     pub(crate) status: Status,
     /// Without its prefix; absent where the reply is an error.
     pub(crate) message: Option<Bytes>,
