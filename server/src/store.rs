@@ -2,12 +2,13 @@
 //!
 //! A request's way through it: [`route`] hashes the key and chooses a [`shard`]; a write
 //! takes one of the shard's [`stripes`] around read-decide-write; the shard keeps an
-//! [`entry`] in its moka cache, its bytes in the [`ledger`] and its deadline in the
-//! [`expiry`] index; what is told of each namespace goes by the number that it has in
+//! [`entry`] in its moka cache, its bytes in the [`ledger`] and its deadline, a moment on the
+//! store's [`clock`], in the [`expiry`] index; what is told of each namespace goes by the number that it has in
 //! [`namespaces`]; [`upkeep`] removes in the background what is past its deadline.
 //! Reads take no lock of ours.
 
 mod capacity;
+mod clock;
 mod entry;
 mod expiry;
 mod ledger;
@@ -35,7 +36,10 @@ pub use self::{
     tally::Lane,
     upkeep::Upkeep,
 };
-pub(crate) use self::{shard::ShardStats, upkeep::SweepStats};
+pub(crate) use self::{
+    shard::ShardStats,
+    upkeep::{LONGEST_PAUSE, SweepStats},
+};
 
 /// Which entry gives way when the store is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +49,7 @@ pub enum EvictionPolicy {
     /// scans; turns away keys that nobody has asked for yet.
     #[default]
     TinyLfu,
-    /// The least recently used entry goes, and every new key is let in.
+    /// The least recently used entry of the new one's shard goes, and every new key is let in.
     Lru,
 }
 
@@ -76,7 +80,7 @@ pub enum Outcome {
 pub enum Ttl {
     /// Until it is deleted, replaced or evicted.
     Forever,
-    /// Gone as soon as this much time has passed on the monotonic clock.
+    /// Gone as soon as this much time has passed, that of a suspend included.
     For(Duration),
 }
 
@@ -196,7 +200,7 @@ impl Store {
     ) -> Arc<Self> {
         let plan = Capacity::plan(limits, shards);
         let route = Route::new(plan.len());
-        let clock = entry::Clock::start();
+        let clock = clock::Clock::start();
         let namespaces = Arc::new(Namespaces::new());
         let shard = |capacity| Shard::new(capacity, policy, clock.clone(), namespaces.clone());
         Arc::new(Self {

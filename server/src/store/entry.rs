@@ -1,9 +1,6 @@
 //! What a shard keeps for one key, and the forms in which a key is looked up.
 
-use std::{
-    hash::{Hash, Hasher},
-    time::{Duration, Instant},
-};
+use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use compact_str::CompactString;
@@ -11,7 +8,7 @@ use equivalent::Equivalent;
 
 use tiny_cache_proto::key::Key;
 
-use super::{Ttl, namespaces::Slot};
+use super::{clock::Deadline, namespaces::Slot};
 
 /// A key as the shard keeps it. Up to 23 bytes of namespace and key need no allocation of
 /// their own.
@@ -113,93 +110,6 @@ pub(super) struct Entry {
     pub(super) slot: Slot,
 }
 
-/// The moment from which an entry is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Deadline(u64);
-
-impl Deadline {
-    pub(super) const NEVER: Deadline = Deadline(u64::MAX);
-
-    pub(super) fn after(now: Moment, ttl: Ttl) -> Self {
-        match ttl {
-            Ttl::Forever => Self::NEVER,
-            Ttl::For(span) => {
-                let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-                Self(now.0.saturating_add(span))
-            }
-        }
-    }
-
-    /// A nanosecond later.
-    pub(super) fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-
-    pub(super) fn passed(self, now: Moment) -> bool {
-        now.0 >= self.0
-    }
-
-    /// How long ago this was; zero when it is still to come.
-    pub(super) fn lag(self, now: Moment) -> Duration {
-        Duration::from_nanos(now.0.saturating_sub(self.0))
-    }
-}
-
-/// Nanoseconds on the store's clock. Eight bytes where an `Instant` takes sixteen.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment(u64);
-
-impl Moment {
-    pub(super) fn since(self, earlier: Moment) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-}
-
-/// The monotonic clock that deadlines are measured on.
-#[derive(Clone, Debug)]
-pub(super) struct Clock {
-    start: Instant,
-    /// Lets a test pass time at once.
-    #[cfg(test)]
-    ahead: std::sync::Arc<std::sync::atomic::AtomicU64>,
-    /// Passes whenever somebody looks.
-    #[cfg(test)]
-    each_look: std::sync::Arc<std::sync::atomic::AtomicU64>,
-}
-
-impl Clock {
-    pub(super) fn start() -> Self {
-        Self {
-            start: Instant::now(),
-            #[cfg(test)]
-            ahead: Default::default(),
-            #[cfg(test)]
-            each_look: Default::default(),
-        }
-    }
-
-    pub(super) fn now(&self) -> Moment {
-        // 584 years fit.
-        let now = self.start.elapsed().as_nanos() as u64;
-        #[cfg(test)]
-        let now = {
-            use std::sync::atomic::Ordering::SeqCst;
-            now + self.ahead.fetch_add(self.each_look.load(SeqCst), SeqCst)
-        };
-        Moment(now)
-    }
-
-    #[cfg(test)]
-    pub(super) fn pass_at_each_look(&self, span: Duration) {
-        self.each_look.store(span.as_nanos() as u64, std::sync::atomic::Ordering::SeqCst);
-    }
-
-    #[cfg(test)]
-    pub(super) fn advance(&self, by: Duration) {
-        self.ahead.fetch_add(by.as_nanos() as u64, std::sync::atomic::Ordering::SeqCst);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,13 +134,5 @@ mod tests {
     #[test]
     fn an_entry_takes_48_bytes() {
         assert_eq!(size_of::<Entry>(), 48);
-    }
-
-    #[test]
-    fn an_entry_is_gone_from_its_deadline_on() {
-        let deadline = Deadline::after(Moment(5), Ttl::For(Duration::from_nanos(10)));
-        assert!(!deadline.passed(Moment(14)));
-        assert!(deadline.passed(Moment(15)));
-        assert!(!Deadline::after(Moment(5), Ttl::Forever).passed(Moment(u64::MAX - 1)));
     }
 }

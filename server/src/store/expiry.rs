@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, ops::Bound};
 
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::entry::{Deadline, Moment};
+use super::clock::{Deadline, Moment};
 
 /// Entries counted before the lock is let go of: some ten microseconds, while writers wait.
 const STEP: usize = 1024;
@@ -103,7 +103,7 @@ impl ExpiryIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Ttl, entry::Clock};
+    use crate::store::{Ttl, clock::Clock};
     use std::time::Duration;
 
     /// After a mass expiry one scrape held the index, and with it every writer of the shard,

@@ -8,7 +8,7 @@ use crate::sync::{AtomicU64, Mutex, Ordering};
 
 use super::{
     Ttl,
-    entry::{Clock, Deadline},
+    clock::{Clock, Deadline},
     expiry::ExpiryIndex,
     namespaces::Namespaces,
     stripes::Stripes,

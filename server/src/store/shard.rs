@@ -8,7 +8,8 @@ use moka::{notification::RemovalCause, policy, sync::Cache};
 use super::{
     EvictionPolicy, Lookup, Outcome, Refused, Stats, Ttl,
     capacity::{Capacity, entry_bytes},
-    entry::{Clock, Deadline, Entry, HashOnly, StoredKey, Wanted},
+    clock::{Clock, Deadline},
+    entry::{Entry, HashOnly, StoredKey, Wanted},
     expiry::ExpiryIndex,
     ledger::{Departure, Footprint, Ledger},
     namespaces::{Namespaces, SLOTS},
@@ -25,6 +26,11 @@ pub(super) struct Shard {
     capacity: Capacity,
     clock: Clock,
     namespaces: Arc<Namespaces>,
+    /// Applies each write before the next read is recorded, so that the order of use is exact.
+    /// A maintenance run of moka applies all pending reads before all pending writes: with
+    /// writes pending, an entry that was read after them counts as older than they are, and
+    /// goes first. TinyLFU judges by how often a key is asked for and does not need it.
+    in_order: bool,
 }
 
 /// What a shard holds that is not past its deadline.
@@ -69,7 +75,16 @@ impl Shard {
                 }
             })
             .build_with_hasher(Prehashed);
-        Self { cache, stripes: Stripes::new(), ledger, expiry, capacity, clock, namespaces }
+        Self {
+            cache,
+            stripes: Stripes::new(),
+            ledger,
+            expiry,
+            capacity,
+            clock,
+            namespaces,
+            in_order: policy == EvictionPolicy::Lru,
+        }
     }
 
     /// Adds the shard's figures, and tells what it holds. What is past its deadline is not
@@ -207,8 +222,11 @@ impl<'a> Write<'a> {
     /// Makes room when the shard overshoots. moka does so by the number of pending writes,
     /// up to 384 of them; here it goes by their bytes. An entry that is heavier than all
     /// the slack counts from when room was made for it.
+    ///
+    /// Under LRU each write settles: 0.3 to 0.6 us in a loop of inserts into a full cache of
+    /// 100 and 1000 entries, beside the 1.0 to 1.4 us of the insert.
     fn settle(&self) {
-        let Shard { ledger, capacity, .. } = self.shard;
+        let Shard { ledger, capacity, in_order, .. } = self.shard;
         if self.heavy() {
             if ledger.weight() + self.footprint.weight > capacity.weight {
                 ledger.count_forced_maintenance();
@@ -216,8 +234,13 @@ impl<'a> Write<'a> {
             self.shard.settle();
             ledger.add(self.footprint);
             free_retired();
-        } else if ledger.weight() > capacity.weight + capacity.slack() {
+            return;
+        }
+        let overshoots = ledger.weight() > capacity.weight + capacity.slack();
+        if overshoots {
             ledger.count_forced_maintenance();
+        }
+        if overshoots || *in_order {
             self.shard.settle();
         }
     }

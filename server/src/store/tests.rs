@@ -122,6 +122,41 @@ fn what_is_past_its_deadline_is_not_counted_even_before_it_is_removed() {
     assert_eq!(both.memory_bytes, 2 * one.memory_bytes + 1);
 }
 
+/// The clock counts the time of a suspend, the timers of the upkeep do not: after the resume an
+/// entry whose TTL ran out meanwhile is absent for every operation before any sweep.
+#[test]
+fn what_ended_during_a_suspend_is_absent_at_once() {
+    let lane = roomy(8);
+    for k in ["get", "absent", "swap"] {
+        lane.set(key(k), b"v", seconds(3600)).unwrap();
+    }
+    lane.set(key("later"), b"v", seconds(36_000)).unwrap();
+    advance(&lane, Duration::from_secs(8 * 3600));
+    assert_eq!(lane.get(key("get")), Lookup::Miss);
+    assert_eq!(lane.get(key("later")), hit(b"v"));
+    assert_eq!(lane.compare_and_set(key("swap"), b"v", b"w", Ttl::Forever), Ok(Outcome::NotFound));
+    assert_eq!(lane.set_if_absent(key("absent"), b"w", Ttl::Forever), Ok(Outcome::Stored));
+    let stats = lane.store().stats();
+    assert_eq!((stats.entries, stats.expired_removals), (2, 1));
+}
+
+/// Two readings for a read would cost a third of its time.
+#[test]
+fn a_read_looks_at_the_clock_once_and_only_where_there_is_a_deadline() {
+    let lane = roomy(1);
+    lane.set(key("ends"), b"v", seconds(10)).unwrap();
+    lane.set(key("stays"), b"v", Ttl::Forever).unwrap();
+    let clock = lane.store().shards[0].clock().clone();
+    clock.pass_at_each_look(Duration::from_secs(1));
+    let reading = || clock.now();
+    for (k, looks) in [("ends", 1), ("stays", 0), ("missing", 0)] {
+        let before = reading();
+        lane.get(key(k));
+        // The reading before passed a second too.
+        assert_eq!(reading().since(before).as_secs(), 1 + looks, "{k}");
+    }
+}
+
 /// An index that kept the deadline of a replaced entry would, when that moment came, remove
 /// the entry that took its place.
 #[test]
@@ -532,6 +567,76 @@ proptest! {
                     prop_assert_eq!(store.stats().entries, live);
                 }
             }
+        }
+        assert_books_balance(&store);
+    }
+}
+
+/// What an exact LRU of a few entries holds, the least recently used first.
+struct Recency {
+    most: usize,
+    order: Vec<u8>,
+}
+
+impl Recency {
+    fn touch(&mut self, k: u8) -> bool {
+        let found = self.order.iter().position(|&held| held == k);
+        if let Some(at) = found {
+            self.order.remove(at);
+            self.order.push(k);
+        }
+        found.is_some()
+    }
+
+    fn put(&mut self, k: u8) {
+        if !self.touch(k) {
+            self.order.push(k);
+            if self.order.len() > self.most {
+                self.order.remove(0);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Below 64 items each is heavier than the slack, and settles its shard under any policy.
+    #[test]
+    fn one_shard_under_lru_holds_what_an_exact_lru_holds(
+        most in prop_oneof![1_usize..12, 65_usize..100],
+        ops in prop::collection::vec((0_u8..5, 0_u8..150), 1..800),
+    ) {
+        let store = store(64 * MIB, most, 1, EvictionPolicy::Lru);
+        let lane = store.lane(0);
+        let mut model = Recency { most, order: Vec::new() };
+        let name = |k: u8| format!("key-{k}");
+        for (op, k) in ops {
+            let name = name(k);
+            match op {
+                0 => {
+                    lane.set(key(&name), b"v", Ttl::Forever).unwrap();
+                    model.put(k);
+                }
+                // A read is the more frequent, so that entries are used again.
+                1 | 2 => {
+                    let found = matches!(lane.get(key(&name)), Lookup::Hit(_));
+                    prop_assert_eq!(found, model.touch(k), "key {}", k);
+                }
+                3 => {
+                    let outcome = lane.set_if_absent(key(&name), b"v", Ttl::Forever).unwrap();
+                    prop_assert_eq!(outcome == Outcome::Exists, model.order.contains(&k));
+                    model.put(k);
+                }
+                _ => {
+                    lane.delete(key(&name));
+                    model.order.retain(|&held| held != k);
+                }
+            }
+        }
+        for k in 0..150 {
+            let found = matches!(lane.get(key(&name(k))), Lookup::Hit(_));
+            prop_assert_eq!(found, model.order.contains(&k), "key {}", k);
         }
         assert_books_balance(&store);
     }

@@ -13,7 +13,7 @@ use crate::{
 
 use tracing::{Instrument, Span, field::Empty, info_span};
 
-use super::{Store, entry::Deadline};
+use super::{Store, clock::Deadline};
 
 /// Entries removed before the stripe, the index and the core are let go of. Removing one
 /// takes about a microsecond.
@@ -21,7 +21,7 @@ const STEP: usize = 256;
 
 /// The longest pause between two sweeps, whatever is set: what is past its deadline still
 /// takes memory, which live entries want.
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// From this lag on, a sweep no longer gives way to requests: more ends than it removes.
 const LATE: Duration = Duration::from_secs(4);

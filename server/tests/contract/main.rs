@@ -35,6 +35,7 @@ pub(crate) use {rows, rows_on};
 mod batches;
 mod conditional;
 mod environment;
+mod eviction;
 mod health;
 mod http;
 mod keys;
