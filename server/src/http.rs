@@ -1,5 +1,5 @@
-//! The HTTP port: health, figures, metrics and the log's level. Off the request path, on the background
-//! runtime.
+//! The HTTP port: health, figures, metrics and the log's level. Off the request path, on the
+//! background runtime.
 
 mod log_level;
 mod metrics;
@@ -106,7 +106,7 @@ impl Http {
             "/live" => json(StatusCode::OK, &pages::live(monitor)),
             "/stats" => json(StatusCode::OK, &pages::stats(monitor)),
             "/metrics" => self.metrics.respond(request.headers()),
-            "/" => json(StatusCode::OK, &pages::index(monitor)),
+            "/" => json(StatusCode::OK, &pages::index(monitor, self.log_level.is_served())),
             _ => not_found(),
         }
     }
@@ -117,7 +117,9 @@ fn not_found() -> Response<Full<Bytes>> {
 }
 
 fn json(status: StatusCode, page: &impl serde::Serialize) -> Response<Full<Bytes>> {
-    let body = serde_json::to_vec(page).expect("a page has only texts and numbers");
+    let mut body = serde_json::to_vec(page).expect("a page has only texts and numbers");
+    // So that the prompt of a shell stands on a line of its own after `curl`.
+    body.push(b'\n');
     text(status, "application/json", body)
 }
 

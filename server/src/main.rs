@@ -52,6 +52,11 @@ fn start() -> ExitCode {
     for warning in warnings {
         warn!("{warning}");
     }
+    if settings.trace_keys && !traces.on() {
+        warn!(
+            "CACHE_TRACE_KEYS has no effect: no traces are exported; set an OTEL_ endpoint, or unset it"
+        );
+    }
     descriptors::raise_limit();
     let ended = serve_until_told(settings, Telemetry { log, traces });
     if let Some(last_lines) = last_lines {

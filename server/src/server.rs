@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tonic_health::pb::health_server::HealthServer;
 use tower::util::BoxCloneSyncService;
-use tracing::{info, warn};
+use tracing::{field, info, warn};
 
 use crate::{
     acceptor::accept,
+    cgroup,
     command::Bounds,
     handout::Handout,
     health::Health,
@@ -340,6 +341,14 @@ fn log_start(server: &Server, settings: &Settings, store: &Store) {
             "fewer shards, so that each holds several of the largest values"
         );
     }
+    if let Some(soft) = cgroup::soft_limit() {
+        info!(
+            soft_limit_bytes = soft.bytes,
+            file = soft.source.as_ref().map(|file| field::display(file.display())),
+            "the control group has a soft memory limit, which is not counted"
+        );
+    }
+    let limit = settings.memory_limit.as_ref();
     info!(
         grpc = %server.grpc_addr,
         http = %server.http_addr,
@@ -347,7 +356,9 @@ fn log_start(server: &Server, settings: &Settings, store: &Store) {
         shards = store.shard_count(),
         max_memory_bytes = settings.limits.max_bytes,
         max_value_bytes = settings.limits.max_value_bytes,
-        memory_limit_bytes = settings.memory_limit,
+        memory_limit_bytes = limit.map(|limit| limit.bytes),
+        memory_limit_file =
+            limit.and_then(|limit| limit.source.as_ref()).map(|file| field::display(file.display())),
         tls = settings.tls.is_some(),
         traces = server.traces.describe(),
         version = env!("CARGO_PKG_VERSION"),

@@ -4,7 +4,9 @@
 
 mod memory;
 mod parse;
+mod tls;
 mod variables;
+mod void;
 
 use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -19,9 +21,12 @@ use crate::{
 
 use self::{
     memory::store_limits,
-    parse::{Given, boolean, choice, file, number, positive, seconds},
+    parse::{Given, boolean, choice, number, positive, seconds},
+    tls::tls_files,
     variables::Raw,
 };
+
+pub use crate::cgroup::MemoryLimit;
 
 pub use self::{
     memory::RESIDENT_PERCENT,
@@ -46,8 +51,8 @@ pub struct Settings {
     pub health_host: String,
     pub health_port: u16,
     pub limits: StoreLimits,
-    /// The memory limit of the container that the settings were held against, in bytes.
-    pub memory_limit: Option<u64>,
+    /// The memory limit of the container that the settings were held against.
+    pub memory_limit: Option<MemoryLimit>,
     pub cleanup_interval: Duration,
     pub eviction_policy: EvictionPolicy,
     pub log_level: LevelFilter,
@@ -134,7 +139,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] for the first value that is not allowed.
     pub fn from_env() -> Result<Self, SettingsError> {
-        Self::from_vars_within(std::env::vars_os(), cgroup::memory_limit())
+        Self::read(std::env::vars_os(), cgroup::memory_limit())
     }
 
     /// Reads the settings from pairs of name and value; what is not among them has its
@@ -147,7 +152,7 @@ impl Settings {
         N: Into<OsString>,
         V: Into<OsString>,
     {
-        Self::from_vars_within(vars, None)
+        Self::read(vars, None)
     }
 
     /// [`Self::from_vars`] for a process that may take no more than `memory_limit` bytes.
@@ -163,9 +168,20 @@ impl Settings {
         N: Into<OsString>,
         V: Into<OsString>,
     {
+        Self::read(vars, memory_limit.map(MemoryLimit::from))
+    }
+
+    fn read<N, V>(
+        vars: impl IntoIterator<Item = (N, V)>,
+        memory_limit: Option<MemoryLimit>,
+    ) -> Result<Self, SettingsError>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
         let (raw, mut warnings) = Raw::collect(vars)?;
         choice(raw.given("CACHE_BACKEND", &raw.cache_backend), &[("memory", ())])?;
-        let limits = store_limits(&raw, memory_limit, &mut warnings)?;
+        let limits = store_limits(&raw, memory_limit.as_ref(), &mut warnings)?;
         let workers = match raw.given("CACHE_WORKERS", &raw.cache_workers) {
             Given { value: "auto", .. } => available_cores(),
             given => number(given, 1, 1024)?,
@@ -174,7 +190,7 @@ impl Settings {
             Given { value: "auto", .. } => workers * SHARDS_PER_WORKER,
             given => number(given, 1, 256)?,
         };
-        Ok(Self {
+        let settings = Self {
             host: raw.cache_host.clone(),
             port: parse::port(raw.given("CACHE_PORT", &raw.cache_port))?,
             health_host: raw.cache_health_host.clone(),
@@ -224,8 +240,10 @@ impl Settings {
                 raw.given("CACHE_SHUTDOWN_GRACE_SECONDS", &raw.cache_shutdown_grace_seconds),
                 Duration::ZERO,
             )?,
-            warnings,
-        })
+            warnings: Vec::new(),
+        };
+        warnings.extend(void::warnings(&raw, &settings));
+        Ok(Self { warnings, ..settings })
     }
 
     /// The largest gRPC message either way: two of the largest values (CompareAndSet has
@@ -261,28 +279,6 @@ pub(crate) fn read_level(of: &'static str, value: &str) -> Result<LevelFilter, S
 /// The name of a level; CRITICAL is told as ERROR, which is the same.
 pub(crate) fn level_name(level: LevelFilter) -> &'static str {
     LEVELS.iter().find(|(_, known)| *known == level).map_or("OFF", |(name, _)| name)
-}
-
-fn tls_files(raw: &Raw) -> Result<Option<TlsFiles>, SettingsError> {
-    let enabled = boolean(raw.given("CACHE_TLS_ENABLED", &raw.cache_tls_enabled))?;
-    let client_auth =
-        boolean(raw.given("CACHE_TLS_REQUIRE_CLIENT_AUTH", &raw.cache_tls_require_client_auth))?;
-    if !enabled {
-        if client_auth {
-            return Err(SettingsError::new(
-                "CACHE_TLS_REQUIRE_CLIENT_AUTH",
-                raw.cache_tls_require_client_auth.as_str(),
-                "it needs CACHE_TLS_ENABLED=true",
-            ));
-        }
-        return Ok(None);
-    }
-    let certificate = file(raw.given("CACHE_TLS_CERT_PATH", &raw.cache_tls_cert_path))?;
-    let key = file(raw.given("CACHE_TLS_KEY_PATH", &raw.cache_tls_key_path))?;
-    let client_ca = client_auth
-        .then(|| file(raw.given("CACHE_TLS_CLIENT_CA_PATH", &raw.cache_tls_client_ca_path)))
-        .transpose()?;
-    Ok(Some(TlsFiles { certificate, key, client_ca }))
 }
 
 /// Cores that this process may use: the fewer of its CPU affinity and the least quota of its

@@ -15,24 +15,60 @@ use procfs::{
     process::{MountInfo, MountInfos},
 };
 
+use super::MemoryLimit;
+
 /// Version 1 has no word for "no limit": it shows the largest number of pages that it can
 /// count, in bytes, which depends on the size of a page and is above this everywhere.
 const UNLIMITED: u64 = 1 << 62;
 
-/// Reads everything below `root`, which tests fill.
-pub(super) fn memory_limit(root: &Path) -> Option<u64> {
-    let groups = ProcessCGroups::from_file(root.join("proc/self/cgroup")).ok()?;
-    let mounts = MountInfos::from_file(root.join("proc/self/mountinfo")).ok()?;
-    // A hybrid system has groups of both versions; memory is limited in one of them.
-    let limit = groups.0.iter().filter_map(|group| least(root, group, &mounts)).min()?;
-    Some(machine(root).map_or(limit, |memory| memory.min(limit)))
+/// Files of a group that bound what the process can use. Above `memory.max` and
+/// `memory.limit_in_bytes` the kernel kills it; above `memory.high` it puts it to sleep at each
+/// allocation until enough was taken back, which a cache that keeps its entries never reaches.
+const HARD: Files = Files { v2: &["memory.max", "memory.high"], v1: &["memory.limit_in_bytes"] };
+
+const SOFT: Files = Files { v2: &[], v1: &["memory.soft_limit_in_bytes"] };
+
+struct Files {
+    v2: &'static [&'static str],
+    v1: &'static [&'static str],
 }
 
-/// The least limit of a group and of the groups around it.
-fn least(root: &Path, group: &ProcessCGroup, mounts: &MountInfos) -> Option<u64> {
+/// Reads everything below `root`, which tests fill.
+pub(super) fn memory_limit(root: &Path) -> Option<MemoryLimit> {
+    let mut limits = limits(root, &HARD);
+    if !limits.is_empty() {
+        // A limit above the machine's memory would never be reached.
+        limits.extend(machine(root));
+    }
+    limits.into_iter().min_by_key(|limit| limit.bytes)
+}
+
+pub(super) fn soft_limit(root: &Path) -> Option<MemoryLimit> {
+    limits(root, &SOFT).into_iter().min_by_key(|limit| limit.bytes)
+}
+
+/// What `files` say in the process's groups and in those around them.
+fn limits(root: &Path, files: &Files) -> Vec<MemoryLimit> {
+    let Ok(groups) = ProcessCGroups::from_file(root.join("proc/self/cgroup")) else {
+        return Vec::new();
+    };
+    let Ok(mounts) = MountInfos::from_file(root.join("proc/self/mountinfo")) else {
+        return Vec::new();
+    };
+    // A hybrid system has groups of both versions; memory is limited in one of them.
+    groups.0.iter().flat_map(|group| around(root, group, &mounts, files)).collect()
+}
+
+/// The limits of a group and of the groups around it.
+fn around(
+    root: &Path,
+    group: &ProcessCGroup,
+    mounts: &MountInfos,
+    files: &Files,
+) -> Vec<MemoryLimit> {
     let unified = group.hierarchy == 0;
     if !unified && !group.controllers.iter().any(|controller| controller == "memory") {
-        return None;
+        return Vec::new();
     }
     let shows = |mount: &&MountInfo| match mount.fs_type.as_str() {
         "cgroup2" => unified,
@@ -47,7 +83,8 @@ fn least(root: &Path, group: &ProcessCGroup, mounts: &MountInfos) -> Option<u64>
         // container is taken for its group.
         places = mounts.into_iter().map(|mount| (mount, PathBuf::new())).collect();
     }
-    places.iter().filter_map(|(mount, path)| least_below(root, mount, path)).min()
+    let files = if unified { files.v2 } else { files.v1 };
+    places.iter().flat_map(|(mount, path)| upwards(root, mount, path, files)).collect()
 }
 
 /// Where a mount shows the group; `None`: it does not. A container often sees no more of
@@ -58,28 +95,38 @@ fn inside(mount: &MountInfo, group: &ProcessCGroup) -> Option<PathBuf> {
     plain.then(|| path.to_owned())
 }
 
-/// The least limit from `path` up to where the hierarchy is mounted.
-fn least_below(root: &Path, mount: &MountInfo, path: &Path) -> Option<u64> {
-    let top = root.join(mount.mount_point.strip_prefix("/").ok()?);
-    let file = if mount.fs_type == "cgroup2" { "memory.max" } else { "memory.limit_in_bytes" };
-    // `max` is no number, and a group without the controller has no file.
-    let limits = path.ancestors().filter_map(|group| {
-        fs::read_to_string(top.join(group).join(file)).ok()?.trim().parse().ok()
-    });
-    // Version 1 also tells what groups impose that lie above the mount.
-    let stat = fs::read_to_string(top.join(path).join("memory.stat")).unwrap_or_default();
-    let imposed = stat
-        .lines()
-        .filter_map(|line| line.strip_prefix("hierarchical_memory_limit ")?.parse().ok());
-    limits.chain(imposed).filter(|limit| *limit < UNLIMITED).min()
+/// The limits from `path` up to where the hierarchy is mounted.
+fn upwards(root: &Path, mount: &MountInfo, path: &Path, files: &[&str]) -> Vec<MemoryLimit> {
+    let Ok(top) = mount.mount_point.strip_prefix("/") else { return Vec::new() };
+    let limit =
+        |file: PathBuf, bytes: u64| MemoryLimit { bytes, source: Some(Path::new("/").join(file)) };
+    let mut limits: Vec<_> = path
+        .ancestors()
+        .flat_map(|group| files.iter().map(move |file| top.join(group).join(file)))
+        .filter_map(|file| {
+            // `max` is no number, and a group without the controller has no file.
+            let bytes = fs::read_to_string(root.join(&file)).ok()?.trim().parse().ok()?;
+            Some(limit(file, bytes))
+        })
+        .collect();
+    if files.contains(&"memory.limit_in_bytes") {
+        // Version 1 also shows what groups impose that lie above the mount.
+        let file = top.join(path).join("memory.stat");
+        let stat = fs::read_to_string(root.join(&file)).unwrap_or_default();
+        let imposed = stat.lines().find_map(|line| line.strip_prefix("hierarchical_memory_limit "));
+        limits.extend(imposed.and_then(|text| Some(limit(file, text.trim().parse().ok()?))));
+    }
+    limits.retain(|limit| limit.bytes < UNLIMITED);
+    limits
 }
 
-/// The machine's memory: a limit above it would never be reached.
-fn machine(root: &Path) -> Option<u64> {
-    let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
+/// The machine's memory.
+fn machine(root: &Path) -> Option<MemoryLimit> {
+    const FILE: &str = "proc/meminfo";
+    let text = fs::read_to_string(root.join(FILE)).ok()?;
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = total.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
-    kib.checked_mul(1024)
+    Some(MemoryLimit { bytes: kib.checked_mul(1024)?, source: Some(Path::new("/").join(FILE)) })
 }
 
 #[cfg(test)]
@@ -88,7 +135,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::memory_limit;
+    use super::{memory_limit, soft_limit};
 
     const V2: &str = "0 0 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate";
     const V1: &str = "0 0 0:32 / /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory";
@@ -112,7 +159,12 @@ mod tests {
     }
 
     fn limit(cgroup: &str, mounts: &[&str], files: &[(&str, &str)]) -> Option<u64> {
-        memory_limit(machine(cgroup, mounts, files).path())
+        memory_limit(machine(cgroup, mounts, files).path()).map(|limit| limit.bytes)
+    }
+
+    /// The limit as the refusal of a cache that does not fit shows it.
+    fn shown(cgroup: &str, mounts: &[&str], files: &[(&str, &str)]) -> String {
+        memory_limit(machine(cgroup, mounts, files).path()).unwrap().to_string()
     }
 
     #[test]
@@ -139,6 +191,63 @@ mod tests {
         assert_eq!(limit("0::/a\n", &[V2], &own), None);
         let around = [("a/b/memory.max", "max\n"), ("a/memory.max", "1073741824\n")];
         assert_eq!(limit("0::/a/b\n", &[V2], &around), Some(1 << 30));
+    }
+
+    /// `auto` took 716 MiB where the group was throttled at 200 MiB.
+    #[test]
+    fn v2_counts_the_throttle_as_it_counts_the_limit() {
+        let own = [("a/memory.max", "1073741824\n"), ("a/memory.high", "209715200\n")];
+        assert_eq!(limit("0::/a\n", &[V2], &own), Some(200 << 20));
+        assert_eq!(shown("0::/a\n", &[V2], &own), "/sys/fs/cgroup/a/memory.high: 209715200");
+        // One without the other, one above the other, and neither.
+        let alone = [("a/memory.max", "max\n"), ("a/memory.high", "209715200\n")];
+        assert_eq!(limit("0::/a\n", &[V2], &alone), Some(200 << 20));
+        let above = [("a/memory.max", "134217728\n"), ("a/memory.high", "209715200\n")];
+        assert_eq!(shown("0::/a\n", &[V2], &above), "/sys/fs/cgroup/a/memory.max: 134217728");
+        let neither = [("a/memory.max", "max\n"), ("a/memory.high", "max\n")];
+        assert_eq!(limit("0::/a\n", &[V2], &neither), None);
+        // No memory at all is a limit too.
+        let none = [("a/memory.max", "max\n"), ("a/memory.high", "0\n")];
+        assert_eq!(limit("0::/a\n", &[V2], &none), Some(0));
+    }
+
+    #[test]
+    fn v2_counts_the_throttles_of_the_groups_around() {
+        let group = "0::/a.slice/b.slice/c.scope\n";
+        let files = [
+            ("a.slice/memory.high", "1073741824\n"),
+            ("a.slice/memory.max", "max\n"),
+            ("a.slice/b.slice/memory.high", "268435456\n"),
+            ("a.slice/b.slice/memory.max", "536870912\n"),
+            ("a.slice/b.slice/c.scope/memory.max", "2147483648\n"),
+            ("a.slice/b.slice/c.scope/memory.high", "max\n"),
+            ("a.slice/other/memory.high", "1048576\n"),
+        ];
+        let shown = shown(group, &[V2], &files);
+        assert_eq!(shown, "/sys/fs/cgroup/a.slice/b.slice/memory.high: 268435456");
+    }
+
+    #[test]
+    fn v2_in_a_container_counts_the_throttle_of_the_root_that_it_sees() {
+        let files = [("memory.max", "1073741824\n"), ("memory.high", "67108864\n")];
+        assert_eq!(shown("0::/\n", &[V2], &files), "/sys/fs/cgroup/memory.high: 67108864");
+    }
+
+    #[test]
+    fn v1_shows_the_soft_limit_and_does_not_count_it() {
+        let files = [
+            ("memory/docker/memory.soft_limit_in_bytes", "9223372036854771712\n"),
+            ("memory/docker/c1/memory.soft_limit_in_bytes", "67108864\n"),
+            ("memory/docker/c1/memory.limit_in_bytes", "134217728\n"),
+        ];
+        assert_eq!(limit(V1_GROUPS, &[V1], &files), Some(128 << 20));
+        let soft = soft_limit(machine(V1_GROUPS, &[V1], &files).path()).unwrap();
+        let file = "/sys/fs/cgroup/memory/docker/c1/memory.soft_limit_in_bytes";
+        assert_eq!(soft.to_string(), format!("{file}: 67108864"));
+        // Alone it is no limit, and version 2 has none.
+        assert_eq!(limit(V1_GROUPS, &[V1], &files[..2]), None);
+        let v2 = [("a/memory.high", "1048576\n"), ("a/memory.low", "1\n")];
+        assert_eq!(soft_limit(machine("0::/a\n", &[V2], &v2).path()), None);
     }
 
     const V1_GROUPS: &str = "9:name=systemd:/docker/c1\n4:cpu,cpuacct:/docker/c1\n\
@@ -168,6 +277,8 @@ mod tests {
             ("memory/memory.limit_in_bytes", "9223372036854771712\n"),
             ("memory/memory.stat", "cache 0\nhierarchical_memory_limit 33554432\nrss 1\n"),
         ];
+        let file = "/sys/fs/cgroup/memory/memory.stat";
+        assert_eq!(shown(V1_GROUPS, &[mount], &files), format!("{file}: 33554432"));
         assert_eq!(limit(V1_GROUPS, &[mount], &files), Some(32 << 20));
     }
 
@@ -188,6 +299,10 @@ mod tests {
         ];
         let groups = format!("{V1_GROUPS}0::/docker/c1\n");
         assert_eq!(limit(&groups, &[V1, unified], &files), Some(64 << 20));
+        // The other way round: version 1 for the rest, memory in version 2.
+        let files = [("unified/docker/c1/memory.high", "67108864\n")];
+        let groups = "4:cpu,cpuacct:/docker/c1\n0::/docker/c1\n";
+        assert_eq!(limit(groups, &[unified], &files), Some(64 << 20));
     }
 
     #[test]
@@ -215,7 +330,7 @@ mod tests {
     #[test]
     fn a_limit_above_the_machines_memory_is_the_machines_memory() {
         let files = [("memory.max", "1099511627776\n")];
-        assert_eq!(limit("0::/\n", &[V2], &files), Some(8 << 30));
+        assert_eq!(shown("0::/\n", &[V2], &files), "/proc/meminfo: 8589934592");
     }
 
     #[test]
@@ -228,6 +343,6 @@ mod tests {
         // The limit counts where the machine's memory is not known.
         let root = machine("0::/\n", &[V2], &[("memory.max", "1048576\n")]);
         fs::remove_file(root.path().join("proc/meminfo")).unwrap();
-        assert_eq!(memory_limit(root.path()), Some(1 << 20));
+        assert_eq!(memory_limit(root.path()).map(|limit| limit.bytes), Some(1 << 20));
     }
 }

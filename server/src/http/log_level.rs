@@ -54,6 +54,11 @@ impl LogLevel {
         Self { log, remote }
     }
 
+    /// Whether there is a level to read.
+    pub(super) fn is_served(&self) -> bool {
+        self.log.is_some()
+    }
+
     pub(super) async fn answer<B>(
         &self,
         request: Request<B>,

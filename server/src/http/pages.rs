@@ -6,9 +6,10 @@ use crate::monitor::Monitor;
 
 const MIB: f64 = 1_048_576.0;
 
-/// What `/` lists: the contract's paths, which every peer may read. `/log-level` is not one of
-/// them, and whoever walks the list would be refused there.
-const PATHS: [&str; 5] = ["/health", "/ready", "/live", "/stats", "/metrics"];
+/// What `/` lists: every path that is served. Peers on other hosts are refused at the last,
+/// which is not served where the log belongs to a program around this library.
+const PATHS: [&str; 7] =
+    ["/", "/health", "/ready", "/live", "/stats", "/metrics", super::log_level::PATH];
 
 #[derive(Serialize)]
 pub(super) struct Healthy {
@@ -106,13 +107,14 @@ pub(super) fn stats(monitor: &Monitor) -> Stats {
 #[derive(Serialize)]
 pub(super) struct Index {
     service: &'static str,
-    endpoints: [&'static str; 5],
+    endpoints: &'static [&'static str],
     grpc_port: u16,
 }
 
 /// `/`.
-pub(super) fn index(monitor: &Monitor) -> Index {
-    Index { service: "tiny-cache", endpoints: PATHS, grpc_port: monitor.grpc_port() }
+pub(super) fn index(monitor: &Monitor, has_log_level: bool) -> Index {
+    let served = if has_log_level { PATHS.len() } else { PATHS.len() - 1 };
+    Index { service: "tiny-cache", endpoints: &PATHS[..served], grpc_port: monitor.grpc_port() }
 }
 
 /// Whatever is not answered with what was asked for.

@@ -3,7 +3,7 @@
 
 use std::{fmt, num::NonZeroUsize};
 
-use crate::store::StoreLimits;
+use crate::{cgroup::MemoryLimit, store::StoreLimits};
 
 use super::{
     LARGEST_VALUE_BYTES, MIB, SettingsError,
@@ -35,14 +35,14 @@ const VARIABLE: &str = "CACHE_MAX_MEMORY_MB";
 /// process's control group.
 pub(super) fn store_limits(
     raw: &Raw,
-    container: Option<u64>,
+    container: Option<&MemoryLimit>,
     warnings: &mut Vec<String>,
 ) -> Result<StoreLimits, SettingsError> {
     let memory = raw.given(VARIABLE, &raw.cache_max_memory_mb);
     let value = raw.given("CACHE_MAX_VALUE_BYTES", &raw.cache_max_value_bytes);
     let wish = Wish::read(value);
     let mib = match (memory.value, container) {
-        ("auto", Some(container)) => wish.auto(container).ok_or_else(|| {
+        ("auto", Some(container)) => wish.auto(container.bytes).ok_or_else(|| {
             memory.refuse(wish.too_much(wish.least(), container, &wish.remedy(wish.least())))
         })?,
         ("auto", None) => {
@@ -64,9 +64,10 @@ pub(super) fn store_limits(
         Given { value: "auto", .. } => wish.value_at(mib),
         given => bytes(given, 1, max_bytes.min(LARGEST_VALUE_BYTES), max_bytes)?,
     };
-    if let Some(container) = container.filter(|container| wish.need(mib).total() > *container) {
+    if let Some(container) = container.filter(|limit| wish.need(mib).total() > limit.bytes) {
         let default = if raw.is_set(VARIABLE) { "" } else { "it is the default, and " };
-        let fit = wish.fitting(container).map(|fit| format!("set it to auto or up to {fit}, or "));
+        let fit =
+            wish.fitting(container.bytes).map(|fit| format!("set it to auto or up to {fit}, or "));
         let remedy = fit.unwrap_or_default() + &wish.remedy(mib);
         let why = wish.too_much(mib, container, &remedy);
         return Err(memory.refuse(format!("{default}{why}")));
@@ -159,12 +160,10 @@ impl Wish {
         self.fitting(container).map(|fit| fit.min(container / MIB * AUTO_PERCENT / 100))
     }
 
-    fn too_much(&self, mib: u64, container: u64, remedy: &str) -> String {
-        let container = below(container);
-        format!(
-            "{} are above the container's memory limit, {container} MiB; {remedy}",
-            self.need(mib)
-        )
+    fn too_much(&self, mib: u64, container: &MemoryLimit, remedy: &str) -> String {
+        let file = container.source.as_ref().map_or(String::new(), |_| format!(" ({container})"));
+        let (need, container) = (self.need(mib), below(container.bytes));
+        format!("{need} are above the container's memory limit, {container} MiB{file}; {remedy}")
     }
 
     /// What else than a lower memory limit makes `mib` fit.

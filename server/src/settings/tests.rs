@@ -90,6 +90,85 @@ fn tls_needs_its_files() {
     assert_eq!((tls.certificate.to_str(), tls.client_ca), (Some("cert.pem"), None));
 }
 
+/// The files were named, the switch was not: the port was open, and nothing said so.
+#[test]
+fn tls_that_was_asked_for_is_never_silently_off() {
+    let files = ["CACHE_TLS_CERT_PATH", "CACHE_TLS_KEY_PATH", "CACHE_TLS_CLIENT_CA_PATH"];
+    let off = [&[][..], &[("CACHE_TLS_ENABLED", "false")], &[("CACHE_TLS_ENABLED", "")]];
+    for off in off {
+        for file in files {
+            let vars = [&[(file, "some.pem")], off].concat();
+            let error = Settings::from_vars(vars).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("{file}: \"some.pem\" is not allowed: ")),
+                "{error}"
+            );
+            assert!(error.contains("needs CACHE_TLS_ENABLED=true"), "{error}");
+            assert!(error.contains("or unset this"), "{error}");
+        }
+        let vars = [&[("CACHE_TLS_REQUIRE_CLIENT_AUTH", "true")], off].concat();
+        let error = Settings::from_vars(vars).unwrap_err().to_string();
+        assert!(error.contains("needs CACHE_TLS_ENABLED=true"), "{error}");
+        // What a chart sets to have it off is off.
+        let vars = [&[("CACHE_TLS_REQUIRE_CLIENT_AUTH", "no"), (files[0], " ")], off].concat();
+        assert_eq!(Settings::from_vars(vars).unwrap().tls, None);
+    }
+}
+
+/// Clients were not asked for a certificate.
+#[test]
+fn an_authority_of_clients_needs_clients_that_are_asked() {
+    let with = |more: &[(&'static str, &'static str)]| {
+        let tls = [
+            ("CACHE_TLS_ENABLED", "true"),
+            ("CACHE_TLS_CERT_PATH", "cert.pem"),
+            ("CACHE_TLS_KEY_PATH", "key.pem"),
+            ("CACHE_TLS_CLIENT_CA_PATH", "ca.pem"),
+        ];
+        Settings::from_vars([&tls, more].concat())
+    };
+    for off in [&[][..], &[("CACHE_TLS_REQUIRE_CLIENT_AUTH", "off")]] {
+        let error = with(off).unwrap_err().to_string();
+        assert!(error.starts_with("CACHE_TLS_CLIENT_CA_PATH: \"ca.pem\" is not"), "{error}");
+        assert!(error.contains("needs CACHE_TLS_REQUIRE_CLIENT_AUTH=true"), "{error}");
+    }
+    assert!(with(&[("CACHE_TLS_REQUIRE_CLIENT_AUTH", "on")]).unwrap().tls.is_some());
+}
+
+#[test]
+fn what_another_setting_makes_void_is_warned_about() {
+    let warnings = |vars: &[(&str, &str)]| Settings::from_vars(vars.to_vec()).unwrap().warnings;
+    for (vars, void) in [
+        (&[("CACHE_MAX_ITEMS", "1000000")][..], "CACHE_MAX_ITEMS=1000000 has no effect"),
+        (&[("CACHE_CLEANUP_INTERVAL", "60")], "CACHE_CLEANUP_INTERVAL=60 has no effect"),
+        (
+            &[("CACHE_WORKERS", "8"), ("CACHE_MAX_CONNECTIONS", "4")],
+            "CACHE_WORKERS=8 has no effect beyond 4",
+        ),
+        (
+            &[("CACHE_LOG_LEVEL_REMOTE", "yes"), ("CACHE_HEALTH_HOST", "[::1]")],
+            "CACHE_LOG_LEVEL_REMOTE has no effect",
+        ),
+    ] {
+        let warnings = warnings(vars);
+        let [warning] = warnings.as_slice() else { panic!("{vars:?}: {warnings:?}") };
+        assert!(warning.starts_with(void), "{warning}");
+        assert_eq!(warning.lines().count(), 1, "{warning}");
+    }
+    for harmless in [
+        &[("CACHE_MAX_ITEMS", "260000")][..],
+        &[("CACHE_MAX_ITEMS", "1000000"), ("CACHE_MAX_MEMORY_MB", "400")],
+        &[("CACHE_CLEANUP_INTERVAL", "10")],
+        &[("CACHE_CLEANUP_INTERVAL", "0.5")],
+        &[("CACHE_WORKERS", "4"), ("CACHE_MAX_CONNECTIONS", "4")],
+        &[("CACHE_MAX_CONNECTIONS", "1")],
+        &[("CACHE_LOG_LEVEL_REMOTE", "yes")],
+        &[("CACHE_LOG_LEVEL_REMOTE", "no"), ("CACHE_HEALTH_HOST", "127.0.0.1")],
+    ] {
+        assert_eq!(warnings(harmless), Vec::<String>::new(), "{harmless:?}");
+    }
+}
+
 #[test]
 fn a_blank_value_counts_as_unset_and_white_space_around_one_does_not_count() {
     assert_eq!(one("CACHE_PORT", "  ").unwrap(), defaults());

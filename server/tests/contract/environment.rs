@@ -152,6 +152,15 @@ fn values_that_do_not_fit_together_are_refused() {
         &["CACHE_TLS_KEY_PATH", &certificate],
     );
     assert_refused(&with("CACHE_TLS_REQUIRE_CLIENT_AUTH", "true"), &["CACHE_TLS_CLIENT_CA_PATH"]);
+    // TLS that was asked for and would silently be off, or ask no client.
+    for off in ["", "false"] {
+        let refused = with("CACHE_TLS_ENABLED", off);
+        assert_refused(&refused, &["CACHE_TLS_CERT_PATH", &certificate, "CACHE_TLS_ENABLED=true"]);
+    }
+    assert_refused(
+        &with("CACHE_TLS_CLIENT_CA_PATH", &certificate),
+        &["CACHE_TLS_CLIENT_CA_PATH", &certificate, "CACHE_TLS_REQUIRE_CLIENT_AUTH=true"],
+    );
 
     // The largest value is at most the memory limit.
     let output =

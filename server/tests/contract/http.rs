@@ -16,6 +16,7 @@ crate::rows![
     live_tells_that_the_process_lives,
     stats_has_every_field_of_the_rpc,
     the_root_lists_the_endpoints,
+    every_body_of_text_ends_with_one_line_end,
     anything_else_is_not_found,
     metrics_carry_the_names_that_dashboards_use,
     metrics_follow_what_happens,
@@ -103,6 +104,26 @@ async fn the_root_lists_the_endpoints(on: Deployment) {
     let endpoints = body["endpoints"].as_array().unwrap();
     for path in ["/health", "/ready", "/live", "/stats", "/metrics"] {
         assert!(endpoints.contains(&json!(path)), "{endpoints:?}");
+    }
+}
+
+/// `curl` left the prompt of the shell behind the last brace.
+async fn every_body_of_text_ends_with_one_line_end(on: Deployment) {
+    let site = on.start();
+    let mut http = Http::connect(site.http_addr()).await.unwrap();
+    for path in ["/", "/health", "/ready", "/live", "/stats", "/metrics", "/log-level", "/absent"] {
+        for (method, formats) in [
+            ("GET", &["text/plain", "application/openmetrics-text"][..]),
+            ("POST", &["*/*"]),
+            ("PUT", &["*/*"]),
+        ] {
+            for format in formats {
+                let response = http.send(method, path, &[("accept", format)]).await.unwrap();
+                let body = &response.body;
+                let ends = body.ends_with('\n') && !body.ends_with("\n\n");
+                assert!(ends, "{method} {path}: {body:?}");
+            }
+        }
     }
 }
 

@@ -189,16 +189,23 @@ fn a_server_without_a_log_of_its_own_has_none_to_change() {
         let response = put(&mut http, b"DEBUG").await;
         assert_eq!(response.status, 404);
         assert!(problem(&response).contains("belongs to the program"));
+        let endpoints = &http.get("/").await.unwrap().json()["endpoints"];
+        assert_eq!(*endpoints, json!(["/", "/health", "/ready", "/live", "/stats", "/metrics"]));
     });
 }
 
 #[test]
-fn the_index_has_the_contracts_paths_alone() {
+fn the_index_lists_every_path_and_each_of_them_answers() {
     run(async {
         let server = Process::start(&[]);
         let mut http = Http::connect(server.http_addr()).await.unwrap();
-        let endpoints = &http.get("/").await.unwrap().json()["endpoints"];
-        assert_eq!(*endpoints, json!(["/health", "/ready", "/live", "/stats", "/metrics"]));
+        let index = http.get("/").await.unwrap().json();
+        let paths: Vec<_> = index["endpoints"].as_array().unwrap().iter().collect();
+        let all = ["/", "/health", "/ready", "/live", "/stats", "/metrics", "/log-level"];
+        assert_eq!(paths, all);
+        for path in all {
+            assert_eq!(http.get(path).await.unwrap().status, 200, "{path}");
+        }
     });
 }
 

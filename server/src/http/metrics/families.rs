@@ -18,8 +18,7 @@ use super::family::Family;
 /// Reads them all.
 pub(super) struct Families {
     monitor: Arc<Monitor>,
-    /// Read once: the group's limit is set before the process starts.
-    memory_limit: Option<u64>,
+    memory: memory::GroupLimits,
     #[cfg(target_os = "linux")]
     process: process::Process,
 }
@@ -28,7 +27,7 @@ impl Families {
     pub(super) fn of(monitor: Arc<Monitor>) -> Self {
         Self {
             monitor,
-            memory_limit: crate::cgroup::memory_limit(),
+            memory: memory::GroupLimits::read(),
             #[cfg(target_os = "linux")]
             process: process::Process::new(),
         }
@@ -41,7 +40,7 @@ impl Families {
         families.extend(rpcs::families(monitor));
         families.extend(connections::families(monitor));
         families.extend(traces::families(monitor.spans(), monitor.dropped_lines()));
-        families.extend(memory::families(self.memory_limit));
+        families.extend(memory::families(&self.memory));
         #[cfg(target_os = "linux")]
         families.extend(self.process.families());
         families.retain(|family| !family.samples.is_empty());

@@ -34,6 +34,19 @@ fn a_limit_that_does_not_fit_is_refused_with_the_arithmetic_and_the_remedy() {
     assert!(within(152 * MIB, &[(VARIABLE, "100")]).is_ok());
 }
 
+/// Of several files in several groups one decides: which one cannot be guessed.
+#[test]
+fn a_refusal_names_the_file_that_decided() {
+    let limit =
+        MemoryLimit { bytes: 128 * MIB, source: Some("/sys/fs/cgroup/pod/memory.high".into()) };
+    for given in ["100", "auto"] {
+        let value = ("CACHE_MAX_VALUE_BYTES", "104857600");
+        let text = Settings::read([(VARIABLE, given), value], Some(limit.clone())).unwrap_err();
+        let file = "limit, 128 MiB (/sys/fs/cgroup/pod/memory.high: 134217728); ";
+        assert!(text.to_string().contains(file), "{text}");
+    }
+}
+
 #[test]
 fn a_default_that_does_not_fit_is_refused_as_the_default() {
     let text = refusal(128 * MIB, &[]);

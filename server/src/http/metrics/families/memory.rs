@@ -2,22 +2,42 @@
 
 use std::ptr;
 
-use crate::http::metrics::family::Family;
+use crate::{cgroup, http::metrics::family::Family};
 
-pub(super) fn families(limit: Option<u64>) -> impl Iterator<Item = Family> {
+/// What the control groups say, read once: a limit that is changed later counts at the next start.
+pub(super) struct GroupLimits {
+    limit: Option<u64>,
+    soft: Option<u64>,
+}
+
+impl GroupLimits {
+    pub(super) fn read() -> Self {
+        let [limit, soft] = [cgroup::memory_limit(), cgroup::soft_limit()];
+        Self { limit: limit.map(|limit| limit.bytes), soft: soft.map(|soft| soft.bytes) }
+    }
+}
+
+pub(super) fn families(groups: &GroupLimits) -> impl Iterator<Item = Family> {
     let committed = Family::gauge(
         "tiny_cache_allocator_committed_bytes",
         "Memory that the allocator has from the system, in use or not",
         committed(),
     );
-    let limit = limit.map(|limit| {
+    let limit = groups.limit.map(|limit| {
         Family::gauge(
             "tiny_cache_memory_limit_bytes",
-            "Most memory that the process may take, by its control group",
+            "Most memory that the process may take without being killed or throttled, by its control groups",
             limit,
         )
     });
-    [committed].into_iter().chain(limit)
+    let soft = groups.soft.map(|soft| {
+        Family::gauge(
+            "tiny_cache_memory_soft_limit_bytes",
+            "Memory that the kernel leaves to the process when the machine runs short, by its control groups",
+            soft,
+        )
+    });
+    [committed].into_iter().chain(limit).chain(soft)
 }
 
 /// mimalloc's own count. Where another allocator serves the program, as one may that only
