@@ -9,6 +9,9 @@ LIMITS_MB ?= 8 16 32 64 128 256
 # The tag of the images that are built here, and the cargo profile that they are built with.
 IMAGE_TAG ?= dev
 IMAGE_PROFILE ?= release
+# Where the image of the Rust toolchain comes from, such as a mirror of Docker Hub:
+# `make images RUST_IMAGE=mirror.example/rust:1.95-slim-bookworm`. Empty: what docker/Dockerfile says.
+RUST_IMAGE ?=
 # Compose v2 where Docker has it, else the program of v1.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
@@ -245,7 +248,7 @@ IMAGE_NAME_cli := tiny-cache
 .PHONY: $(IMAGES)
 $(IMAGES): image-%:
 	docker build --file docker/Dockerfile --target $* --tag $(IMAGE_NAME_$*):$(IMAGE_TAG) \
-		--build-arg PROFILE=$(IMAGE_PROFILE) \
+		--build-arg PROFILE=$(IMAGE_PROFILE) $(if $(RUST_IMAGE),--build-arg RUST_IMAGE='$(RUST_IMAGE)') \
 		--build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml) \
 		--build-arg REVISION=$$(git rev-parse HEAD) \
 		--build-arg CREATED=$$(git show --no-patch --format=%cI HEAD) .

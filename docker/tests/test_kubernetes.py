@@ -51,7 +51,7 @@ def settings():
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("overlay", ["base", "monitoring"])
+@pytest.mark.parametrize("overlay", ["base", "clients", "monitoring"])
 def test_the_manifests_are_valid(overlay, version):
     own = [manifest for manifest in render(overlay) if manifest["apiVersion"] not in FOREIGN]
     assert len(own) >= 7
@@ -75,8 +75,12 @@ def selectors(overlay):
     return [each["matchLabels"] for each in chosen] + services
 
 
+# A label that a StatefulSet's controller gives to each of its pods, from Kubernetes 1.28 on.
+INDEX = "apps.kubernetes.io/pod-index"
+
+
 def test_every_selector_finds_the_pods():
-    labels = pod()["metadata"]["labels"].items()
+    labels = {**pod()["metadata"]["labels"], INDEX: "0"}.items()
     found = selectors("monitoring")
     assert len(found) == 8
     for selector in found:
@@ -92,7 +96,8 @@ def test_two_caches_in_a_namespace_are_told_apart(tmp_path):
     }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(another), encoding="utf-8")
     overlay = str(tmp_path)
-    labels = the("StatefulSet", ".*", overlay)["spec"]["template"]["metadata"]["labels"].items()
+    template = the("StatefulSet", ".*", overlay)["spec"]["template"]
+    labels = {**template["metadata"]["labels"], INDEX: "0"}.items()
     for selector in selectors(overlay):
         assert selector.items() <= labels and not selector.items() <= pod()["metadata"]["labels"].items()
     assert not any(selector.items() <= labels for selector in selectors("monitoring"))
@@ -101,6 +106,31 @@ def test_two_caches_in_a_namespace_are_told_apart(tmp_path):
     assert len(services) == 2 and not any(monitor <= each["metadata"]["labels"].items() for each in services)
     names = {(m["kind"], m["metadata"]["name"]) for m in render(overlay)}
     assert not names & {(m["kind"], m["metadata"]["name"]) for m in render("monitoring")}
+
+
+def test_nothing_balances_calls_over_independent_caches():
+    for overlay in ("base", "clients", "monitoring"):
+        services = [m["spec"] for m in render(overlay) if m["kind"] == "Service"]
+        assert {m["kind"] for m in render(overlay)}.isdisjoint({"Ingress", "HTTPRoute", "GRPCRoute", "Deployment"})
+        for spec in services:
+            headless = spec.get("clusterIP") == "None"
+            assert headless or spec["selector"][INDEX] == "0"
+    assert the("StatefulSet")["spec"]["replicas"] == 1
+
+
+def test_callers_of_another_namespace_are_let_in_by_a_label_and_to_grpc_alone():
+    [rule] = the("NetworkPolicy", "tiny-cache-clients", overlay="clients")["spec"]["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"tiny-cache-client": "true"}}}]
+    assert rule["ports"] == [{"port": "grpc"}]
+
+
+def test_alerts_and_legends_name_pods_and_tell_caches_apart():
+    [endpoint] = the("ServiceMonitor", overlay="monitoring")["spec"]["endpoints"]
+    relabelled = {each["targetLabel"]: each["sourceLabels"] for each in endpoint["relabelings"]}
+    assert relabelled == {
+        "cache": ["__meta_kubernetes_service_label_app_kubernetes_io_instance"],
+        "instance": ["__meta_kubernetes_pod_name"],
+    }
 
 
 def test_a_node_can_be_drained_while_a_server_is_not_ready():
