@@ -28,6 +28,7 @@ mod head; // the metadata of a call
 pub mod rpc; // one struct for each RPC
 mod wire; // its message, encoded
 mod reply; // what came back
+mod status; // its status, whatever shape that has
 mod failure; // or why nothing did
 
 pub(crate) use self::endpoint::{ConnectFn, Io};

@@ -151,7 +151,7 @@ impl Connection {
     ///
     /// There was no reply, or one with a status other than OK.
     pub async fn call<R: Rpc>(&self, rpc: &R, head: &Head) -> Result<R::Reply, Failure> {
-        let frames = rpc.frames().map_err(|_too_long| Failure::TooLong)?;
+        let frames = rpc.frames().map_err(|too_long| Failure::TooLong(too_long.bytes))?;
         let request = head.request(self.uris[R::METHOD as usize].clone());
 
         let _under_way = UnderWay::begin(&self.calls);

@@ -4,10 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use h2::Reason;
 use thiserror::Error;
-use tiny_cache_proto::NOT_EXECUTED;
-use tonic::{Code, Status};
+use tonic::Code;
 
-use super::endpoint::ConnectError;
+use super::{endpoint::ConnectError, status::GrpcStatus};
 use crate::error::{self, ErrorKind};
 
 /// A call without an answer.
@@ -43,9 +42,9 @@ pub enum Failure {
         /// What is taken.
         max: usize,
     },
-    /// The message is longer than gRPC can send, which is 4 GiB.
-    #[error("a message of more than 4 GiB cannot be sent")]
-    TooLong,
+    /// The message is longer than gRPC can send, by its bytes.
+    #[error("the message has {0} bytes; gRPC sends at most {max}", max = u32::MAX)]
+    TooLong(usize),
 }
 
 /// What the server can have made of a call that failed.
@@ -64,7 +63,7 @@ pub struct ServerStatus {
     message: String,
     request_id: Option<String>,
     place: Place,
-    /// Whether the server said so, by [`NOT_EXECUTED`].
+    /// Whether the server said so, by [`NOT_EXECUTED`](tiny_cache_proto::NOT_EXECUTED).
     not_executed: bool,
 }
 
@@ -80,12 +79,14 @@ pub(super) enum Place {
 }
 
 impl ServerStatus {
-    pub(super) fn new(status: &Status, request_id: Option<String>, place: Place) -> Self {
-        // What stands beside a status behind a message was added by somebody else.
-        let not_executed =
-            place == Place::InsteadOfMessage && status.metadata().contains_key(NOT_EXECUTED);
-        let message = status.message().to_owned();
-        Self { code: status.code(), message, request_id, place, not_executed }
+    pub(super) fn new(
+        status: GrpcStatus,
+        request_id: Option<String>,
+        place: Place,
+        not_executed: bool,
+    ) -> Self {
+        let GrpcStatus { code, message } = status;
+        Self { code, message, request_id, place, not_executed }
     }
 
     /// What the server said.
@@ -114,7 +115,7 @@ impl Failure {
     #[must_use]
     pub fn reach(&self) -> Reach {
         match self {
-            Self::Connect(_) | Self::NoConnection(_) | Self::Unsent(_) | Self::TooLong => {
+            Self::Connect(_) | Self::NoConnection(_) | Self::Unsent(_) | Self::TooLong(_) => {
                 Reach::NotExecuted
             }
             Self::Lost(error) if refused(error) => Reach::NotExecuted,
@@ -153,7 +154,7 @@ impl Failure {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NoConnection(_) | Self::Deadline(_) => "TIMED_OUT",
-            Self::TooLong => "TOO_LONG",
+            Self::TooLong(_) => "TOO_LONG",
             Self::ReplyTooLong { .. } => "REPLY_TOO_LONG",
             Self::BadReply(_) => "BAD_REPLY",
             Self::Connect(_) | Self::Unsent(_) | Self::Lost(_) | Self::Status(_) => {
@@ -176,13 +177,16 @@ impl Failure {
             Self::Lost(error) => lost_code(error),
             Self::Status(status) => status.code,
             Self::BadReply(_) => Code::Internal,
-            Self::TooLong | Self::ReplyTooLong { .. } => Code::ResourceExhausted,
+            Self::TooLong(_) | Self::ReplyTooLong { .. } => Code::ResourceExhausted,
         }
     }
 
-    /// Whether the connection ended in an orderly way for this call: another one may take it
-    /// at once.
-    pub(crate) fn was_turned_away(&self) -> bool {
+    /// Whether the peer says that it has not processed the call: the call's stream lies beyond
+    /// the last one of a GOAWAY, was reset with REFUSED_STREAM, or was never sent since the
+    /// connection had ended. It can be made anew over another connection at once, whatever it
+    /// does. Proxies do this in the course of their work, nginx after `keepalive_requests`.
+    #[must_use]
+    pub fn was_turned_away(&self) -> bool {
         match self {
             Self::Unsent(_) => true,
             Self::Lost(error) => refused(error),
@@ -276,15 +280,17 @@ mod tests {
 
     #[test]
     fn a_failure_is_counted_by_its_name_and_acted_on_by_its_kind() {
-        let status =
-            |status| Failure::Status(ServerStatus::new(&status, None, Place::InsteadOfMessage));
+        let status = |code| {
+            let status = GrpcStatus { code, message: "why".to_owned() };
+            Failure::Status(ServerStatus::new(status, None, Place::InsteadOfMessage, false))
+        };
         for (failure, name, kind) in [
             (Failure::Deadline(Duration::from_secs(1)), "TIMED_OUT", ErrorKind::Timeout),
-            (Failure::TooLong, "TOO_LONG", ErrorKind::ResourceExhausted),
+            (Failure::TooLong(1 << 32), "TOO_LONG", ErrorKind::ResourceExhausted),
             (Failure::BadReply("half".to_owned()), "BAD_REPLY", ErrorKind::Internal),
             (Failure::lost(h2::Error::from(Reason::CANCEL)), "UNAVAILABLE", ErrorKind::Connection),
-            (status(Status::unimplemented("what?")), "UNIMPLEMENTED", ErrorKind::Unimplemented),
-            (status(Status::not_found("where?")), "NOT_FOUND", ErrorKind::Other),
+            (status(Code::Unimplemented), "UNIMPLEMENTED", ErrorKind::Unimplemented),
+            (status(Code::NotFound), "NOT_FOUND", ErrorKind::Other),
         ] {
             assert_eq!((failure.name(), failure.kind()), (name, kind), "{failure}");
         }

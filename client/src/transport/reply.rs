@@ -4,12 +4,14 @@ use bytes::{Buf, Bytes, BytesMut};
 use h2::RecvStream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use prost::Message;
-use tonic::{Code, Status};
+use tiny_cache_proto::NOT_EXECUTED;
+use tonic::Code;
 
 use super::{
     Failure,
     failure::{Place, ServerStatus},
     head::REQUEST_ID,
+    status::GrpcStatus,
 };
 
 /// A flag for compression and the message's length.
@@ -25,19 +27,30 @@ pub(super) async fn read<M: Message + Default>(
     let message = receive(&mut body, max).await?;
 
     let trailers = body.trailers().await.map_err(Failure::lost)?;
-    let trailers =
-        trailers.ok_or_else(|| Failure::BadReply("it ended without a grpc-status".to_owned()))?;
     let place = if message.is_some() { Place::BehindMessage } else { Place::InsteadOfMessage };
-    conclude(&trailers, &head.headers, place)?;
+    // A reply in one block of headers has its status there.
+    let status = trailers.as_ref().map_or(&head.headers, |trailers| trailers);
+    match GrpcStatus::read(status) {
+        Some(GrpcStatus { code: Code::Ok, .. }) => {}
+        Some(other) => return Err(failed(other, status, &head.headers, place)),
+        None => {
+            let unknown = GrpcStatus::of_http(StatusCode::OK);
+            return Err(failed(unknown, status, &head.headers, place));
+        }
+    }
     message.ok_or_else(|| Failure::BadReply("it has no message".to_owned()))?.decode()
 }
 
 /// Refuses a reply whose headers say that no message follows.
 fn check(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
-    // Where there is only an error to tell, it comes with the headers.
-    conclude_if_present(headers, headers, Place::InsteadOfMessage)?;
+    // An error is one block of headers.
+    if let Some(status) = GrpcStatus::read(headers)
+        && status.code != Code::Ok
+    {
+        return Err(failed(status, headers, headers, Place::InsteadOfMessage));
+    }
     if status != StatusCode::OK {
-        return Err(failed(&from_http(status), headers, Place::Http));
+        return Err(failed(GrpcStatus::of_http(status), headers, headers, Place::Http));
     }
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if kind.starts_with(b"application/grpc") {
@@ -47,45 +60,14 @@ fn check(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
     Err(Failure::BadReply(format!("its content type is `{kind}`, not application/grpc")))
 }
 
-fn conclude(trailers: &HeaderMap, headers: &HeaderMap, place: Place) -> Result<(), Failure> {
-    if trailers.contains_key("grpc-status") {
-        return conclude_if_present(trailers, headers, place);
-    }
-    Err(Failure::BadReply("its trailers have no grpc-status".to_owned()))
-}
-
-fn conclude_if_present(
-    status: &HeaderMap,
-    headers: &HeaderMap,
-    place: Place,
-) -> Result<(), Failure> {
-    match Status::from_header_map(status) {
-        Some(status) if status.code() != Code::Ok => Err(failed(&status, headers, place)),
-        _ => Ok(()),
-    }
-}
-
-fn failed(status: &Status, headers: &HeaderMap, place: Place) -> Failure {
-    let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
-    Failure::Status(ServerStatus::new(status, request_id, place))
-}
-
-/// "HTTP to gRPC Status Code Mapping" of gRPC's documentation: for proxies that know no gRPC.
-fn from_http(status: StatusCode) -> Status {
-    let code = match status {
-        StatusCode::BAD_REQUEST => Code::Internal,
-        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
-        StatusCode::FORBIDDEN => Code::PermissionDenied,
-        StatusCode::NOT_FOUND => Code::Unimplemented,
-        // Not in that table, and said by tiny-cache's own server: too much metadata.
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::ResourceExhausted,
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
-        _ => Code::Unknown,
-    };
-    Status::new(code, format!("answered with HTTP status {status}"))
+/// The failure that a status is. The request's id stands in the headers, or where the status
+/// stands: an error of the server is one block, and a proxy may move it behind headers.
+fn failed(status: GrpcStatus, block: &HeaderMap, headers: &HeaderMap, place: Place) -> Failure {
+    let id = headers.get(REQUEST_ID).or_else(|| block.get(REQUEST_ID));
+    let request_id = id.and_then(|id| id.to_str().ok()).map(str::to_owned);
+    // What stands beside a status behind a message was added by somebody else.
+    let not_executed = place == Place::InsteadOfMessage && block.contains_key(NOT_EXECUTED);
+    Failure::Status(ServerStatus::new(status, request_id, place, not_executed))
 }
 
 /// A message's bytes.

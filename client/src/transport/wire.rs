@@ -77,7 +77,9 @@ fn fields_len<'a>(fields: impl Iterator<Item = (u32, Field<'a>)>) -> usize {
 
 /// A message that is too long for gRPC's 32-bit length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLong;
+pub struct TooLong {
+    pub(crate) bytes: usize,
+}
 
 /// The bytes to send, in order. Never empty.
 #[derive(Debug)]
@@ -106,7 +108,7 @@ impl Frames {
             frames: Vec::new(),
         };
         out.buffer.put_u8(0);
-        out.buffer.put_u32(u32::try_from(len).map_err(|_| TooLong)?);
+        out.buffer.put_u32(u32::try_from(len).map_err(|_| TooLong { bytes: len })?);
         for (tag, field) in fields {
             out.field(tag, field);
         }

@@ -104,13 +104,12 @@ async fn an_unavailable_behind_a_message_proves_nothing() {
 async fn a_conditional_write_is_repeated_where_the_server_turned_it_away() {
     let server = FaultServer::default();
     let client = server.client();
-    // A status may stand in the headers, too.
-    let mut in_headers = Raw { trailers: None, ..Raw::message([]) };
-    in_headers.headers.push(("grpc-status", "14"));
-    in_headers.headers.push((tiny_cache_proto::NOT_EXECUTED, "1"));
+    // The status may stand in trailers, too.
+    let mut in_trailers = Raw::status_behind_headers(Code::Unavailable);
+    in_trailers.trailers.get_or_insert_default().push((tiny_cache_proto::NOT_EXECUTED, "1"));
     for answer in [
         Answer::Declined,
-        Answer::Raw(in_headers),
+        Answer::Raw(in_trailers),
         Answer::Reset(Reason::REFUSED_STREAM),
         Answer::GoAwayBefore(Reason::NO_ERROR),
         Answer::GoAwayBefore(Reason::ENHANCE_YOUR_CALM),

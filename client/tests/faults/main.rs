@@ -13,6 +13,7 @@ mod hangup;
 mod connecting;
 mod pool;
 mod replies;
+mod statuses; // in every shape that they come in
 mod health;
 mod metadata;
 mod batches;

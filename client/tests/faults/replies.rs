@@ -28,18 +28,24 @@ async fn bad(raw: Raw) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_reply_without_trailers_is_none() {
     let raw = Raw { trailers: None, ..Raw::message([found("value")]) };
-    assert_eq!(bad(raw).await, "bad reply: it ended without a grpc-status");
+    assert_eq!(bad(raw).await, "the reply has no grpc-status");
+    let raw = Raw { trailers: None, ..Raw::message([]) };
+    assert_eq!(bad(raw).await, "the reply has no grpc-status");
 }
 
 #[tokio::test(start_paused = true)]
 async fn trailers_without_a_status_are_none() {
     let raw = Raw { trailers: Some(vec![("x", "y")]), ..Raw::message([found("value")]) };
-    assert_eq!(bad(raw).await, "bad reply: its trailers have no grpc-status");
+    assert_eq!(bad(raw).await, "the reply has no grpc-status");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_needs_a_message() {
     assert_eq!(bad(Raw::message([])).await, "bad reply: it has no message");
+    // In one block of headers, too.
+    let mut raw = Raw { trailers: None, ..Raw::message([]) };
+    raw.headers.push(("grpc-status", "0"));
+    assert_eq!(bad(raw).await, "bad reply: it has no message");
 }
 
 #[tokio::test(start_paused = true)]

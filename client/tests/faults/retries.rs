@@ -30,10 +30,14 @@ async fn a_harmless_call_is_tried_until_the_server_is_available() {
     let client = server.client();
     for call in harmless(&client) {
         let before = server.attempts();
-        server.answer([Answer::Status(Code::Unavailable), Answer::ProxyStatus(Code::Unavailable)]);
+        server.answer([
+            Answer::Status(Code::Unavailable),
+            Answer::ProxyStatus(Code::Unavailable),
+            Answer::StatusBehindHeaders(Code::Unavailable),
+        ]);
         let took = succeeding(call).await;
-        assert_eq!(server.attempts() - before, 3);
-        assert!(took <= secs(1 + 2), "{took:?}");
+        assert_eq!(server.attempts() - before, 4);
+        assert!(took <= secs(1 + 2 + 4), "{took:?}");
     }
     assert_eq!(server.dials(), 1);
 }
@@ -207,11 +211,13 @@ async fn other_statuses_are_not_tried_again() {
         (Code::DataLoss, ErrorKind::Internal, true),
         (Code::Unauthenticated, ErrorKind::PermissionDenied, false),
     ] {
-        let server = FaultServer::always(Answer::Status(code));
-        let (error, took) = failing(server.client().get("k")).await;
-        assert_eq!((error.kind(), error.may_have_been_applied()), (kind, applied), "{code}");
-        assert_eq!((error.tries(), server.attempts(), took), (1, 1, secs(0)), "{code}");
-        assert_eq!(error.request_id(), Some(REQUEST_ID));
+        for answer in [Answer::Status(code), Answer::StatusBehindHeaders(code)] {
+            let server = FaultServer::always(answer);
+            let (error, took) = failing(server.client().get("k")).await;
+            assert_eq!((error.kind(), error.may_have_been_applied()), (kind, applied), "{code}");
+            assert_eq!((error.tries(), server.attempts(), took), (1, 1, secs(0)), "{code}");
+            assert_eq!(error.request_id(), Some(REQUEST_ID));
+        }
     }
 }
 

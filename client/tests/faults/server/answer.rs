@@ -31,9 +31,10 @@ pub(crate) enum Answer {
     Reply,
     /// Any other answer, after this time.
     After(Duration, Box<Answer>),
-    /// A status in trailers, and the request's id in the headers: so a tiny-cache server does
-    /// it.
+    /// A status and the request's id in one block of headers: so a tiny-cache server does it.
     Status(Code),
+    /// The request's id in headers, then a status in trailers: so a server on grpcio does it.
+    StatusBehindHeaders(Code),
     /// A status in place of a reply without an id: so a proxy does it.
     ProxyStatus(Code),
     /// UNAVAILABLE, with the server's word that the call was not executed.
@@ -98,15 +99,20 @@ impl Raw {
     /// UNAVAILABLE, with the server's word that the call was not executed.
     pub(crate) fn declined() -> Self {
         let mut raw = Self::status(Code::Unavailable);
-        raw.trailers.get_or_insert_default().push((tiny_cache_proto::NOT_EXECUTED, "1"));
+        raw.headers.push((tiny_cache_proto::NOT_EXECUTED, "1"));
         raw
     }
 
-    /// A status and nothing else.
+    /// A status in one block of headers.
     pub(crate) fn status(code: Code) -> Self {
-        let trailers =
-            vec![("grpc-status", CODES[code as usize]), ("grpc-message", "as the script says")];
-        Self { trailers: Some(trailers), ..Self::message([]) }
+        let mut raw = Self { trailers: None, ..Self::message([]) };
+        raw.headers.extend(words(code));
+        raw
+    }
+
+    /// A status in trailers behind headers.
+    pub(crate) fn status_behind_headers(code: Code) -> Self {
+        Self { trailers: Some(words(code)), ..Self::message([]) }
     }
 
     /// An answer of something that does not know gRPC.
@@ -118,6 +124,10 @@ impl Raw {
             trailers: None,
         }
     }
+}
+
+fn words(code: Code) -> Vec<(&'static str, &'static str)> {
+    vec![("grpc-status", CODES[code as usize]), ("grpc-message", "as the script says")]
 }
 
 /// The codes, as they stand on the wire.
@@ -154,6 +164,7 @@ pub(super) async fn give(
         Answer::After(..) => unreachable!("unwrapped above"),
         Answer::Reply => reply(&mut respond, &head.uri, &mut body).await,
         Answer::Status(code) => send(&mut respond, Raw::status(code)),
+        Answer::StatusBehindHeaders(code) => send(&mut respond, Raw::status_behind_headers(code)),
         Answer::Declined => send(&mut respond, Raw::declined()),
         Answer::ProxyStatus(code) => status(&mut respond, code, &[]),
         Answer::StatusText(code, text) => status(&mut respond, code, &[("grpc-message", text)]),
@@ -270,8 +281,13 @@ fn send(respond: &mut SendResponse<Bytes>, raw: Raw) -> Result<(), h2::Error> {
 }
 
 fn header_map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
-    let header = |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
-    headers.iter().map(header).collect()
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        // Latin-1, as a careless peer sends it.
+        let value: Vec<_> = value.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        map.append(HeaderName::from_static(name), HeaderValue::from_bytes(&value).unwrap());
+    }
+    map
 }
 
 fn trailers(code: Code) -> HeaderMap {
