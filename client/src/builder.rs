@@ -1,38 +1,24 @@
 //! Everything that can be set, with its defaults.
 
-use std::{io, sync::Arc, time::Duration};
+mod check; // what is refused
+mod ready; // waiting for a server that starts
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::future::FutureExt;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    Address, Client, Health, Tls,
-    call::{Patience, after},
+    Address, Client, Tls,
+    call::{Patience, Total},
     client::{Core, Scope},
-    error::{Error, ErrorKind, Result},
-    health,
-    pool::Pool,
-    request::metadata,
+    error::{Error, Result},
+    pool::{Pool, Upkeep},
+    request::{metadata, set_namespace},
     retry::RetryBudget,
-    transport::{ConnectFn, Endpoint, Head, Io},
+    transport::{ConnectFn, Endpoint, Head, Io, ResolveFn},
     ttl::Ttl,
 };
-
-/// Pause between two looks at a server that is not ready yet: short beside any patience worth
-/// having.
-const READY_PAUSE: Duration = Duration::from_millis(50);
-
-/// Most connections of one client.
-const MOST_CONNECTIONS: usize = 1024;
-
-/// Most retries a second that a budget may have besides its share.
-const MOST_RETRIES: u32 = 1_000_000;
-
-/// Longest time that can be set for a pause or a check.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Sets up a [`Client`].
 ///
@@ -61,10 +47,11 @@ pub struct Builder {
     address: String,
     tls: Option<Tls>,
     connector: Option<ConnectFn>,
+    resolver: Option<ResolveFn>,
     connections: usize,
     connect_timeout: Duration,
     ready_within: Option<Duration>,
-    health_check_interval: Duration,
+    upkeep: Upkeep,
     max_reply_bytes: usize,
     patience: Patience,
     retry_budget: (f32, u32),
@@ -85,18 +72,17 @@ impl Builder {
             address: address.to_owned(),
             tls: None,
             connector: None,
+            resolver: None,
             connections: 2,
             connect_timeout: Endpoint::DEFAULT_CONNECT_TIMEOUT,
             ready_within: None,
-            health_check_interval: Duration::from_secs(30),
-            max_reply_bytes: Endpoint::DEFAULT_MAX_REPLY_BYTES,
-            patience: Patience {
-                deadline: Duration::from_secs(30),
-                total_deadline: None,
-                retries: 3,
-                first_backoff: Duration::from_secs(1),
-                longest_backoff: Duration::from_secs(30),
+            upkeep: Upkeep {
+                check_every: Duration::from_secs(30),
+                check_deadline: Duration::from_secs(5),
+                max_age: Duration::from_secs(300),
             },
+            max_reply_bytes: Endpoint::DEFAULT_MAX_REPLY_BYTES,
+            patience: Patience::DEFAULT,
             retry_budget: (0.2, 10),
             ttl: Duration::from_secs(3600),
             namespace: String::new(),
@@ -138,14 +124,46 @@ impl Builder {
         self
     }
 
+    /// Looks the address's host up in a way of your own, in place of the system's: the function
+    /// is given host and port, for every connection anew. The addresses are tried in its order,
+    /// see [`max_connection_age`](Builder::max_connection_age) for how the client stays with
+    /// one. Refused beside a [`connector`](Builder::connector), which looks nothing up.
+    ///
+    /// ```no_run
+    /// # use std::net::SocketAddr;
+    /// # use tiny_cache_client::Client;
+    /// # #[tokio::main]
+    /// # async fn main() -> tiny_cache_client::Result<()> {
+    /// let client = Client::builder("cache.internal")
+    ///     .resolver(|_host, port| async move {
+    ///         Ok(vec![SocketAddr::from(([10, 0, 0, 7], port))])
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn resolver<F, S>(mut self, resolve: F) -> Self
+    where
+        F: Fn(&str, u16) -> S + Send + Sync + 'static,
+        S: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+    {
+        self.resolver = Some(Arc::new(move |host, port| resolve(host, port).boxed()));
+        self
+    }
+
     /// Opens at most so many connections; 2 by default. The second and later ones are opened
-    /// when the others are busy.
+    /// when the others are busy, and lead to the same address. A load balancer that is one
+    /// address to the client may still spread them over the servers behind it: see
+    /// [one client, one cache](crate#one-client-one-cache).
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
     }
 
-    /// Gives a connection this long to come about; 5 s by default.
+    /// Gives a connection this long to come about, all addresses of the name together; 5 s by
+    /// default. Where there are several, the next is tried 250 ms after the last, families in
+    /// turn (RFC 8305), and the first whose server sends its HTTP/2 settings is taken.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -159,9 +177,26 @@ impl Builder {
     }
 
     /// Checks every connection this often through gRPC health, and replaces one that does not
-    /// answer within 5 s; 30 s by default, zero for never.
+    /// answer; 30 s by default, zero for never.
     pub fn health_check_interval(mut self, interval: Duration) -> Self {
-        self.health_check_interval = interval;
+        self.upkeep.check_every = interval;
+        self
+    }
+
+    /// Gives a health check this long; 5 s by default.
+    pub fn health_check_deadline(mut self, deadline: Duration) -> Self {
+        self.upkeep.check_deadline = deadline;
+        self
+    }
+
+    /// Replaces a connection at this age, or up to a fifth earlier, drawn at random; 5 minutes
+    /// by default, zero for never.
+    ///
+    /// The name is looked up for every connection anew. While it still gives the address that
+    /// the client is connected to, the client stays there; when it no longer does, the new
+    /// connection leads elsewhere and all others are given up, each when its calls have ended.
+    pub fn max_connection_age(mut self, age: Duration) -> Self {
+        self.upkeep.max_age = age;
         self
     }
 
@@ -171,16 +206,29 @@ impl Builder {
         self
     }
 
-    /// Gives each try of a call this long; 30 s by default.
+    /// Takes the defaults of the Python client for calls: 30 s for a try, no bound on all of
+    /// them together, 3 retries, pauses of up to 1, 2 and 4 s. A server that hangs holds a
+    /// caller for up to 127 s then, and a restart of some seconds costs it no error.
+    ///
+    /// What is set after this goes before it.
+    pub fn python_defaults(mut self) -> Self {
+        self.patience = Patience::PYTHON;
+        self
+    }
+
+    /// Gives each try of a call this long; 1 s by default.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.patience.deadline = deadline;
         self
     }
 
-    /// Gives each call this long altogether, retries and the pauses between them included.
-    /// Not set by default.
+    /// Gives each call this long altogether, retries and the pauses between them included; a
+    /// batch that is sent in parts has it for all parts together.
+    ///
+    /// By default an RPC has 3 s, or three times the deadline of a try where that is more, and
+    /// a batch that for each of its parts.
     pub fn total_deadline(mut self, deadline: Duration) -> Self {
-        self.patience.total_deadline = Some(deadline);
+        self.patience.total = Total::Set(deadline);
         self
     }
 
@@ -191,7 +239,7 @@ impl Builder {
     }
 
     /// Pauses at most this long before the first retry, twice as long before the next, and so
-    /// on; 1 s by default. How long is drawn anew each time, from nothing to all of it.
+    /// on; 50 ms by default. How long is drawn anew each time, from nothing to all of it.
     pub fn first_backoff(mut self, pause: Duration) -> Self {
         self.patience.first_backoff = pause;
         self
@@ -237,6 +285,10 @@ impl Builder {
     /// A setting is wrong ([`ErrorKind::Validation`]), there is no server
     /// ([`ErrorKind::Connection`]), or it was not ready in time ([`ErrorKind::Timeout`]).
     ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    /// [`ErrorKind::Connection`]: crate::ErrorKind::Connection
+    /// [`ErrorKind::Timeout`]: crate::ErrorKind::Timeout
+    ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
@@ -244,27 +296,25 @@ impl Builder {
         let ready_within = self.ready_within;
         let client = self.build()?;
         match ready_within {
-            Some(time) => ready(&client, time).await?,
+            Some(time) => ready::ready(&client, time).await?,
             None => drop(client.parts().0.pool.connection().await?),
         }
         Ok(client)
     }
 
-    /// Makes the client without connecting it: its first call will.
+    /// Makes the client without connecting it: its first call will. No runtime is needed yet.
     ///
     /// # Errors
     ///
     /// A setting is wrong: [`ErrorKind::Validation`].
     ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime, unless health checks are off.
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
     pub fn build(self) -> Result<Client> {
         self.check()?;
         let ttl = Ttl::try_from(self.ttl)?;
         let mut head = Head::default();
         head.set_timeout(self.patience.first_try());
-        head.set_namespace(&self.namespace)?;
+        set_namespace(&mut head, &self.namespace)?;
         for (name, value) in &self.metadata {
             let (name, value) = metadata(name, value)?;
             head.headers_mut().insert(name, value);
@@ -272,12 +322,8 @@ impl Builder {
         let (share, per_second) = self.retry_budget;
         let budget = RetryBudget::new(share, per_second);
 
-        let pool = Pool::new(self.endpoint()?, self.connections);
-        let watch = (!self.health_check_interval.is_zero()).then(|| {
-            let watch = health::watch(Arc::downgrade(&pool), self.health_check_interval);
-            tokio::spawn(watch).abort_handle()
-        });
-        let core = Core::new(pool, budget, self.patience, ttl, watch);
+        let pool = Pool::new(self.endpoint()?, self.connections, self.upkeep);
+        let core = Core::new(pool, budget, self.patience, ttl);
         Ok(Client::new(core, Scope { head, namespace: self.namespace }))
     }
 
@@ -286,9 +332,16 @@ impl Builder {
         let endpoint = Endpoint::new(address.clone())
             .connect_timeout(self.connect_timeout)
             .max_reply_bytes(self.max_reply_bytes);
-        if let Some(connector) = &self.connector {
-            return Ok(endpoint.connect_with(connector.clone()));
-        }
+        let endpoint = match (&self.connector, &self.resolver) {
+            (None, None) => endpoint,
+            (None, Some(resolver)) => endpoint.resolve_with(resolver.clone()),
+            (Some(connector), None) => return Ok(endpoint.connect_with(connector.clone())),
+            (Some(_), Some(_)) => {
+                return Err(Error::validation(
+                    "a connector looks nothing up; leave out the connector or the resolver",
+                ));
+            }
+        };
         match (&self.tls, address.is_tls()) {
             (None, false) => Ok(endpoint),
             (None, true) => endpoint.tls(&Tls::new()),
@@ -297,71 +350,5 @@ impl Builder {
                 "{address} is plain, but TLS is set up; write grpcs:// in front of the address"
             ))),
         }
-    }
-
-    fn check(&self) -> Result<()> {
-        let refuse = |text: String| Err(Error::validation(text));
-        let Patience { deadline, total_deadline, first_backoff, longest_backoff, .. } =
-            self.patience;
-        for (name, time) in [
-            ("deadline", deadline),
-            ("total deadline", total_deadline.unwrap_or(deadline)),
-            ("connect timeout", self.connect_timeout),
-        ] {
-            if time.is_zero() {
-                return refuse(format!("{name} of 0 s; expected more"));
-            }
-        }
-        for (name, time) in [
-            ("first back-off", first_backoff),
-            ("longest back-off", longest_backoff),
-            ("health check interval", self.health_check_interval),
-        ] {
-            if time > LONGEST {
-                return refuse(format!("{name} of {time:?}; expected at most a day"));
-            }
-        }
-        if !(1..=MOST_CONNECTIONS).contains(&self.connections) {
-            return refuse(format!(
-                "{} connections; expected 1 to {MOST_CONNECTIONS}",
-                self.connections
-            ));
-        }
-        let (share, per_second) = self.retry_budget;
-        if per_second > MOST_RETRIES {
-            return refuse(format!(
-                "retry budget of {per_second} a second; expected at most {MOST_RETRIES}"
-            ));
-        }
-        if !(0.0..=10.0).contains(&share) {
-            return refuse(format!("retry budget of {share} for each call; expected 0 to 10"));
-        }
-        Ok(())
-    }
-}
-
-/// Waits until the server says that it takes calls.
-async fn ready(client: &Client, time: Duration) -> Result<()> {
-    let end = after(time);
-    let not_ready = |cause: &str| {
-        let text = format!("{} is not ready within {time:?}: {cause}", client.address());
-        Error::new(ErrorKind::Timeout, text)
-    };
-    let mut last = not_ready("no answer");
-    loop {
-        let Ok(health) = timeout_at(end, client.health().retries(0).into_future()).await else {
-            return Err(last);
-        };
-        match health {
-            Ok(Health::Serving) => return Ok(()),
-            // It answers, if only that it knows of no health.
-            Err(error) if error.kind() == ErrorKind::Unimplemented => return Ok(()),
-            Ok(health) => last = not_ready(&format!("its health is {health:?}")),
-            Err(error) => last = not_ready(&error.to_string()).caused_by(error),
-        }
-        if Instant::now() + READY_PAUSE >= end {
-            return Err(last);
-        }
-        sleep(READY_PAUSE).await;
     }
 }

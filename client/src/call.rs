@@ -1,30 +1,43 @@
 //! Makes a call: tries it, and tries again where that is safe and worth it.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use tiny_cache_proto::key::{Key, Namespace};
+use tiny_cache_proto::key::{InvalidKey, Key, Namespace};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     client::{Client, Core},
     error::Error,
-    pool::Unconnected,
-    request::{CallOptions, metadata},
+    pool::{Pool, Pooled, Unconnected},
+    request::{CallOptions, metadata, set_namespace},
     retry::{Backoff, Pause, Repetition},
     trace,
     transport::{Failure, Head, rpc::Rpc},
 };
+
+/// Moves of one call that cost it nothing, at most.
+const MOST_MOVES: u32 = 100;
 
 /// How long and how often a call is tried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// For each try.
     pub(crate) deadline: Duration,
-    /// For all tries and pauses.
-    pub(crate) total_deadline: Option<Duration>,
+    pub(crate) total: Total,
     pub(crate) retries: u32,
     pub(crate) first_backoff: Duration,
     pub(crate) longest_backoff: Duration,
+}
+
+/// The time for all tries of a call and the pauses between them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Total {
+    /// Not set: three seconds or three tries, for each RPC of a batch.
+    Default,
+    /// As long as the tries and pauses take.
+    Unbounded,
+    /// For all RPCs of a batch together.
+    Set(Duration),
 }
 
 /// A call with everything that holds for it.
@@ -34,7 +47,7 @@ pub struct Call<'c> {
     head: Cow<'c, Head>,
     namespace: Cow<'c, str>,
     patience: Patience,
-    /// When all of it must be over, the parts of a batch together; none where that was not
+    /// When all of it must be over, the parts of a batch together; none where no such time was
     /// set.
     end: Option<Instant>,
 }
@@ -78,12 +91,14 @@ impl<'c> Call<'c> {
         patience.retries = retries.unwrap_or(patience.retries);
         patience.first_backoff = first_backoff.unwrap_or(patience.first_backoff);
         patience.longest_backoff = longest_backoff.unwrap_or(patience.longest_backoff);
-        if [deadline, total_deadline].into_iter().flatten().any(Duration::is_zero) {
-            return Err(Error::validation("deadline of 0 s; expected more"));
+        for (name, time) in [("deadline", deadline), ("total deadline", total_deadline)] {
+            if time.is_some_and(|time| time.is_zero()) {
+                return Err(Error::validation(format!("{name} of 0 s; expected more")));
+            }
         }
         if deadline.is_some() || total_deadline.is_some() {
             patience.deadline = deadline.unwrap_or(patience.deadline);
-            patience.total_deadline = total_deadline.or(patience.total_deadline);
+            patience.total = total_deadline.map_or(patience.total, Total::Set);
             self.head.to_mut().set_timeout(patience.first_try());
         }
         for (name, value) in entries {
@@ -91,7 +106,7 @@ impl<'c> Call<'c> {
             self.head.to_mut().headers_mut().insert(name, value);
         }
         if let Some(namespace) = namespace {
-            self.head.to_mut().set_namespace(namespace)?;
+            set_namespace(self.head.to_mut(), namespace)?;
             self.namespace = Cow::Owned(namespace.clone());
         }
         Ok(())
@@ -100,7 +115,9 @@ impl<'c> Call<'c> {
     /// Begins the time that the call has altogether, in the span that is active by then.
     pub(crate) fn begin(mut self) -> Self {
         self.adopt_span();
-        self.end = self.patience.total_deadline.map(after);
+        if let Total::Set(time) = self.patience.total {
+            self.end = Some(after(time));
+        }
         self
     }
 
@@ -114,11 +131,18 @@ impl<'c> Call<'c> {
     /// Checks a key, in the namespace of the call.
     pub(crate) fn check_key(&self, key: &str) -> Result<(), Error> {
         let namespace = Namespace::parse(&self.namespace)?;
-        Key::parse(namespace, key).map(drop).map_err(|error| {
-            let shown: String = key.chars().take(32).collect();
-            let error = Error::from(error);
-            if key.is_empty() { error } else { error.remark(&format!(": `{shown}`…")) }
-        })
+        let Err(error) = Key::parse(namespace, key) else { return Ok(()) };
+        let (chars, shown) = (key.chars().count(), key.chars().take(32).collect::<String>());
+        let remark = match error {
+            InvalidKey::Empty => String::new(),
+            InvalidKey::TooLong => format!(": `{shown}`… has {chars} characters"),
+            InvalidKey::NamespacedTooLong => format!(
+                ": `{shown}`… has {chars} characters; beside namespace `{}` there is room for {}",
+                namespace.as_str(),
+                namespace.max_key_chars()
+            ),
+        };
+        Err(Error::from(error).remark(&remark))
     }
 
     /// The client's state that calls share.
@@ -136,21 +160,24 @@ impl<'c> Call<'c> {
         let backoff = Backoff::new(patience.first_backoff, patience.longest_backoff);
         self.core.budget.deposit();
 
-        let mut may_move = true;
-        let mut tries = 0;
+        let mut begin = Instant::now();
+        let end = self.end.or_else(|| later(begin, patience.total()?));
+        let is_over = |at| end.is_some_and(|end| at >= end);
+        let (mut moves, mut tries) = (Moves::begin(&self.core.pool), 0);
         // What one try leaves open the failure of the next does not settle.
         let mut applied = false;
         loop {
-            let failure = match self.attempt(rpc).await {
+            let Missed { failure, over } = match self.attempt(rpc, begin, end).await {
                 Ok(reply) => return Ok(reply),
-                Err(Missed::Closed) => return Err(Error::closed().perhaps_applied(applied)),
-                Err(Missed::Failed(failure)) => failure,
+                Err(None) => return Err(Error::closed().perhaps_applied(applied)),
+                Err(Some(missed)) => missed,
             };
-            // Nothing was lost but the way: once in a call this is free of charge, as in
-            // gRPC's retry design (gRFC A6, "transparent retries").
-            if may_move && failure.was_turned_away() {
-                may_move = false;
-                continue;
+            // Nothing was lost but the way.
+            if failure.was_turned_away() && moves.allow(&self.core.pool, over.as_deref()) {
+                begin = Instant::now();
+                if !is_over(begin) {
+                    continue;
+                }
             }
             tries += 1;
             applied |= failure.may_have_been_applied();
@@ -162,7 +189,7 @@ impl<'c> Call<'c> {
                 return Err(give_up(failure));
             }
             let pause = backoff.pause(tries - 1);
-            if self.is_over(Instant::now() + pause.drawn) {
+            if is_over(Instant::now() + pause.drawn) {
                 return Err(give_up(failure));
             }
             // A connection that does not come about is no load on the server, and the calls
@@ -171,86 +198,154 @@ impl<'c> Call<'c> {
             if !free && !self.core.budget.withdraw() {
                 return Err(give_up(failure).remark("; the retry budget is spent"));
             }
-            self.pause(pause, &failure).await;
-            if self.is_over(Instant::now()) {
+            self.pause(pause, &failure, end).await;
+            begin = Instant::now();
+            if is_over(begin) {
                 return Err(give_up(failure));
             }
         }
     }
 
     /// Waits the pause out, and uses what is left of it to get the connection back.
-    async fn pause(&self, pause: Pause, failure: &Failure) {
+    async fn pause(&self, pause: Pause, failure: &Failure, end: Option<Instant>) {
         let limit = after(pause.limit);
-        let limit = self.end.map_or(limit, |end| limit.min(end));
+        let limit = end.map_or(limit, |end| limit.min(end));
         sleep(pause.drawn).await;
         if failure.is_connection_lost() {
             self.core.pool.reconnected(limit).await;
         }
     }
 
-    async fn attempt<R: Rpc>(&self, rpc: &R) -> Result<R::Reply, Missed> {
-        let time = self.time_left();
-        let until = after(time);
-        let connection = match self.core.pool.least_busy() {
+    /// Makes one try; an error of nothing means that the client is closed.
+    async fn attempt<R: Rpc>(
+        &self,
+        rpc: &R,
+        begin: Instant,
+        end: Option<Instant>,
+    ) -> Result<R::Reply, Option<Missed>> {
+        let deadline = self.patience.deadline;
+        let time = end.map_or(deadline, |end| deadline.min(end.saturating_duration_since(begin)));
+        let until = later(begin, time).unwrap_or_else(far_future);
+        let pool = &self.core.pool;
+        let connection = match pool.least_busy() {
             Some(connection) => connection,
-            None => timeout_at(until, self.core.pool.connection())
-                .await
-                .map_err(|_elapsed| Failure::NoConnection(time))??,
+            None => match timeout_at(until, pool.connection()).await {
+                Ok(Ok(connection)) => connection,
+                Ok(Err(Unconnected::Closed)) => return Err(None),
+                Ok(Err(Unconnected::Failed(error))) => {
+                    return Err(Some(Missed::from(Failure::from(error))));
+                }
+                Err(_elapsed) => return Err(Some(Missed::from(Failure::NoConnection(time)))),
+            },
         };
         let reads = connection.reads();
         match timeout_at(until, connection.call(rpc, &self.head)).await {
-            Ok(reply) => reply.map_err(Missed::Failed),
+            Ok(Ok(reply)) => {
+                pool.note_answer(&connection);
+                Ok(reply)
+            }
+            Ok(Err(failure)) => {
+                if matches!(failure, Failure::Status(_)) {
+                    pool.note_answer(&connection);
+                }
+                Err(Some(Missed { failure, over: Some(connection) }))
+            }
             Err(_elapsed) => {
                 if connection.reads() == reads {
-                    self.core.pool.suspect(connection);
+                    pool.suspect(connection);
                 }
-                Err(Missed::Failed(Failure::Deadline(time)))
+                Err(Some(Missed::from(Failure::Deadline(time))))
             }
         }
-    }
-
-    /// How long a try that begins now may take.
-    fn time_left(&self) -> Duration {
-        let deadline = self.patience.deadline;
-        self.end.map_or(deadline, |end| deadline.min(end.saturating_duration_since(Instant::now())))
-    }
-
-    fn is_over(&self, at: Instant) -> bool {
-        self.end.is_some_and(|end| at >= end)
     }
 }
 
 impl Patience {
+    /// What calls have unless something else is set: a caller survives a server that hangs.
+    pub(crate) const DEFAULT: Self = Self {
+        deadline: Duration::from_secs(1),
+        total: Total::Default,
+        retries: 3,
+        first_backoff: Duration::from_millis(50),
+        longest_backoff: Duration::from_secs(30),
+    };
+
+    /// What calls of the Python client have.
+    pub(crate) const PYTHON: Self = Self {
+        deadline: Duration::from_secs(30),
+        total: Total::Unbounded,
+        retries: 3,
+        first_backoff: Duration::from_secs(1),
+        longest_backoff: Duration::from_secs(30),
+    };
+
+    /// How long an RPC may take altogether.
+    pub(crate) fn total(&self) -> Option<Duration> {
+        const DEFAULT_TOTAL: Duration = Duration::from_secs(3);
+        match self.total {
+            Total::Default => Some(DEFAULT_TOTAL.max(self.deadline.saturating_mul(3))),
+            Total::Unbounded => None,
+            Total::Set(time) => Some(time),
+        }
+    }
+
     /// How long the first try may take.
     pub(crate) fn first_try(&self) -> Duration {
-        self.total_deadline.map_or(self.deadline, |total| total.min(self.deadline))
+        self.total().map_or(self.deadline, |total| total.min(self.deadline))
+    }
+}
+
+/// The moves of a call that cost it none of its tries. One is free in any case, as in gRPC's
+/// retry design (gRFC A6, "transparent retries"), and further ones while calls get on: a proxy
+/// that ends each connection after some calls can hit the same call again and again. A peer
+/// that turns all calls away gets the tries of a call and no more.
+struct Moves {
+    made: u32,
+    /// Moves, one after the other, between which no call got on.
+    barren: u32,
+    answered: usize,
+}
+
+impl Moves {
+    fn begin(pool: &Pool) -> Self {
+        Self { made: 0, barren: 0, answered: pool.answered() }
+    }
+
+    /// Whether a call that this connection turned away may move on.
+    fn allow(&mut self, pool: &Pool, over: Option<&Pooled>) -> bool {
+        let answered = pool.answered();
+        // The last answer over a connection can come behind the GOAWAY, hence the count.
+        let progress = over.is_some_and(|connection| {
+            connection.is_retired() && (connection.has_answered() || answered > self.answered)
+        });
+        self.answered = answered;
+        self.barren = if progress { 0 } else { self.barren + 1 };
+        self.made += 1;
+        self.barren <= 1 && self.made <= MOST_MOVES
     }
 }
 
 /// Why a try brought nothing.
-enum Missed {
-    Closed,
-    Failed(Failure),
+struct Missed {
+    failure: Failure,
+    /// The connection that it was made over, if there was one and it is not given up.
+    over: Option<Arc<Pooled>>,
 }
 
 impl From<Failure> for Missed {
     fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<Unconnected> for Missed {
-    fn from(unconnected: Unconnected) -> Self {
-        match unconnected {
-            Unconnected::Closed => Self::Closed,
-            Unconnected::Failed(error) => Self::Failed(error.into()),
-        }
+        Self { failure, over: None }
     }
 }
 
 /// The instant that is this far away, as far as the clock goes.
 pub(crate) fn after(time: Duration) -> Instant {
-    Instant::now().checked_add(time).unwrap_or_else(far_future)
+    later(Instant::now(), time).unwrap_or_else(far_future)
+}
+
+/// The instant that is this much later; none where the clock does not go that far.
+fn later(begin: Instant, time: Duration) -> Option<Instant> {
+    begin.checked_add(time)
 }
 
 /// Later than any call lasts: 30 years.

@@ -8,14 +8,12 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use tokio::task::AbortHandle;
-
 use crate::{
     Address, Builder, CompareAndSet, Delete, DeleteMany, Get, GetHealth, GetMany, GetStats,
     GetText, Item, Ping, Request, Set, SetIfAbsent, SetMany, Ttl, call::Patience, error::Result,
-    pool::Pool, retry::RetryBudget, transport::Head,
+    pool::Pool, request::set_namespace, retry::RetryBudget, transport::Head,
 };
+use bytes::Bytes;
 
 /// Items that a server takes in one batch unless it was set to take fewer.
 const BATCH_ITEMS: usize = 10_000;
@@ -26,8 +24,13 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// A client of one cache server.
 ///
 /// Cheap to clone; the clones share its connections. Every method can be called from many
-/// tasks at once. A connection is driven by the runtime that it was opened on: a client that
-/// is used from several needs the first to be running, or ended.
+/// tasks at once.
+///
+/// A connection is driven, and its health checked, by the runtime of the call that opened it.
+/// A client can be used from several runtimes, at once or one after the other: when one ends,
+/// its connections end with it, and the next call opens one on its own, with checks of its
+/// own. A runtime that is kept but not run (a current-thread runtime outside `block_on`) holds
+/// up calls from elsewhere until a deadline has shown that nothing comes back.
 ///
 /// ```
 /// # use tiny_cache_client::{Client, testing::TestServer};
@@ -56,7 +59,6 @@ pub(crate) struct Core {
     pub(crate) ttl: Ttl,
     /// Items that the server takes in one batch, as far as is known.
     batch_items: AtomicUsize,
-    health_watch: Option<AbortHandle>,
 }
 
 /// What goes with the calls of one client, and may differ from those of its clones.
@@ -68,15 +70,8 @@ pub(crate) struct Scope {
 }
 
 impl Core {
-    pub(crate) fn new(
-        pool: Arc<Pool>,
-        budget: RetryBudget,
-        patience: Patience,
-        ttl: Ttl,
-        health_watch: Option<AbortHandle>,
-    ) -> Self {
-        let batch_items = AtomicUsize::new(BATCH_ITEMS);
-        Self { pool, budget, patience, ttl, batch_items, health_watch }
+    pub(crate) fn new(pool: Arc<Pool>, budget: RetryBudget, patience: Patience, ttl: Ttl) -> Self {
+        Self { pool, budget, patience, ttl, batch_items: AtomicUsize::new(BATCH_ITEMS) }
     }
 
     pub(crate) fn batch_items(&self) -> usize {
@@ -91,9 +86,7 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        if let Some(watch) = &self.health_watch {
-            watch.abort();
-        }
+        self.pool.end_upkeep();
     }
 }
 
@@ -153,7 +146,7 @@ impl Client {
     /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
     pub fn in_namespace(&self, namespace: &str) -> Result<Self> {
         let mut scope = Scope::clone(&self.scope);
-        scope.head.set_namespace(namespace)?;
+        set_namespace(&mut scope.head, namespace)?;
         namespace.clone_into(&mut scope.namespace);
         Ok(Self { core: self.core.clone(), scope: Arc::new(scope) })
     }
@@ -416,8 +409,9 @@ impl Client {
         Request::new(self, GetHealth)
     }
 
-    /// Whether the server is there and takes calls: true or false, never an error. Waits five
-    /// seconds at the most for each try, and tries once unless more retries are asked for.
+    /// Whether the server is there and takes calls: true or false, never an error. Waits as
+    /// long as a try may take, but no longer than five seconds, and tries once unless more
+    /// retries are asked for.
     ///
     /// ```
     /// # use tiny_cache_client::{Client, testing::TestServer};
@@ -436,7 +430,8 @@ impl Client {
     }
 
     /// Closes the connections of this client and all its clones, and waits for the calls that
-    /// are under way, but little longer than the deadline of a try. Every call that begins later is an [`ErrorKind::Connection`].
+    /// are under way, but little longer than the deadline of a try. Every call that begins
+    /// later is an [`ErrorKind::Connection`].
     ///
     /// Dropping the last clone closes the connections, too, but waits for nothing.
     ///

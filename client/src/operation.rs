@@ -22,7 +22,10 @@ pub use self::{
     set::Set,
     set_many::{Item, SetMany},
 };
-use crate::{call::Call, error::Error};
+use crate::{
+    call::Call,
+    error::{Error, ErrorKind},
+};
 
 /// What a [`Request`](crate::Request) does when it is awaited. Not for implementing.
 pub trait Operation: sealed::Run<Output = Self::Outcome> {
@@ -42,6 +45,15 @@ pub(crate) mod sealed {
 
         /// Runs with the call's settings, or with what is wrong with them.
         fn run(self, call: Result<Call<'_>, Error>) -> impl Future<Output = Self::Output> + Send;
+    }
+}
+
+/// Adds the size to what a server says of a value that is too large for it.
+fn with_size(error: Error, bytes: usize) -> Error {
+    if error.kind() == ErrorKind::ResourceExhausted {
+        error.remark(&format!(" (the value has {bytes} bytes; stats has max_value_bytes)"))
+    } else {
+        error
     }
 }
 

@@ -1,10 +1,13 @@
 //! The client's connections: opened when they are needed, the least busy one picked, each
-//! replaced as soon as it is of no further use.
+//! replaced as soon as it is of no further use. All of them lead to one server.
+
+mod pooled; // one of them, and what the pool knows of it
+mod upkeep; // its checks and its age
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError, RwLock, Weak,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -13,14 +16,15 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout, timeout_at},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
+pub(crate) use self::{pooled::Pooled, upkeep::Upkeep};
 use crate::{
     error::Error,
     health,
     retry::Backoff,
-    transport::{ConnectError, Connection, Endpoint},
+    transport::{ConnectError, Connection, Endpoint, Established, Steer},
 };
 
 /// Pauses between the tries of a caller that waits for a connection: short beside the time
@@ -35,39 +39,58 @@ const REFUSED: Duration = Duration::from_millis(20);
 /// sends everybody away must not be asked again and again.
 const SHORT_LIVED: Duration = Duration::from_secs(1);
 
-/// How long a connection that is suspected to be dead has to show that it is not.
-const SUSPICION: Duration = Duration::from_secs(2);
+/// How long a connection that is suspected to be dead has to show that it is not: no longer
+/// than a try, so that the next but one finds another connection.
+const SUSPICION: Duration = Duration::from_secs(1);
 
 /// What a try to connect has come to; `None` while it lasts.
 type Outcome = Option<Result<(), ConnectError>>;
+
+/// A try to connect, which all callers share.
+#[derive(Debug)]
+struct Dialing {
+    outcome: watch::Receiver<Outcome>,
+    begun: Instant,
+}
 
 #[derive(Debug)]
 pub(crate) struct Pool {
     endpoint: Endpoint,
     size: usize,
+    upkeep: Upkeep,
     /// Those that take calls. Written when one comes or goes, read by every call.
-    live: RwLock<Vec<Arc<Connection>>>,
-    /// The one try to connect that is under way, for whoever else wants a connection.
-    dialing: Mutex<Option<watch::Receiver<Outcome>>>,
+    live: RwLock<Vec<Arc<Pooled>>>,
+    /// The one try to connect that is under way, or the last one.
+    dialing: Mutex<Option<Dialing>>,
+    /// Which address the next try begins with.
+    steer: Mutex<Steer>,
+    /// Connections that have carried an answer, of all that there ever were.
+    answered: AtomicUsize,
     /// No connection is opened beside others before this: the last one failed, or did not
     /// last. Without it every call that finds the others busy would try once more.
     grow_from: Mutex<Option<Instant>>,
     /// What the last try to connect came to, where it failed, and when.
     refusal: Mutex<Option<(ConnectError, Instant)>>,
     closed: AtomicBool,
+    /// Ends the upkeep of every connection.
+    end: CancellationToken,
     drivers: TaskTracker,
 }
 
 impl Pool {
-    pub(crate) fn new(endpoint: Endpoint, size: usize) -> Arc<Self> {
+    pub(crate) fn new(endpoint: Endpoint, size: usize, upkeep: Upkeep) -> Arc<Self> {
         Arc::new(Self {
             endpoint,
             size,
+            upkeep,
             live: RwLock::default(),
             dialing: Mutex::default(),
+            steer: Mutex::default(),
+            answered: AtomicUsize::new(0),
             grow_from: Mutex::default(),
             refusal: Mutex::default(),
             closed: AtomicBool::new(false),
+            end: CancellationToken::new(),
             drivers: TaskTracker::new(),
         })
     }
@@ -79,14 +102,11 @@ impl Pool {
     /// The connection with the fewest calls, if there is any.
     ///
     /// Where all are busy and there may be more, another is opened, for the calls to come.
-    pub(crate) fn least_busy(self: &Arc<Self>) -> Option<Arc<Connection>> {
+    pub(crate) fn least_busy(self: &Arc<Self>) -> Option<Arc<Pooled>> {
         let (least, open) = {
-            let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+            let live = self.read();
             let usable = live.iter().filter(|connection| !connection.is_retired());
-            let burden = |connection: &&Arc<Connection>| {
-                (connection.suspected.load(Ordering::Relaxed), connection.calls())
-            };
-            (usable.min_by_key(burden).cloned(), live.len())
+            (usable.min_by_key(|connection| connection.burden()).cloned(), live.len())
         };
         let least = least?;
         if open < self.size && least.calls() > 0 && self.may_grow() {
@@ -96,8 +116,8 @@ impl Pool {
     }
 
     /// A connection: the least busy one, or the one that the next try to connect brings.
-    pub(crate) async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, Unconnected> {
-        let (mut connected, mut vanished) = (false, false);
+    pub(crate) async fn connection(self: &Arc<Self>) -> Result<Arc<Pooled>, Unconnected> {
+        let (mut connected, mut vanished) = (None, false);
         loop {
             if self.is_closed() {
                 return Err(Unconnected::Closed);
@@ -105,7 +125,9 @@ impl Pool {
             if let Some(connection) = self.least_busy() {
                 return Ok(connection);
             }
-            if connected {
+            // Others may have used it up, as far as its server goes; then the next one will do.
+            let answered = self.answered();
+            if connected == Some(answered) {
                 let error = self.endpoint.failed("it closes connections at once");
                 return Err(Unconnected::Failed(error));
             }
@@ -115,7 +137,7 @@ impl Pool {
             let mut dialing = self.dial();
             match dialing.wait_for(Option::is_some).await.map(|outcome| outcome.clone()) {
                 Ok(Some(Err(error))) => return Err(Unconnected::Failed(error)),
-                Ok(_) => connected = true,
+                Ok(_) => connected = Some(answered),
                 // The runtime ended that the try ran on; the next is made on this one, unless
                 // it has ended, too.
                 Err(_) if vanished => {
@@ -140,37 +162,34 @@ impl Pool {
                 sleep((pause.limit + pause.drawn) / 2).await;
             }
         };
-        // A try to connect may take longer, and goes on then for whoever comes next.
+        // A try to connect may take longer, and goes on then for the next caller.
         let _ = timeout_at(end, reconnect).await;
     }
 
     fn may_grow(&self) -> bool {
-        let grow_from = *self.grow_from.lock().unwrap_or_else(PoisonError::into_inner);
-        grow_from.is_none_or(|from| Instant::now() >= from)
+        locked(&self.grow_from).is_none_or(|from| Instant::now() >= from)
     }
 
     fn do_not_grow(&self) {
-        let mut grow_from = self.grow_from.lock().unwrap_or_else(PoisonError::into_inner);
-        *grow_from = Some(Instant::now() + SHORT_LIVED);
+        *locked(&self.grow_from) = Some(Instant::now() + SHORT_LIVED);
     }
 
     /// Joins the try to connect that is under way, or begins one.
     fn dial(self: &Arc<Self>) -> watch::Receiver<Outcome> {
-        let mut dialing = self.dialing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(under_way) = &*dialing
-            && under_way.has_changed().is_ok()
-            && under_way.borrow().is_none()
-        {
-            return under_way.clone();
-        }
-        // One that came since the caller looked is enough.
-        if let Some(last) = &*dialing
-            && self.is_full()
-        {
-            return last.clone();
+        let mut dialing = locked(&self.dialing);
+        if let Some(Dialing { outcome, begun }) = &*dialing {
+            // A try on a runtime that nobody runs any more comes to nothing.
+            let stuck = begun.elapsed() > self.endpoint.time_to_connect().saturating_mul(2);
+            if outcome.has_changed().is_ok() && outcome.borrow().is_none() && !stuck {
+                return outcome.clone();
+            }
+            // One that came since the caller looked is enough.
+            if self.is_full() {
+                return outcome.clone();
+            }
         }
         let (tell, outcome) = watch::channel(None);
-        *dialing = Some(outcome.clone());
+        *dialing = Some(Dialing { outcome: outcome.clone(), begun: Instant::now() });
         let pool = self.clone();
         tokio::spawn(async move {
             let result = pool.open().await;
@@ -178,36 +197,55 @@ impl Pool {
                 debug!(%error, "no connection to the cache");
                 pool.do_not_grow();
             }
-            *pool.refusal.lock().unwrap_or_else(PoisonError::into_inner) =
+            *locked(&pool.refusal) =
                 result.as_ref().err().map(|error| (error.clone(), Instant::now()));
             tell.send_replace(Some(result));
         });
         outcome
     }
 
-    /// What a try to connect would come to, as far as the last one tells.
+    /// What a try to connect would come to, as far as the last one shows.
     fn just_refused(&self) -> Option<ConnectError> {
-        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let refusal = locked(&self.refusal);
         let (error, at) = refusal.as_ref()?;
         (at.elapsed() < REFUSED).then(|| error.clone())
     }
 
     fn is_full(&self) -> bool {
-        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        live.iter().filter(|connection| !connection.is_retired()).count() >= self.size
+        self.read().iter().filter(|connection| connection.is_wanted()).count() >= self.size
     }
 
     async fn open(self: &Arc<Self>) -> Result<(), ConnectError> {
+        let steer = *locked(&self.steer);
         let pool = Arc::downgrade(self);
-        let (connection, driver) =
-            Connection::establish(&self.endpoint, move || Self::replace(&pool)).await?;
+        let Established { connection, driver, addresses } =
+            Connection::establish(&self.endpoint, steer, move || Self::replace(&pool)).await?;
         self.drivers.spawn(driver);
-        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        // Whoever closes the pool does so before it takes the connections out.
-        if !self.is_closed() {
+        let opened = Arc::new(Pooled::new(connection));
+        let peer = opened.peer();
+        {
+            let mut live = self.write();
+            // To close the pool is to mark it first, and then to take the connections out.
+            if self.is_closed() {
+                return Ok(());
+            }
             live.retain(|connection| !connection.is_retired());
-            live.push(Arc::new(connection));
+            // The client stays with its server for as long as the name gives that address.
+            let stays = live.iter().any(|other| {
+                other.peer() != peer
+                    && other.is_sound()
+                    && other.peer().is_some_and(|peer| addresses.contains(&peer))
+            });
+            if stays {
+                self.do_not_grow();
+                return Ok(());
+            }
+            // The calls of those that go end in their own time.
+            live.retain(|other| other.is_wanted() && other.peer() == peer);
+            live.push(opened.clone());
         }
+        locked(&self.steer).prefer = peer;
+        upkeep::begin(self, &opened);
         Ok(())
     }
 
@@ -215,17 +253,21 @@ impl Pool {
     fn replace(pool: &Weak<Self>) {
         let Some(pool) = pool.upgrade() else { return };
         let (mut wanted, mut short_lived) = (false, false);
-        {
-            let mut live = pool.live.write().unwrap_or_else(PoisonError::into_inner);
-            live.retain(|connection| {
-                if !connection.is_retired() {
-                    return true;
-                }
-                let short = connection.age() < SHORT_LIVED;
-                wanted |= !short;
-                short_lived |= short;
-                false
-            });
+        let mut avoid = None;
+        pool.write().retain(|connection| {
+            if !connection.is_retired() {
+                return true;
+            }
+            let short = connection.age() < SHORT_LIVED;
+            wanted |= !short;
+            short_lived |= short;
+            if short && !connection.has_answered() {
+                avoid = connection.peer();
+            }
+            false
+        });
+        if avoid.is_some() {
+            locked(&pool.steer).avoid = avoid;
         }
         if short_lived {
             pool.do_not_grow();
@@ -237,33 +279,73 @@ impl Pool {
         }
     }
 
+    /// How many connections have carried an answer: more later means that some call got on.
+    pub(crate) fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the server has answered a call over this connection.
+    pub(crate) fn note_answer(&self, connection: &Pooled) {
+        if connection.is_first_answer() {
+            self.answered.fetch_add(1, Ordering::Relaxed);
+            let mut steer = locked(&self.steer);
+            if steer.avoid == connection.peer() {
+                steer.avoid = None;
+            }
+        }
+    }
+
     /// Finds out whether the server still answers over a connection on which a call waited in
     /// vain and nothing at all was read meanwhile. Until then others are preferred, and one
     /// that does not answer is replaced.
-    pub(crate) fn suspect(self: &Arc<Self>, silent: Arc<Connection>) {
-        if !silent.suspected.swap(true, Ordering::Relaxed) {
+    pub(crate) fn suspect(self: &Arc<Self>, silent: Arc<Pooled>) {
+        if silent.suspect() {
             let pool = self.clone();
             tokio::spawn(async move {
-                health::check(&pool, &silent, SUSPICION).await;
-                silent.suspected.store(false, Ordering::Relaxed);
+                if health::check(&silent, SUSPICION).await {
+                    silent.clear();
+                } else {
+                    pool.discard(&silent);
+                }
             });
         }
     }
 
     /// Takes a connection out of use that was found not to work.
-    pub(crate) fn discard(self: &Arc<Self>, broken: &Arc<Connection>) {
-        {
-            let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
-            live.retain(|connection| !Arc::ptr_eq(connection, broken));
-        }
+    fn discard(self: &Arc<Self>, broken: &Arc<Pooled>) {
+        self.write().retain(|connection| !Arc::ptr_eq(connection, broken));
         if !self.is_closed() {
             self.dial();
         }
     }
 
-    /// Those that take calls now.
-    pub(crate) fn live(&self) -> Vec<Arc<Connection>> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Has a connection replaced that has reached its age. It takes calls until the new one is
+    /// there.
+    async fn renew(self: &Arc<Self>, old: &Arc<Pooled>) {
+        old.outdate();
+        let _ = self.dial().wait_for(Option::is_some).await;
+    }
+
+    /// Whether a connection takes calls now.
+    fn holds(&self, connection: &Arc<Pooled>) -> bool {
+        self.read().iter().any(|live| Arc::ptr_eq(live, connection))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.read().iter().all(|connection| connection.is_retired())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Arc<Pooled>>> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<Arc<Pooled>>> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the upkeep of all connections: there are no callers any more.
+    pub(crate) fn end_upkeep(&self) {
+        self.end.cancel();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -274,10 +356,15 @@ impl Pool {
     /// no longer than `time`: the runtime that drives a connection may not be running.
     pub(crate) async fn close(&self, time: Duration) {
         self.closed.store(true, Ordering::Release);
-        self.live.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.end_upkeep();
+        self.write().clear();
         self.drivers.close();
         let _ = timeout(time, self.drivers.wait()).await;
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why there is no connection.

@@ -5,7 +5,7 @@ use std::{fmt, future::IntoFuture, time::Duration};
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
 
-use crate::{Client, call::Call, error::Error, operation::Operation};
+use crate::{Client, call::Call, error::Error, operation::Operation, transport::Head};
 
 /// A call that is made when it is awaited; until then it can be told what holds for it alone.
 ///
@@ -92,7 +92,8 @@ impl<'c, O> Request<'c, O> {
         self.options.get_or_insert_default()
     }
 
-    /// Gives each try this long.
+    /// Gives each try this long. Where it is more than a second and no total deadline is set,
+    /// the call has three times as long altogether.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options().deadline = Some(deadline);
         self
@@ -169,6 +170,14 @@ const RESERVED: [&str; 10] = [
     "user-agent",
 ];
 
+/// Puts a namespace among the metadata.
+pub(crate) fn set_namespace(head: &mut Head, name: &str) -> Result<(), Error> {
+    head.set_namespace(name).map_err(|error| {
+        let shown: String = name.chars().take(80).collect();
+        Error::from(error).remark(&format!(", not `{shown}`"))
+    })
+}
+
 /// Checks an entry of metadata. Those that gRPC itself uses cannot be set.
 pub(crate) fn metadata(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let refused = |reason: &str| Error::validation(format!("bad metadata `{name}`: {reason}"));
@@ -183,7 +192,7 @@ pub(crate) fn metadata(name: &str, value: &str) -> Result<(HeaderName, HeaderVal
         return Err(refused("a namespace is set with namespace()"));
     }
     if text.ends_with("-bin") {
-        return Err(refused("binary entries (-bin) cannot be sent"));
+        return Err(refused("binary entries (-bin) cannot be sent; encode the value as text"));
     }
     let mut value: HeaderValue =
         value.parse().map_err(|_| refused("expected a value of visible ASCII"))?;

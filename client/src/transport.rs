@@ -21,6 +21,8 @@
 //! ```
 
 mod endpoint; // where to, and how to get there
+mod race; // its addresses, until one answers
+mod greeting; // what an answer is: the server's HTTP/2 settings
 mod hangup; // a peer's last words
 mod connection; // HTTP/2: many calls at a time
 mod gather; // its writes, a turn's at once
@@ -31,10 +33,14 @@ mod reply; // what came back
 mod status; // its status, whatever shape that has
 mod failure; // or why nothing did
 
-pub(crate) use self::endpoint::{ConnectFn, Io};
 pub use self::{
     connection::Connection,
     endpoint::{ConnectError, Endpoint},
     failure::{Failure, Reach},
     head::Head,
+};
+pub(crate) use self::{
+    connection::Established,
+    endpoint::{ConnectFn, Io, ResolveFn},
+    race::Steer,
 };

@@ -45,7 +45,10 @@ impl TryFrom<Duration> for Ttl {
     fn try_from(duration: Duration) -> Result<Self, Error> {
         let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
         i32::try_from(seconds).map(Self).map_err(|_| {
-            Error::validation(format!("ttl of {seconds} seconds exceeds {} seconds", i32::MAX))
+            Error::validation(format!(
+                "ttl of {seconds} seconds exceeds {} seconds; zero never expires",
+                i32::MAX
+            ))
         })
     }
 }
@@ -79,7 +82,10 @@ mod tests {
     #[test]
     fn a_ttl_beyond_the_wire_is_refused_with_the_limit() {
         let error = Ttl::try_from(Duration::from_secs(2_147_483_648)).unwrap_err();
-        assert_eq!(error.to_string(), "ttl of 2147483648 seconds exceeds 2147483647 seconds");
+        assert_eq!(
+            error.to_string(),
+            "ttl of 2147483648 seconds exceeds 2147483647 seconds; zero never expires"
+        );
         assert!(Ttl::try_from(Duration::MAX).is_err());
     }
 }

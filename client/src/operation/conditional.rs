@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tiny_cache_proto::cache::ConditionalCacheStatus as Status;
 
-use super::{batch::ttl_or, sealed::Run, unknown_status};
+use super::{batch::ttl_or, sealed::Run, unknown_status, with_size};
 use crate::{call::Call, error::Result, request::Request, retry::Repetition, transport::rpc};
 
 /// See [`Client::set_if_absent`](crate::Client::set_if_absent).
@@ -52,7 +52,8 @@ impl Run for SetIfAbsent<'_> {
         call.check_key(self.key)?;
         let ttl = ttl_or(self.ttl, call.core())?.seconds();
         let set = rpc::SetIfAbsent { key: self.key, value: &self.value, ttl };
-        let reply = call.make(&set, Repetition::ChangesOutcome).await?;
+        let reply = call.make(&set, Repetition::ChangesOutcome).await;
+        let reply = reply.map_err(|error| with_size(error, self.value.len()))?;
         match reply.status() {
             Status::Stored => Ok(SetIfAbsentOutcome::Stored),
             Status::Exists => Ok(SetIfAbsentOutcome::Exists),
@@ -111,7 +112,8 @@ impl Run for CompareAndSet<'_> {
         let ttl = ttl_or(self.ttl, call.core())?.seconds();
         let Self { key, expected, value, .. } = &self;
         let compare_and_set = rpc::CompareAndSet { key, expected, value, ttl };
-        let reply = call.make(&compare_and_set, Repetition::ChangesOutcome).await?;
+        let reply = call.make(&compare_and_set, Repetition::ChangesOutcome).await;
+        let reply = reply.map_err(|error| with_size(error, value.len().max(expected.len())))?;
         match reply.status() {
             Status::Stored => Ok(CompareAndSetOutcome::Stored),
             Status::NotFound => Ok(CompareAndSetOutcome::NotFound),

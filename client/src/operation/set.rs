@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tiny_cache_proto::cache::CacheStatus;
 
-use super::{batch::ttl_or, sealed::Run, unknown_status};
+use super::{batch::ttl_or, sealed::Run, unknown_status, with_size};
 use crate::{call::Call, error::Result, request::Request, retry::Repetition, transport::rpc};
 
 /// See [`Client::set`](crate::Client::set).
@@ -34,7 +34,8 @@ impl Run for Set<'_> {
         call.check_key(self.key)?;
         let ttl = ttl_or(self.ttl, call.core())?.seconds();
         let set = rpc::Set { key: self.key, value: &self.value, ttl };
-        let reply = call.make(&set, Repetition::Harmless).await?;
+        let reply = call.make(&set, Repetition::Harmless).await;
+        let reply = reply.map_err(|error| with_size(error, self.value.len()))?;
         match reply.status() {
             CacheStatus::Ok => Ok(()),
             CacheStatus::Unspecified | CacheStatus::Error => Err(unknown_status(reply.status)),

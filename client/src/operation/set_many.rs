@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     batch::{self, Batch, Results, results, ttl_or},
     sealed::Run,
+    with_size,
 };
 use crate::{
     call::Call, error::Result, request::Request, retry::Repetition, transport::rpc, ttl::Ttl,
@@ -101,6 +102,10 @@ impl Batch for Timed<'_> {
         };
         let items: Vec<_> = places.iter().map(set).collect();
         let reply = call.make(&rpc::MultiSet { items: &items }, Repetition::Harmless).await?;
-        results(reply.items, places.len())
+        let results = results(reply.items, places.len())?.into_iter().zip(places);
+        let sized = results.map(|(result, &place)| {
+            result.map_err(|error| with_size(error, self.items[place].value.len()))
+        });
+        Ok(sized.collect())
     }
 }

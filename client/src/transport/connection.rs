@@ -6,8 +6,8 @@
 
 use std::{
     convert::Infallible,
-    fmt,
-    future::{Future, poll_fn},
+    future::Future,
+    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -18,40 +18,26 @@ use std::{
 };
 
 use bytes::Bytes;
-use h2::client::{self, SendRequest};
+use h2::client::SendRequest;
 use http::Uri;
 use tokio::{
     sync::oneshot,
-    time::{Instant, Sleep, sleep, timeout, timeout_at},
+    time::{Instant, Sleep, sleep, timeout_at},
 };
 use tracing::debug;
 
 use super::{
     ConnectError, Endpoint, Failure, Head,
     gather::Gathered,
-    hangup::ReadToEnd,
+    greeting::{self, Driven, Greeted},
+    race::Steer,
     reply,
     rpc::{Method, Rpc},
 };
 
-/// HTTP/2 windows: a value of some MiB comes in without a stall for a window update, and the
-/// connection's window holds several of them.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 32 << 20;
-
 /// How long a connection without calls may take to end. What is left to send is a farewell: a
 /// peer that has stopped to read must not keep it, and whoever closes the client, for ever.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Calls that were given up and are remembered, and for how long, so that their late replies
-/// are dropped without a word.
-const GIVEN_UP: usize = 1024;
-const GIVEN_UP_FOR: Duration = Duration::from_secs(10);
-
-/// Largest list of headers that a reply may have.
-const MAX_HEADERS: u32 = 64 << 10;
-
-type Driven = client::Connection<Gathered, Bytes>;
 
 /// A connection to a server, over which any number of calls can be under way.
 ///
@@ -65,12 +51,11 @@ pub struct Connection {
     calls: AtomicUsize,
     /// How often something was read.
     reads: Arc<AtomicU64>,
-    /// Whether it is being found out if the server still answers.
-    pub(crate) suspected: AtomicBool,
     /// Set by whoever sees first that no call can be made over it: a failed write, a call, or
     /// the driver.
     retired: Arc<AtomicBool>,
     opened: Instant,
+    peer: Option<SocketAddr>,
     /// Its end tells the driver that no call will follow.
     _open: oneshot::Sender<Infallible>,
 }
@@ -79,7 +64,8 @@ impl Connection {
     /// Connects, and drives the connection in a task of the current runtime.
     ///
     /// The connection is there when the server has sent its first frame: a listener whose
-    /// process does not accept is not taken for a server.
+    /// process does not accept is not taken for a server. Where the name has several
+    /// addresses, the next one is tried after 250 ms, and the first that answers is taken.
     ///
     /// # Errors
     ///
@@ -89,23 +75,20 @@ impl Connection {
     ///
     /// Outside a tokio runtime.
     pub async fn open(endpoint: &Endpoint) -> Result<Self, ConnectError> {
-        let (connection, driver) = Self::establish(endpoint, || {}).await?;
-        tokio::spawn(driver);
-        Ok(connection)
+        let made = Self::establish(endpoint, Steer::default(), || {}).await?;
+        tokio::spawn(made.driver);
+        Ok(made.connection)
     }
 
-    /// Connects. The second half must be polled for as long as it lives; `on_retired` is
-    /// called once, as soon as no further call can be made.
+    /// Connects. The driver must be polled for as long as it lives; `on_retired` is called
+    /// once, as soon as no further call can be made.
     pub(crate) async fn establish(
         endpoint: &Endpoint,
+        steer: Steer,
         on_retired: impl FnOnce() + Send + 'static,
-    ) -> Result<(Self, Driver), ConnectError> {
-        let time = endpoint.connect_timeout;
-        let retired = Arc::new(AtomicBool::new(false));
-        let (sender, driven, io) = timeout(time, greet(endpoint, retired.clone()))
-            .await
-            .map_err(|_elapsed| endpoint.failed(format!("no answer within {time:?}")))??;
-
+    ) -> Result<Established, ConnectError> {
+        let Greeted { sender, driven, io, retired, peer, addresses } =
+            greeting::connect(endpoint, steer).await?;
         let reads = io.reads();
         let (open, calls_end) = oneshot::channel();
         let driver = Driver {
@@ -136,12 +119,12 @@ impl Connection {
             max_reply_bytes: endpoint.max_reply_bytes,
             calls: AtomicUsize::new(0),
             reads,
-            suspected: AtomicBool::new(false),
             retired,
             opened: Instant::now(),
+            peer,
             _open: open,
         };
-        Ok((connection, driver))
+        Ok(Established { connection, driver, addresses })
     }
 
     /// Makes a call and waits for its reply, for as long as that takes. Dropping the future
@@ -212,6 +195,11 @@ impl Connection {
         self.reads.load(Ordering::Relaxed)
     }
 
+    /// The address that it leads to; none where the caller connects in a way of its own.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
     /// How long ago it came about.
     pub(crate) fn age(&self) -> Duration {
         self.opened.elapsed()
@@ -224,56 +212,12 @@ impl Connection {
     }
 }
 
-/// Connects and waits for the server's settings.
-async fn greet(
-    endpoint: &Endpoint,
-    retired: Arc<AtomicBool>,
-) -> Result<(SendRequest<Bytes>, Driven, Gathered), ConnectError> {
-    let io = Gathered::new(ReadToEnd::new(endpoint.dial().await?, retired));
-    let (sender, mut driven) = client::Builder::new()
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(MAX_HEADERS)
-        .max_concurrent_reset_streams(GIVEN_UP)
-        .reset_stream_duration(GIVEN_UP_FOR)
-        // Those are counted over the connection's life, and a late reply to a call that was
-        // given up is no attack: the server is one that we chose.
-        .max_local_error_reset_streams(None)
-        .enable_push(false)
-        // None until the server's settings say how many.
-        .initial_max_send_streams(0)
-        .handshake(io.clone())
-        .await
-        .map_err(|error| not_http2(endpoint, &error))?;
-    poll_fn(|cx| {
-        let ended = Pin::new(&mut driven).poll(cx);
-        if let Poll::Ready(Err(error)) = io.poll_drain(cx) {
-            return Poll::Ready(Err(broken(endpoint, error)));
-        }
-        match ended {
-            Poll::Ready(Ok(())) => Poll::Ready(Err(endpoint.failed("it closed the connection"))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(not_http2(endpoint, &error))),
-            Poll::Pending if sender.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await?;
-    Ok((sender, driven, io))
-}
-
-/// The error of a connection that broke before the server had greeted.
-fn broken(endpoint: &Endpoint, cause: impl fmt::Display) -> ConnectError {
-    match endpoint.scheme() {
-        "https" => endpoint.failed(cause.to_string()),
-        _ => endpoint.failed(format!("{cause}; if the server speaks TLS, write grpcs://")),
-    }
-}
-
-fn not_http2(endpoint: &Endpoint, error: &h2::Error) -> ConnectError {
-    match error.get_io() {
-        Some(error) => broken(endpoint, error),
-        None => broken(endpoint, format_args!("no HTTP/2 from the server: {error}")),
-    }
+/// What came of connecting.
+pub(crate) struct Established {
+    pub(crate) connection: Connection,
+    pub(crate) driver: Driver,
+    /// What the server's name gave.
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 /// Counts a call for as long as it lives.

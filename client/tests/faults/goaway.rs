@@ -6,7 +6,7 @@ use tiny_cache_client::ErrorKind;
 
 use crate::{
     failing, millis, secs,
-    server::{Answer, FaultServer, SETTLED},
+    server::{Answer, FaultServer, Peer, SETTLED},
     succeeding,
 };
 
@@ -107,4 +107,34 @@ async fn a_call_does_not_move_to_the_connection_that_turned_it_away() {
         succeeding(client.get("k")).await;
     }
     assert_eq!(server.attempts(), 1_000);
+}
+
+/// nginx ends a connection after `keepalive_requests` calls, and turns away what was sent
+/// behind them. Among many callers it hit the same call more than once, which then failed.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_ends_connections_after_some_calls_costs_no_error() {
+    for calls in [1, 3, 10, 100] {
+        let server = FaultServer::every_peer(Peer::ServesCalls(calls));
+        let client = server.builder().retries(0).retry_budget(0.0, 0).build().unwrap();
+        for _ in 0..3 {
+            let took = join_all((0..60).map(|_| {
+                succeeding(client.compare_and_set("k", "v", "w").total_deadline(secs(10)))
+            }));
+            assert!(took.await.iter().all(|took| *took < secs(10)));
+        }
+        // What was turned away was not seen.
+        assert_eq!(server.attempts(), 3 * 60);
+    }
+}
+
+/// A proxy whose connections serve nobody is a server that is not there.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_turns_every_call_away_is_not_asked_without_end() {
+    let server = FaultServer::always(Answer::GoAwayBefore(Reason::NO_ERROR));
+    let client = server.client();
+    let (error, took) = failing(client.get("k")).await;
+    assert_eq!((error.kind(), error.tries()), (ErrorKind::Connection, 4));
+    assert!(took <= secs(1 + 2 + 4) + 10 * SETTLED, "{took:?}");
+    assert!(server.attempts() <= 5, "{}", server.attempts());
+    assert!(!error.may_have_been_applied());
 }

@@ -4,6 +4,7 @@
 
 mod server;
 
+mod defaults; // nothing is set
 mod retries; // of calls whose repetition is harmless
 mod conditional; // of the others
 mod budget;
@@ -15,6 +16,7 @@ mod pool;
 mod replies;
 mod statuses; // in every shape that they come in
 mod health;
+mod age;
 mod metadata;
 mod batches;
 mod ending; // dropped calls, closed clients

@@ -83,7 +83,7 @@ async fn calls_that_are_given_up_in_the_queue_leave_it() {
     let server = FaultServer::peers([Peer::ServesAtATime(1)]);
     let client = server.builder().connections(1).retries(0).build().unwrap();
     succeeding(client.get("k")).await;
-    server.answer([Answer::after(secs(2), Answer::Reply)]);
+    server.answer([Answer::after(millis(1_500), Answer::Reply)]);
     let first = succeeding(client.get("k"));
     let given_up = join_all((0..5).map(|_| crate::failing(client.get("k").deadline(secs(1)))));
     let last = async {
@@ -91,7 +91,7 @@ async fn calls_that_are_given_up_in_the_queue_leave_it() {
         succeeding(client.get("k")).await
     };
     let (first, _, last) = tokio::join!(first, given_up, last);
-    assert_eq!((first, last), (secs(2), secs(1)));
+    assert_eq!((first, last), (millis(1_500), millis(500)));
     assert_eq!(succeeding(client.get("k")).await, secs(0));
     assert_eq!(server.dials(), 1);
 }

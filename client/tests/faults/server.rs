@@ -79,6 +79,9 @@ pub(crate) enum Peer {
     Serves,
     /// It serves so many calls at a time.
     ServesAtATime(u32),
+    /// It serves so many calls, and says GOAWAY behind the last of them: so nginx does it with
+    /// `keepalive_requests`.
+    ServesCalls(u32),
     /// It serves, but is there after this time.
     After(Duration),
     /// It is refused.
@@ -158,17 +161,24 @@ impl FaultServer {
         self.0.lock().unwrap().peers.then = peer;
     }
 
-    /// A client of this server with the defaults, but without health checks.
+    /// A client of this server, see [`builder`](Self::builder).
     pub(crate) fn client(&self) -> Client {
         self.builder().build().unwrap()
     }
 
-    /// Sets up such a client.
+    /// Sets up a client with the Python client's patience: times that are long enough to be
+    /// told from one another. Its connections are not checked and may grow old.
     pub(crate) fn builder(&self) -> Builder {
-        let server = self.clone();
-        Client::builder("cache")
+        self.builder_by_default()
+            .python_defaults()
             .health_check_interval(Duration::ZERO)
-            .connector(move || server.clone().dial())
+            .max_connection_age(Duration::ZERO)
+    }
+
+    /// Sets up a client of which nothing else is set.
+    pub(crate) fn builder_by_default(&self) -> Builder {
+        let server = self.clone();
+        Client::builder("cache").connector(move || server.clone().dial())
     }
 
     /// Sets up one that is far away: each byte takes this long, either way.

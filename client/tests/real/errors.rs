@@ -90,7 +90,11 @@ async fn what_the_server_refuses_has_its_kind_and_its_words() {
 
     let error = client.set("k", vec![0; 1001]).await.unwrap_err();
     let text = checked(&error, ErrorKind::ResourceExhausted, false);
-    let expected = format!("{}: Value exceeds maximum allowed cache entry size", client.address());
+    let expected = format!(
+        "{}: Value exceeds maximum allowed cache entry size \
+         (the value has 1001 bytes; stats has max_value_bytes)",
+        client.address()
+    );
     assert_eq!(text, expected);
     assert!(error.request_id().is_some());
 }

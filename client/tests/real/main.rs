@@ -16,6 +16,7 @@ mod batches;
 mod options;
 mod errors;
 mod connections;
+mod addresses; // of a name that has several
 mod closing;
 mod runtimes;
 mod tls;

@@ -202,7 +202,9 @@ async fn every_option_of_a_call_is_taken_by_every_operation() {
         .longest_backoff(Duration::from_millis(2))
         .retry_budget(0.5, 5)
         .connect_timeout(Duration::from_secs(3))
-        .health_check_interval(Duration::ZERO)
+        .health_check_interval(Duration::from_secs(1))
+        .health_check_deadline(Duration::from_secs(2))
+        .max_connection_age(Duration::from_secs(60))
         .connect()
         .await
         .unwrap();

@@ -62,6 +62,8 @@ async fn a_time_of_zero_is_refused_where_it_makes_no_sense() {
     assert_eq!(refused(|b| b.deadline(zero)), "deadline of 0 s; expected more");
     assert_eq!(refused(|b| b.total_deadline(zero)), "total deadline of 0 s; expected more");
     assert_eq!(refused(|b| b.connect_timeout(zero)), "connect timeout of 0 s; expected more");
+    let text = refused(|b| b.health_check_deadline(zero));
+    assert_eq!(text, "health check deadline of 0 s; expected more");
 }
 
 #[tokio::test]
@@ -71,6 +73,7 @@ async fn pauses_of_more_than_a_day_are_refused() {
         refused(|b| b.first_backoff(long)),
         refused(|b| b.longest_backoff(long)),
         refused(|b| b.health_check_interval(long)),
+        refused(|b| b.max_connection_age(long)),
     ] {
         assert!(text.ends_with(" of 86401s; expected at most a day"), "{text}");
     }

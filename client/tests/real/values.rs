@@ -80,7 +80,8 @@ async fn keys_are_counted_in_characters() {
         assert_eq!(client.get(&longest).await.unwrap().unwrap(), letter);
         let error = client.get(&letter.repeat(257)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Validation);
-        let text = format!("Key is too long (max 256): `{}`…", letter.repeat(32));
+        let text =
+            format!("Key is too long (max 256): `{}`… has 257 characters", letter.repeat(32));
         assert_eq!((error.to_string(), error.tries()), (text, 0));
     }
     // The length, the name, and two colons count, too.

@@ -165,6 +165,7 @@ fn namespaces_keep_keys_apart() {
 fn a_value_that_is_too_large_is_refused_in_one_line() {
     let cache = Cache::start_with(&[("CACHE_MAX_VALUE_BYTES", "1000")]);
     let run = cache.run_with_stdin(["set", "k"], &[0; 1001]);
-    let expected = ": Value exceeds maximum allowed cache entry size; `tiny-cache stats` shows";
+    let expected = ": Value exceeds maximum allowed cache entry size (the value has 1001 bytes; ";
     assert!(run.refused().contains(expected), "{run:?}");
+    assert!(run.refused().ends_with("; `tiny-cache stats` shows the server's limits"), "{run:?}");
 }

@@ -46,6 +46,8 @@ pub(super) async fn serve(server: FaultServer, number: usize, peer: Peer, mut pi
         Peer::Stalls => std::future::pending().await,
         _ => {}
     }
+    let calls = if let Peer::ServesCalls(calls) = peer { calls } else { u32::MAX };
+    let (mut accepted, mut turned_away) = (0, Vec::new());
     let (commands, mut commanded) = mpsc::unbounded_channel();
     server.commanded_by(number, commands.clone());
     loop {
@@ -56,8 +58,18 @@ pub(super) async fn serve(server: FaultServer, number: usize, peer: Peer, mut pi
                     injection.lock().unwrap().extend(go_away(last, reason));
                 }
             },
-            accepted = connection.accept() => {
-                let Some(Ok((request, respond))) = accepted else { return };
+            stream = connection.accept() => {
+                let Some(Ok((request, respond))) = stream else { return };
+                accepted += 1;
+                if accepted == calls {
+                    let last = respond.stream_id().as_u32();
+                    injection.lock().unwrap().extend(go_away(last, Reason::NO_ERROR));
+                }
+                if accepted > calls {
+                    // To drop it would be to reset the stream.
+                    turned_away.push(respond);
+                    continue;
+                }
                 let answer = server.take(number, &request);
                 tokio::spawn(answer::give(answer, request, respond, commands.clone()));
             }

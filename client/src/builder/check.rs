@@ -1,0 +1,63 @@
+//! Refuses settings that make no sense, each with its value and what is expected.
+
+use std::time::Duration;
+
+use super::Builder;
+use crate::{
+    call::{Patience, Total},
+    error::{Error, Result},
+};
+
+/// Most connections of one client.
+const MOST_CONNECTIONS: usize = 1024;
+
+/// Most retries a second that a budget may have besides its share.
+const MOST_RETRIES: u32 = 1_000_000;
+
+/// Longest time that can be set for a pause, a check or a connection's age.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Builder {
+    /// Refuses the first setting that is wrong.
+    pub(super) fn check(&self) -> Result<()> {
+        let refuse = |text: String| Err(Error::validation(text));
+        let Patience { deadline, total, first_backoff, longest_backoff, .. } = self.patience;
+        let total = if let Total::Set(time) = total { time } else { deadline };
+        for (name, time) in [
+            ("deadline", deadline),
+            ("total deadline", total),
+            ("connect timeout", self.connect_timeout),
+            ("health check deadline", self.upkeep.check_deadline),
+        ] {
+            if time.is_zero() {
+                return refuse(format!("{name} of 0 s; expected more"));
+            }
+        }
+        for (name, time) in [
+            ("first back-off", first_backoff),
+            ("longest back-off", longest_backoff),
+            ("health check interval", self.upkeep.check_every),
+            ("max connection age", self.upkeep.max_age),
+        ] {
+            if time > LONGEST {
+                return refuse(format!("{name} of {time:?}; expected at most a day"));
+            }
+        }
+        if !(1..=MOST_CONNECTIONS).contains(&self.connections) {
+            return refuse(format!(
+                "{} connections; expected 1 to {MOST_CONNECTIONS}",
+                self.connections
+            ));
+        }
+        let (share, per_second) = self.retry_budget;
+        if per_second > MOST_RETRIES {
+            return refuse(format!(
+                "retry budget of {per_second} a second; expected at most {MOST_RETRIES}"
+            ));
+        }
+        if !(0.0..=10.0).contains(&share) {
+            return refuse(format!("retry budget of {share} for each call; expected 0 to 10"));
+        }
+        Ok(())
+    }
+}
