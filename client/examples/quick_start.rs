@@ -4,14 +4,27 @@
 //! TINY_CACHE_TARGET=cache.internal:50051 cargo run -p tiny-cache-client --example quick_start
 //! ```
 
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
 
-use std::{env, time::Duration};
+use std::{env, process::ExitCode, time::Duration};
 
 use tiny_cache_client::{Client, SetIfAbsentOutcome};
 
 #[tokio::main]
-async fn main() -> tiny_cache_client::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        // The text of an error is one line that needs no other; its debug form is not for people.
+        Err(error) => {
+            eprintln!(
+                "error: {error}; `make run` starts a server, TINY_CACHE_TARGET names another"
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> tiny_cache_client::Result<()> {
     let target = env::var("TINY_CACHE_TARGET").unwrap_or_else(|_| "localhost:50051".to_owned());
     let client = Client::connect(target).await?;
 

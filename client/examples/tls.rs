@@ -5,15 +5,25 @@
 //! cargo run -p tiny-cache-client --example tls
 //! ```
 
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
 
-use std::{error::Error, fs};
+use std::{error::Error, fs, process::ExitCode};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tiny_cache_client::{Client, Tls, testing::TestServer};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let path = |name: &str| dir.path().join(name).display().to_string();
     make_certificates(&path)?;
@@ -39,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     client.set("example:secret", "sealed in transit").await?;
     println!("read over mutual TLS: {:?}", client.get_text("example:secret").await?);
 
-    // Whoever has no certificate is turned away, and the error says why.
+    // A client without a certificate is turned away, and the error says why.
     let stranger = Tls::new().ca_file(path("ca.pem"))?.server_name("cache.internal");
     let refused = Client::builder(&address).tls(stranger).connect().await;
     println!("without a certificate: {}", refused.err().ok_or("let in without one")?);
