@@ -1,19 +1,35 @@
 //! The gRPC health service, `grpc.health.v1.Health`.
 //!
-//! Our own on tonic-health's messages: its server leaves a Watch open for ever, which would
-//! hold every drain until the end of its grace. Here a Watch ends once it has said
-//! NOT_SERVING.
+//! Our own, because tonic-health has no List, and its server never ends a Watch. Here a Watch
+//! ends once it has sent NOT_SERVING.
 
-use std::pin::Pin;
+use std::{collections::HashMap, pin::Pin};
 
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
-use tonic_health::pb::{
-    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus, health_server,
-};
 
 use crate::lifecycle::Phase;
+
+use self::pb::{
+    HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse,
+    health_check_response::ServingStatus,
+};
+
+pub(crate) use self::pb::health_server::HealthServer;
+
+/// The messages and the service, generated from `proto/grpc/health/v1/health.proto`.
+#[expect(unreachable_pub, reason = "generated")]
+mod pb {
+    tonic::include_proto!("grpc.health.v1");
+}
+
+/// The encoded `FileDescriptorSet` of package `grpc.health.v1`.
+pub(crate) const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/health.fds"));
+
+/// What has a status: the server as a whole, and the cache's service.
+const SERVICES: [&str; 2] = ["", tiny_cache_proto::SERVICE_NAME];
 
 /// Answers for the whole server and for the cache's service.
 #[derive(Debug)]
@@ -28,9 +44,10 @@ impl Health {
 }
 
 fn known(request: &HealthCheckRequest) -> Result<(), Status> {
-    match request.service.as_str() {
-        "" | tiny_cache_proto::SERVICE_NAME => Ok(()),
-        _ => Err(Status::not_found("unknown service")),
+    if SERVICES.contains(&request.service.as_str()) {
+        Ok(())
+    } else {
+        Err(Status::not_found("unknown service"))
     }
 }
 
@@ -43,13 +60,22 @@ fn answer(phase: Phase) -> HealthCheckResponse {
 }
 
 #[tonic::async_trait]
-impl health_server::Health for Health {
+impl pb::health_server::Health for Health {
     async fn check(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         known(request.get_ref())?;
         Ok(Response::new(answer(*self.phase.borrow())))
+    }
+
+    async fn list(
+        &self,
+        _: Request<HealthListRequest>,
+    ) -> Result<Response<HealthListResponse>, Status> {
+        let now = answer(*self.phase.borrow());
+        let statuses = SERVICES.map(|service| (service.to_owned(), now));
+        Ok(Response::new(HealthListResponse { statuses: HashMap::from(statuses) }))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;

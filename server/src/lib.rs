@@ -41,6 +41,7 @@ mod health; // grpc.health.v1
 mod histogram; // counts values by size, for one writer
 mod http; // health, figures, metrics and the log level over HTTP
 mod lifecycle; // starting, serving, draining
+mod reflection; // grpc.reflection.v1
 mod monitor; // the figures of the running server
 mod server; // puts the parts together and ends them
 pub mod settings; // the environment

@@ -1,4 +1,8 @@
-//! Where the server is in its life. Whoever answers for its readiness reads it here.
+//! Where the server is in its life, and how a drain ends what would go on for ever.
+
+mod streams;
+
+pub(crate) use self::streams::EndsAtDrain;
 
 /// The phases, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

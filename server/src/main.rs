@@ -19,6 +19,17 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+/// Signals that end a process which does not handle them, without a drain. SIGHUP comes from a
+/// lost terminal, the others from habits of other servers (a new log, a new generation).
+/// SIGQUIT stays a core dump, which is what it is sent for, and Rust ignores SIGPIPE.
+const IGNORED: [(&str, SignalKind); 5] = [
+    ("SIGHUP", SignalKind::hangup()),
+    ("SIGUSR1", SignalKind::user_defined1()),
+    ("SIGUSR2", SignalKind::user_defined2()),
+    ("SIGALRM", SignalKind::alarm()),
+    ("SIGIO", SignalKind::io()),
+];
+
 /// A wrong setting, or an address that is taken: the start was refused.
 const REFUSED: u8 = 2;
 
@@ -74,6 +85,7 @@ fn serve_until_told(settings: Settings, telemetry: Telemetry) -> Result<ExitCode
     runtime.block_on(async {
         // Before the ports are open: whoever sees them may end the server at once.
         let mut signals = Signals::listen()?;
+        ignore_signals()?;
         let server = Server::start_with(settings, telemetry)?;
         let first = signals.next().await;
         info!(signal = first.name, "told to end");
@@ -96,6 +108,19 @@ fn serve_until_told(settings: Settings, telemetry: Telemetry) -> Result<ExitCode
             }
         }
     })
+}
+
+/// Logs each of the signals that would otherwise end the process, and does no more.
+fn ignore_signals() -> io::Result<()> {
+    for (name, kind) in IGNORED {
+        let mut received = signal(kind)?;
+        tokio::spawn(async move {
+            while received.recv().await.is_some() {
+                warn!(signal = name, "signal ignored; SIGTERM drains and ends the server");
+            }
+        });
+    }
+    Ok(())
 }
 
 struct Signals {

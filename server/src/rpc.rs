@@ -24,14 +24,17 @@ use std::{
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
+use tokio::sync::watch;
 use tonic::{Status, body::Body};
-use tonic_health::pb::health_server::HealthServer;
-use tower::{Service as _, util::BoxCloneSyncService};
+use tonic_reflection::pb::v1::server_reflection_server::ServerReflectionServer;
+use tower::Service as _;
 use tracing::{debug, error};
 
 use crate::{
-    health::Health,
+    health::{Health, HealthServer},
     histogram::Exemplar,
+    lifecycle::{EndsAtDrain, Phase},
+    reflection::{self, Reflection},
     service::CacheRpcs,
     telemetry::{ConnectionTraces, Ending, RpcSpan, Traces},
 };
@@ -50,22 +53,28 @@ use self::{meter::Metered, reply::Answered};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-/// Server reflection, whose own type cannot be named.
-pub(crate) type Reflection = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
-
 /// The services of the gRPC port, as one connection sees them.
 #[derive(Clone)]
 pub(crate) struct Rpc {
     cache: RefCell<CacheServiceServer<CacheRpcs>>,
     health: RefCell<HealthServer<Health>>,
-    reflection: RefCell<Reflection>,
-    reflection_v1alpha: RefCell<Reflection>,
+    reflection: RefCell<ServerReflectionServer<Reflection>>,
+    phases: watch::Receiver<Phase>,
     request_ids: RequestIds,
     intake: IntakeBudget,
     gate: IntakeGate,
     meter: Meter,
     traces: ConnectionTraces,
     server_traces: Traces,
+}
+
+/// The services of a worker, and the phase in which their streams end.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) cache: CacheServiceServer<CacheRpcs>,
+    pub(crate) health: HealthServer<Health>,
+    pub(crate) reflection: ServerReflectionServer<Reflection>,
+    pub(crate) phases: watch::Receiver<Phase>,
 }
 
 /// What bounds, counts and traces a worker's requests.
@@ -78,18 +87,12 @@ pub(crate) struct Load {
 
 impl Rpc {
     /// The services of one worker.
-    pub(crate) fn new(
-        cache: CacheServiceServer<CacheRpcs>,
-        health: HealthServer<Health>,
-        [reflection, reflection_v1alpha]: [Reflection; 2],
-        worker: usize,
-        load: Load,
-    ) -> Self {
+    pub(crate) fn new(services: Services, worker: usize, load: Load) -> Self {
         Self {
-            cache: RefCell::new(cache),
-            health: RefCell::new(health),
-            reflection: RefCell::new(reflection),
-            reflection_v1alpha: RefCell::new(reflection_v1alpha),
+            cache: RefCell::new(services.cache),
+            health: RefCell::new(services.health),
+            reflection: RefCell::new(services.reflection),
+            phases: services.phases,
             request_ids: RequestIds::of(worker),
             gate: load.intake.gate(),
             intake: load.intake,
@@ -113,15 +116,25 @@ impl Rpc {
                 let request = request.map(|body| self.gate.admit(body));
                 self.cache.borrow_mut().call(request)
             }
-            "grpc.health.v1.Health" => self.health.borrow_mut().call(request),
-            "grpc.reflection.v1.ServerReflection" => self.reflection.borrow_mut().call(request),
-            "grpc.reflection.v1alpha.ServerReflection" => {
-                self.reflection_v1alpha.borrow_mut().call(request)
+            "grpc.health.v1.Health" => self.until_drain(self.health.borrow_mut().call(request)),
+            "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection" => {
+                let request = reflection::as_v1(request);
+                self.until_drain(self.reflection.borrow_mut().call(request))
             }
             _ => {
                 let status = Status::unimplemented("no such service on this server");
                 return Routed::Here(ready(status.into_http()));
             }
+        })
+    }
+
+    /// Ends the reply's stream when the server drains. Every service that has streams goes
+    /// through here; the cache's has none.
+    fn until_drain(&self, answer: Answer) -> Answer {
+        let phases = self.phases.clone();
+        Box::pin(async move {
+            let response = answer.await?;
+            Ok(response.map(|body| Body::new(EndsAtDrain::new(body, phases))))
         })
     }
 }

@@ -18,8 +18,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
-use tonic_health::pb::health_server::HealthServer;
-use tower::util::BoxCloneSyncService;
 use tracing::{field, info, warn};
 
 use crate::{
@@ -27,12 +25,13 @@ use crate::{
     cgroup,
     command::Bounds,
     handout::Handout,
-    health::Health,
+    health::{self, Health, HealthServer},
     http::{Http, LogLevel},
     lifecycle::Phase,
     listener::{self, BindError},
     monitor::{Monitor, Sources},
-    rpc::{IntakeBudget, Load, Meter, Reflection, Rpc},
+    reflection::Reflection,
+    rpc::{IntakeBudget, Load, Meter, Rpc, Services},
     service::CacheRpcs,
     settings::Settings,
     store::{Lane, Store, Upkeep},
@@ -135,6 +134,7 @@ impl Server {
             grace: settings.shutdown_grace,
         };
 
+        let standard = Standard { phases: phases.clone(), reflection: reflection() };
         let intake = IntakeBudget::new(settings.intake_bytes());
         let mut senders = Vec::with_capacity(workers);
         let mut runtimes = Vec::with_capacity(workers);
@@ -146,7 +146,7 @@ impl Server {
                 rpc: rpc(
                     &settings,
                     store.lane(index),
-                    phases.clone(),
+                    &standard,
                     index,
                     Load { intake: intake.clone(), meter, traces: traces.clone() },
                 ),
@@ -285,11 +285,17 @@ fn runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
 }
 
+/// What the services that every gRPC server has are made from.
+struct Standard {
+    phases: watch::Receiver<Phase>,
+    reflection: Reflection,
+}
+
 /// The services as one worker serves them.
 fn rpc(
     settings: &Settings,
     store: Lane,
-    phases: watch::Receiver<Phase>,
+    Standard { phases, reflection }: &Standard,
     worker: usize,
     load: Load,
 ) -> Rpc {
@@ -301,22 +307,23 @@ fn rpc(
         .max_decoding_message_size(max_message_bytes)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Deflate);
-    let health = HealthServer::new(Health::new(phases));
-    Rpc::new(cache, health, reflection(), worker, load)
+    let services = Services {
+        cache,
+        health: HealthServer::new(Health::new(phases.clone())),
+        reflection: reflection.clone().service(),
+        phases: phases.clone(),
+    };
+    Rpc::new(services, worker, load)
 }
 
-/// Server reflection, in the version of the contract and in the one that most tools ask.
-fn reflection() -> [Reflection; 2] {
-    let builder = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(tiny_cache_proto::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    const COMPILED: &str = "the descriptors were compiled into this program";
-    [
-        BoxCloneSyncService::new(builder().build_v1().expect(COMPILED)),
-        BoxCloneSyncService::new(builder().build_v1alpha().expect(COMPILED)),
-    ]
+/// Server reflection, which describes itself too.
+fn reflection() -> Reflection {
+    Reflection::over(&[
+        tiny_cache_proto::FILE_DESCRIPTOR_SET,
+        health::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ])
 }
 
 /// What runs beside the requests.

@@ -14,6 +14,7 @@ pub(crate) enum Method {
     MultiDelete,
     Stats,
     HealthCheck,
+    HealthList,
     HealthWatch,
     /// Server reflection in both of its versions.
     Reflection,
@@ -23,7 +24,7 @@ pub(crate) enum Method {
 
 impl Method {
     /// Every method, in the order of its number.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Get,
         Self::MultiGet,
         Self::Set,
@@ -34,6 +35,7 @@ impl Method {
         Self::MultiDelete,
         Self::Stats,
         Self::HealthCheck,
+        Self::HealthList,
         Self::HealthWatch,
         Self::Reflection,
         Self::Other,
@@ -55,6 +57,7 @@ impl Method {
             Some(_) => Self::Other,
             None => match named {
                 "grpc.health.v1.Health/Check" => Self::HealthCheck,
+                "grpc.health.v1.Health/List" => Self::HealthList,
                 "grpc.health.v1.Health/Watch" => Self::HealthWatch,
                 "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
                 | "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => {
@@ -79,6 +82,7 @@ impl Method {
             Self::MultiDelete => "cache.CacheService/MultiDelete",
             Self::Stats => "cache.CacheService/Stats",
             Self::HealthCheck => "grpc.health.v1.Health/Check",
+            Self::HealthList => "grpc.health.v1.Health/List",
             Self::HealthWatch => "grpc.health.v1.Health/Watch",
             Self::Reflection => "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
             Self::Other => "_OTHER",

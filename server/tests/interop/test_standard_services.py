@@ -3,9 +3,10 @@ compression, size limits, and a clear answer to what is not there."""
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 import cache_pb2 as pb
 from wire import TIMEOUT_S, refused, request_id_of
@@ -62,17 +63,30 @@ def test_watching_an_unknown_service_never_says_serving(health):
         assert error.code() == grpc.StatusCode.NOT_FOUND
 
 
+def test_health_list_names_every_service(health):
+    """List was UNIMPLEMENTED."""
+    reply = health.List(health_pb2.HealthListRequest(), timeout=TIMEOUT_S)
+    statuses = {name: status.status for name, status in reply.statuses.items()}
+    assert statuses == dict.fromkeys(SERVICES, health_pb2.HealthCheckResponse.SERVING)
+
+
 # Reflection
 
 
 def reflect(client, package, **question):
+    [answer] = reflect_all(client, package, question)
+    return answer
+
+
+def reflect_all(client, package, *questions):
+    """Asks all questions on one stream."""
     call = client.channel.stream_stream(
         f"/{package}.ServerReflection/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
     )
-    [answer] = call(iter([reflection_pb2.ServerReflectionRequest(**question)]), timeout=TIMEOUT_S)
-    return answer
+    requests = [reflection_pb2.ServerReflectionRequest(**question) for question in questions]
+    return list(call(iter(requests), timeout=TIMEOUT_S))
 
 
 @pytest.mark.parametrize("package", REFLECTION)
@@ -82,7 +96,7 @@ def test_reflection_lists_the_services(client, package):
     assert {"cache.CacheService", "grpc.health.v1.Health"} <= names
 
 
-@pytest.mark.parametrize("symbol", ["cache.CacheService", "cache.CacheService.Get", "cache.CacheStats"])
+@pytest.mark.parametrize("symbol", ["cache.CacheService", "cache.CacheService.Get", "cache.CacheStats", "cache.OK"])
 @pytest.mark.parametrize("package", REFLECTION)
 def test_reflection_finds_the_file_of_a_symbol(client, package, symbol):
     _expect_cache_proto(reflect(client, package, file_containing_symbol=symbol))
@@ -94,23 +108,45 @@ def test_reflection_finds_the_file_by_its_name(client, package):
 
 
 @pytest.mark.parametrize("package", REFLECTION)
-def test_reflection_says_when_a_symbol_is_unknown(client, package):
-    try:
-        answer = reflect(client, package, file_containing_symbol="cache.Nobody")
-        code = answer.error_response.error_code
-    except grpc.RpcError as error:
-        code = error.code().value[0]
-    assert code == grpc.StatusCode.NOT_FOUND.value[0]
+def test_reflection_says_when_a_symbol_is_unknown_and_answers_the_next_question(client, package):
+    """The stream ended there, and the next good question was lost. The full
+    name of an enum's value is beside the enum, not below it."""
+    unknown = ["cache.Nobody", "cache.CacheStatus.OK", "cache"]
+    questions = [{"file_containing_symbol": symbol} for symbol in [*unknown, "cache.CacheStats"]]
+    *refused, found = reflect_all(client, package, *questions)
+    assert [answer.error_response.error_code for answer in refused] == [grpc.StatusCode.NOT_FOUND.value[0]] * 3
+    assert [answer.original_request.file_containing_symbol for answer in refused] == unknown
+    _expect_cache_proto(found)
+
+
+def test_a_descriptor_pool_is_filled_by_reflection(client):
+    """As grpcurl and other tools do, with gRPC's own reflection client."""
+    database = ProtoReflectionDescriptorDatabase(client.channel)
+    pool = descriptor_pool.DescriptorPool(database)
+    assert set(database.get_services()) >= {"cache.CacheService", "grpc.health.v1.Health"}
+    assert pool.FindMethodByName("cache.CacheService.MultiGet").input_type.name == "MultiCacheKeyRequest"
+    assert pool.FindFieldByName("cache.CacheStats.hit_rate").number == 5
+    with pytest.raises(KeyError):
+        pool.FindMessageTypeByName("cache.Nobody")
+
+
+def test_the_health_protocol_is_the_published_one(client):
+    answer = reflect(client, REFLECTION[0], file_containing_symbol="grpc.health.v1.Health")
+    _expect(answer, "grpc/health/v1/health.proto", health_pb2.DESCRIPTOR)
 
 
 def _expect_cache_proto(answer):
+    _expect(answer, "cache.proto", pb.DESCRIPTOR)
+
+
+def _expect(answer, name, descriptor):
     files = map(
         descriptor_pb2.FileDescriptorProto.FromString,
         answer.file_descriptor_response.file_descriptor_proto,
     )
-    [served] = [file for file in files if file.name == "cache.proto"]
+    [served] = [file for file in files if file.name == name]
     ours = descriptor_pb2.FileDescriptorProto()
-    pb.DESCRIPTOR.CopyToProto(ours)
+    descriptor.CopyToProto(ours)
     assert _shape(served) == _shape(ours)
 
 

@@ -4,9 +4,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
+use tokio_stream::StreamExt;
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
     health_client::HealthClient,
+};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest,
 };
 
 use crate::{
@@ -129,6 +134,56 @@ fn a_watch_that_goes_on_does_not_hold_the_process() {
         let next = watched.message().await.unwrap().unwrap();
         assert_eq!(next.status(), ServingStatus::NotServing);
         let ended = server.end_by(signalled + PATIENCE).await;
+        assert_eq!(ended.expect("the process ends").code(), Some(0));
+    });
+}
+
+/// A reflection stream held the process until the end of its grace, and was cut off.
+#[test]
+fn a_reflection_stream_ends_with_unavailable_at_the_drain() {
+    run(async {
+        let mut server = Process::start(&[("CACHE_SHUTDOWN_GRACE_SECONDS", "60")]);
+        let mut reflection = ServerReflectionClient::new(server.channel().await);
+        let question = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        // The caller could always ask once more.
+        let questions = tokio_stream::iter([question]).chain(tokio_stream::pending());
+        let answers = reflection.server_reflection_info(questions).await.unwrap();
+        let mut answers = answers.into_inner();
+        answers.message().await.unwrap().expect("an answer");
+
+        let signalled = Instant::now();
+        server.signal(Signal::TERM);
+        let error = answers.message().await.unwrap_err();
+        assert_eq!(error.code(), tonic::Code::Unavailable, "{error}");
+        let ended = server.end_by(signalled + PATIENCE).await;
+        assert_eq!(ended.expect("the process ends").code(), Some(0));
+    });
+}
+
+/// SIGHUP, which a lost terminal sends, ended the process at once: no drain, no line.
+#[test]
+fn a_signal_that_asks_for_no_end_is_logged_and_ignored() {
+    run(async {
+        let mut server = Process::start(&[]);
+        for (signal, name) in [
+            (Signal::HUP, "SIGHUP"),
+            (Signal::USR1, "SIGUSR1"),
+            (Signal::USR2, "SIGUSR2"),
+            (Signal::ALARM, "SIGALRM"),
+            (Signal::IO, "SIGIO"),
+        ] {
+            server.signal(signal);
+            let lines = server.logged_until("signal ignored; SIGTERM drains and ends the server");
+            assert_eq!(lines.last().unwrap()["fields"]["signal"], name);
+        }
+        server.signal(Signal::PIPE);
+        let mut cache = server.connect().await;
+        cache.get(crate::support::messages::key("k")).await.expect("it still serves");
+        server.signal(Signal::TERM);
+        let ended = server.end_by(Instant::now() + PATIENCE).await;
         assert_eq!(ended.expect("the process ends").code(), Some(0));
     });
 }
