@@ -152,10 +152,17 @@ def test_every_port_that_is_named_is_one_of_the_container():
     assert ports == {"grpc": 50051, "http": 8080}
     for name in ("tiny-cache", "tiny-cache-nodes"):
         assert {port["targetPort"] for port in the("Service", name)["spec"]["ports"]} <= ports.keys()
-    assert container()["readinessProbe"]["grpc"]["port"] == ports["grpc"]
     assert container()["livenessProbe"]["httpGet"]["port"] in ports
     for policy in [m for m in render("monitoring") if m["kind"] == "NetworkPolicy"]:
         assert {p["port"] for rule in policy["spec"]["ingress"] for p in rule["ports"]} <= ports.keys()
+
+
+def test_a_server_whose_connections_are_all_taken_stays_in_its_services():
+    """A gRPC probe needs one of the connections of CACHE_MAX_CONNECTIONS: it failed when all
+    were taken, and a full pod left its Services."""
+    ready = container()["readinessProbe"]["httpGet"]
+    assert ready == {"path": "/ready", "port": "http"}
+    assert {"name": "http", "containerPort": 8080} in container()["ports"]
 
 
 def test_the_monitor_scrapes_each_server_once():

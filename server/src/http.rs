@@ -4,10 +4,12 @@
 mod log_level;
 mod metrics;
 mod pages;
+mod places;
 
 use std::{
     convert::Infallible,
     net::{SocketAddr, TcpListener},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -17,7 +19,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tracing::debug;
 
@@ -27,11 +28,11 @@ use crate::{
     rpc::{RequestIds, X_REQUEST_ID},
 };
 
-use self::metrics::Metrics;
+use self::{metrics::Metrics, places::Places};
 
 pub(crate) use self::log_level::LogLevel;
 
-/// Open HTTP connections; one more waits in the kernel. Probes and scrapes are few.
+/// Open HTTP connections. Probes and scrapes are few.
 const MAX_CONNECTIONS: usize = 1024;
 
 /// A connection that has sent no whole request head for this long is closed, so that idle
@@ -59,10 +60,10 @@ impl Http {
     pub(crate) async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let http = Arc::new(self);
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let places = Places::new(MAX_CONNECTIONS);
         loop {
-            let place = places.clone().acquire_owned().await.expect("it is never closed");
             let socket = next(&listener, "HTTP").await;
+            let place = places.take().await;
             // A connection that was reset while it waited has no peer.
             let Ok(peer) = socket.peer_addr() else { continue };
             let http = http.clone();
@@ -76,10 +77,17 @@ impl Http {
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEAD_TIMEOUT)
                     .serve_connection(TokioIo::new(Box::pin(socket)), service);
-                if let Err(problem) = connection.await {
+                let mut connection = pin!(connection);
+                let ended = tokio::select! {
+                    ended = &mut connection => ended,
+                    () = place.is_wanted() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                };
+                if let Err(problem) = ended {
                     debug!(%problem, "HTTP connection ended early");
                 }
-                drop(place);
             });
         }
     }

@@ -1,14 +1,17 @@
 //! The contract's HTTP page, while the server serves.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tiny_cache_proto::cache::Empty;
+use tokio::{net::TcpStream, time::timeout};
 
 use crate::support::{
     Deployment,
     http::{Http, sample},
     messages::{item, key},
+    run,
 };
 
 crate::rows![
@@ -251,4 +254,24 @@ fn assert_times(body: &Value) {
     let told = body["timestamp"].as_f64().unwrap();
     assert!((now.as_secs_f64() - told).abs() < 60.0, "{told}");
     assert!(body["timestamp"].is_f64(), "{told}");
+}
+
+/// A probe waited while 1,024 connections were held open by a peer that asked for nothing.
+#[test]
+fn a_probe_is_answered_while_every_place_is_taken() {
+    // Both ends of each connection are in this process.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    run(async {
+        let site = Deployment::OneWorkerOneShard.start();
+        let mut held = Vec::new();
+        for _ in 0..1_024 {
+            held.push(TcpStream::connect(site.http_addr()).await.unwrap());
+        }
+        // An idle connection is closed after 5 s in any case.
+        for _ in 0..3 {
+            let ready = timeout(Duration::from_secs(3), site.http("/ready")).await;
+            assert_eq!(ready.expect("a probe's answer").status, 200);
+        }
+    });
 }
