@@ -37,6 +37,7 @@ use crate::{
     reflection::{self, Reflection},
     service::CacheRpcs,
     telemetry::{ConnectionTraces, Ending, RpcSpan, Traces},
+    transport::HEADER_LIST_BYTES,
 };
 
 pub(crate) use self::{
@@ -151,15 +152,29 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
         let span = self.traces.begin(method, &request, started);
         let request_id = self.request_ids.take(request.headers());
         let metered = self.meter.enter(method, started);
-        let routed = if is_grpc {
-            self.route(request)
-        } else {
+        let metadata = metadata_bytes(&request);
+        let routed = if !is_grpc {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             Routed::Here(ready(response))
+        } else if metadata > HEADER_LIST_BYTES {
+            let status = Status::resource_exhausted(format!(
+                "metadata of {metadata} bytes is larger than {HEADER_LIST_BYTES}"
+            ));
+            Routed::Here(ready(status.into_http()))
+        } else {
+            self.route(request)
         };
         Call { routed, method, started, span, panicked: false, request_id, metered }
     }
+}
+
+/// The size of a request's header fields as HPACK counts it (RFC 7541, 4.1). The pseudo-header
+/// fields are left out: they are no caller's metadata.
+fn metadata_bytes<B>(request: &Request<B>) -> usize {
+    const OVERHEAD: usize = 32;
+    let fields = request.headers().iter();
+    fields.map(|(name, value)| name.as_str().len() + value.len() + OVERHEAD).sum()
 }
 
 fn is_grpc<B>(request: &Request<B>) -> bool {

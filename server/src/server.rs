@@ -36,7 +36,7 @@ use crate::{
     settings::Settings,
     store::{Lane, Store, Upkeep},
     telemetry::{Telemetry, Traces},
-    transport::{Faults, Limits, TlsError, tls},
+    transport::{Faults, Limits, QUIET_TIMEOUT, TlsError, tls},
     worker::Worker,
 };
 
@@ -154,6 +154,7 @@ impl Server {
                 limits: Limits {
                     max_concurrent_streams: settings.max_concurrent_streams,
                     handshake_timeout: settings.handshake_timeout,
+                    quiet_timeout: QUIET_TIMEOUT.min(settings.shutdown_grace / 2),
                 },
                 faults: faults.clone(),
                 drain: server.drain.clone(),

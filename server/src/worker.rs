@@ -13,7 +13,7 @@ use tracing::debug;
 use crate::{
     acceptor::Handed,
     rpc::Rpc,
-    transport::{self, ConnectionError, Fault, Faults, Limits},
+    transport::{self, ConnectionError, Fault, Faults, Limits, Peer},
 };
 
 /// What a worker needs to serve connections.
@@ -42,10 +42,12 @@ impl Worker {
         while let Some((socket, place)) = self.sockets.recv().await {
             let shared = shared.clone();
             connections.spawn_local(async move {
-                if let Err(problem) = shared.connection(socket).await {
+                let addr = socket.peer_addr().ok();
+                let peer = Peer { addr, faults: shared.faults.clone() };
+                if let Err(problem) = shared.connection(socket, &peer).await {
                     let fault = Fault::of(&problem);
-                    fault.into_iter().for_each(|fault| shared.faults.count(fault));
-                    debug!(%problem, ?fault, "connection ended early");
+                    fault.into_iter().for_each(|fault| peer.faults.count(fault));
+                    debug!(peer = ?addr, %problem, ?fault, "connection ended early");
                 }
                 drop(place);
             });
@@ -64,11 +66,11 @@ struct Shared {
 }
 
 impl Shared {
-    async fn connection(&self, socket: TcpStream) -> Result<(), ConnectionError> {
+    async fn connection(&self, socket: TcpStream, peer: &Peer) -> Result<(), ConnectionError> {
         let socket = tokio::net::TcpStream::from_std(socket)?;
-        let rpc = self.rpc.for_connection(socket.peer_addr().ok());
+        let rpc = self.rpc.for_connection(peer.addr);
         let Some(tls) = &self.tls else {
-            return transport::serve(socket, rpc, self.limits, &self.drain).await;
+            return transport::serve(socket, rpc, self.limits, peer, &self.drain).await;
         };
         // TLS and HTTP/2 share one timeout.
         let end = Instant::now() + self.limits.handshake_timeout;
@@ -81,6 +83,6 @@ impl Shared {
         };
         let handshake_timeout = end.saturating_duration_since(Instant::now());
         let limits = Limits { handshake_timeout, ..self.limits };
-        transport::serve(secured, rpc, limits, &self.drain).await
+        transport::serve(secured, rpc, limits, peer, &self.drain).await
     }
 }

@@ -11,7 +11,7 @@ use tiny_cache_proto::cache::{
     MultiCacheResponse, MultiCacheValueResponse,
     cache_service_server::{CacheService, CacheServiceServer},
 };
-use tiny_cache_server::transport::{Limits, serve as serve_connection};
+use tiny_cache_server::transport::{Limits, Peer, serve as serve_connection};
 use tokio::{
     net::TcpListener,
     runtime::{Builder, LocalOptions},
@@ -53,13 +53,19 @@ async fn listen() -> TcpListener {
 
 async fn ours() {
     let listener = listen().await;
-    let limits = Limits { max_concurrent_streams: 256, handshake_timeout: Duration::from_secs(10) };
+    let limits = Limits {
+        max_concurrent_streams: 256,
+        handshake_timeout: Duration::from_secs(10),
+        quiet_timeout: Duration::from_millis(100),
+    };
     loop {
         let (socket, _) = listener.accept().await.expect("a connection");
         socket.set_nodelay(true).expect("a TCP socket");
         tokio::task::spawn_local(async move {
             let echo = Generated(RefCell::new(CacheServiceServer::new(Echo)));
-            let _ = serve_connection(socket, echo, limits, &CancellationToken::new()).await;
+            let _ =
+                serve_connection(socket, echo, limits, &Peer::default(), &CancellationToken::new())
+                    .await;
         });
     }
 }

@@ -1,11 +1,13 @@
 //! One HTTP/2 connection, from its first byte to its last.
 //!
 //! hyper speaks the protocol; this loop adds what it does not: a deadline for the
-//! handshake, a drain, and one write for all that a turn produced.
+//! handshake, a drain that waits for a good moment, and one write for all that a turn
+//! produced.
 
 use std::{
     future::poll_fn,
     io,
+    net::SocketAddr,
     pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
@@ -18,17 +20,19 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Sleep, timeout},
+    time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tracing::debug;
 
 use super::{
+    blocks::PREFACE_BYTES,
+    farewell::Farewell,
+    fault::{Fault, Faults},
     gather::{Flusher, gather},
     in_place::InPlace,
+    streams::code_name,
 };
-
-/// Bytes of HTTP/2's fixed preface, which a client sends first.
-const PREFACE_BYTES: u64 = 24;
 
 /// What a peer may send on one stream before we have read it.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 64 << 10;
@@ -39,8 +43,13 @@ const LARGEST_WINDOW_BYTES: u32 = (1 << 31) - 1;
 /// Bytes of a reply that h2 takes before it waits for the peer to read.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
 
-/// Metadata that a request may carry, in bytes as HPACK counts them.
-const HEADER_LIST_BYTES: u32 = 16 << 10;
+/// Metadata that a request may carry, in bytes as HPACK counts them. The services refuse more,
+/// with a status that gRPC's clients can read.
+pub(crate) const HEADER_LIST_BYTES: usize = 16 << 10;
+
+/// Metadata beyond which the library refuses a request, with HTTP's status 431. It ends the
+/// connection at four times as much.
+const LARGEST_HEADER_LIST_BYTES: u32 = 64 << 10;
 
 /// After this long without a word from the peer it is pinged, and after
 /// [`PING_TIMEOUT`] without an answer it is gone.
@@ -52,6 +61,18 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// gives up on replies that it has not read yet.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long a drain waits for a moment without an open call before it says GOAWAY.
+pub(crate) const QUIET_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Whom a connection is with, and where what goes wrong with it is counted.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// The other end, where the socket knows it.
+    pub addr: Option<SocketAddr>,
+    /// The counts of this worker's server.
+    pub faults: Faults,
+}
+
 /// What may be set about a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -59,6 +80,8 @@ pub struct Limits {
     pub max_concurrent_streams: u32,
     /// From accept until the preface has come.
     pub handshake_timeout: Duration,
+    /// From the beginning of a drain until GOAWAY, while requests are in flight.
+    pub quiet_timeout: Duration,
 }
 
 /// Why a connection ended otherwise than by agreement.
@@ -86,6 +109,7 @@ pub async fn serve<IO, S, B>(
     io: IO,
     service: S,
     limits: Limits,
+    peer: &Peer,
     drain: &CancellationToken,
 ) -> Result<(), ConnectionError>
 where
@@ -105,7 +129,7 @@ where
         .max_concurrent_streams(limits.max_concurrent_streams)
         .max_pending_accept_reset_streams(cancelled_at_once(limits.max_concurrent_streams))
         .max_send_buf_size(SEND_BUFFER_BYTES)
-        .max_header_list_size(HEADER_LIST_BYTES)
+        .max_header_list_size(LARGEST_HEADER_LIST_BYTES)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
         .serve_connection(TokioIo::new(io), service);
@@ -114,11 +138,13 @@ where
         connection: pin!(connection),
         flusher,
         draining: pin!(drain.cancelled()),
-        drained: false,
-        handshake: Some(pin!(tokio::time::sleep(limits.handshake_timeout))),
+        drain: Drain::None,
+        quiet_timeout: limits.quiet_timeout,
+        handshake: Some(pin!(sleep(limits.handshake_timeout))),
+        peer,
     };
     poll_fn(|cx| turns.poll(cx)).await?;
-    if turns.drained && turns.handshake.is_none() {
+    if !matches!(turns.drain, Drain::None) && turns.handshake.is_none() {
         let closed = poll_fn(|cx| turns.flusher.poll_discard(cx));
         // Either way the connection is over.
         let _ = timeout(LINGER, closed).await;
@@ -146,9 +172,21 @@ struct Turns<'a, 'b, IO, C> {
     connection: Pin<&'a mut C>,
     flusher: Flusher<IO>,
     draining: Pin<&'a mut WaitForCancellationFuture<'b>>,
-    drained: bool,
+    drain: Drain,
+    quiet_timeout: Duration,
     /// Until the preface has come.
     handshake: Option<Pin<&'a mut Sleep>>,
+    peer: &'a Peer,
+}
+
+/// How far the drain of a connection is.
+enum Drain {
+    None,
+    /// Requests are served as before, until it is time.
+    Waits(Farewell),
+    /// GOAWAY was said: first that there is an end, and after a round trip which request was
+    /// the last, so that those under way are served too.
+    Said,
 }
 
 /// What the loop needs of hyper's connection, whose full type has four parameters.
@@ -176,13 +214,13 @@ where
     C: Http2,
 {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        if !self.drained && self.draining.as_mut().poll(cx).is_ready() {
-            self.drained = true;
+        let mut turn = self.connection.as_mut().poll(cx);
+        if turn.is_pending() && self.is_time_to_go(cx) {
             self.connection.as_mut().graceful_shutdown();
+            turn = self.connection.as_mut().poll(cx);
         }
-
-        let turn = self.connection.as_mut().poll(cx);
         let flushed = self.flusher.poll_flush(cx);
+        self.report_refused();
         if let Poll::Ready(end) = turn {
             // hyper has shut the socket down, and flushed before, unless it failed.
             return Poll::Ready(end.map_err(ConnectionError::from));
@@ -192,9 +230,9 @@ where
         }
 
         if let Some(deadline) = &mut self.handshake {
-            if self.flusher.received() >= PREFACE_BYTES {
+            if self.flusher.received() >= PREFACE_BYTES as u64 {
                 self.handshake = None;
-            } else if self.drained {
+            } else if !matches!(self.drain, Drain::None) {
                 // Nothing was asked, so nothing is owed.
                 return Poll::Ready(Ok(()));
             } else if deadline.as_mut().poll(cx).is_ready() {
@@ -203,4 +241,28 @@ where
         }
         Poll::Pending
     }
+
+    /// Whether GOAWAY is due and not said; says so once.
+    fn is_time_to_go(&mut self, cx: &mut Context<'_>) -> bool {
+        if matches!(self.drain, Drain::None) && self.draining.as_mut().poll(cx).is_ready() {
+            self.drain = Drain::Waits(Farewell::within(self.quiet_timeout));
+        }
+        let Drain::Waits(farewell) = &mut self.drain else { return false };
+        let due = farewell.poll(cx, self.flusher.calls()).is_ready();
+        if due {
+            self.drain = Drain::Said;
+        }
+        due
+    }
+
+    fn report_refused(&self) {
+        for refused in self.flusher.take_refused() {
+            self.peer.faults.count(Fault::StreamRefused);
+            let code = code_name(refused.code);
+            debug!(peer = ?self.peer.addr, stream = refused.stream, code, "HTTP/2 refused a request");
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,12 +21,20 @@ pub(crate) enum Fault {
     KeepAlive,
     /// The socket failed.
     Io,
+    /// Not the connection but one stream of it: HTTP/2 refused a request that no service saw.
+    StreamRefused,
 }
 
 impl Fault {
     /// Every kind, in the order of its number.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::HandshakeTimeout, Self::Tls, Self::Protocol, Self::KeepAlive, Self::Io];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::HandshakeTimeout,
+        Self::Tls,
+        Self::Protocol,
+        Self::KeepAlive,
+        Self::Io,
+        Self::StreamRefused,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -35,6 +43,7 @@ impl Fault {
             Self::Protocol => "protocol",
             Self::KeepAlive => "keep_alive",
             Self::Io => "io",
+            Self::StreamRefused => "stream_refused",
         }
     }
 
@@ -70,7 +79,7 @@ impl Fault {
 
 /// How often each kind was seen, by all workers together: connections seldom fail.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faults(Arc<[AtomicU64; Fault::ALL.len()]>);
+pub struct Faults(Arc<[AtomicU64; Fault::ALL.len()]>);
 
 impl Faults {
     pub(crate) fn count(&self, fault: Fault) {
@@ -107,6 +116,6 @@ mod tests {
             assert_eq!(fault as usize, number);
             (0..number).for_each(|_| faults.count(fault));
         }
-        assert_eq!(Fault::ALL.map(|fault| faults.of(fault)), [0, 1, 2, 3, 4]);
+        assert_eq!(Fault::ALL.map(|fault| faults.of(fault)), [0, 1, 2, 3, 4, 5]);
     }
 }

@@ -4,6 +4,8 @@
 //! is at least three frames. Here a write only appends to a buffer; the connection's task
 //! flushes it at the end of each of its turns, so nothing is held back once it goes idle.
 //! The buffer is lent by the thread for the turn: an idle connection holds none.
+//!
+//! All bytes of a connection pass here, so this is also where its frames are followed.
 
 use std::{
     cell::RefCell,
@@ -14,6 +16,13 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    blocks::Blocks,
+    farewell::Calls,
+    frames::Frames,
+    streams::{Refused, Streams},
+};
 
 /// Bytes gathered before a write goes through to the socket: four of HTTP/2's largest
 /// default frames. A peer that stops reading pins no more than this above its socket.
@@ -42,11 +51,22 @@ struct Inner<IO> {
     /// How much of `buffer` the socket has taken.
     written: usize,
     received: u64,
+    incoming: Blocks,
+    outgoing: Frames,
+    streams: Streams,
 }
 
 /// Wraps a socket into its two sides.
 pub(super) fn gather<IO>(io: IO) -> (Gathered<IO>, Flusher<IO>) {
-    let inner = Inner { io, buffer: Vec::new(), written: 0, received: 0 };
+    let inner = Inner {
+        io,
+        buffer: Vec::new(),
+        written: 0,
+        received: 0,
+        incoming: Blocks::default(),
+        outgoing: Frames::default(),
+        streams: Streams::default(),
+    };
     let inner = Rc::new(RefCell::new(inner));
     (Gathered(inner.clone()), Flusher(inner))
 }
@@ -57,10 +77,24 @@ impl<IO: AsyncWrite + Unpin> Flusher<IO> {
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.borrow_mut().poll_drain(cx)
     }
+}
 
+impl<IO> Flusher<IO> {
     /// Bytes that the peer has sent so far.
     pub(super) fn received(&self) -> u64 {
         self.0.borrow().received
+    }
+
+    /// The calls that have come so far.
+    pub(super) fn calls(&self) -> Calls {
+        let inner = self.0.borrow();
+        let Calls { none_open, last } = inner.streams.calls();
+        Calls { none_open: none_open && !inner.incoming.is_holding(), last }
+    }
+
+    /// The streams that the library has refused since this was last asked.
+    pub(super) fn take_refused(&self) -> Vec<Refused> {
+        self.0.borrow_mut().streams.take_refused()
     }
 }
 
@@ -107,6 +141,11 @@ impl<IO: AsyncWrite + Unpin> Inner<IO> {
         }
         Poll::Ready(Ok(FULL - self.buffer.len()))
     }
+
+    fn gather(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        self.outgoing.pass(bytes, |head, code| self.streams.sent(head, code));
+    }
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Gathered<IO> {
@@ -115,9 +154,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Gathered<IO> {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut inner = self.0.borrow_mut();
+        let inner = &mut *self.0.borrow_mut();
         let before = into.filled().len();
-        ready!(Pin::new(&mut inner.io).poll_read(cx, into))?;
+        ready!(inner.incoming.poll_read(&mut inner.io, cx, into, &mut inner.streams))?;
         inner.received += (into.filled().len() - before) as u64;
         Poll::Ready(Ok(()))
     }
@@ -132,7 +171,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Gathered<IO> {
         let mut inner = self.0.borrow_mut();
         let room = ready!(inner.poll_room(cx))?;
         let taken = room.min(bytes.len());
-        inner.buffer.extend_from_slice(&bytes[..taken]);
+        inner.gather(&bytes[..taken]);
         Poll::Ready(Ok(taken))
     }
 
@@ -150,7 +189,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Gathered<IO> {
         let mut taken = 0;
         for slice in slices {
             let n = room.min(slice.len());
-            inner.buffer.extend_from_slice(&slice[..n]);
+            inner.gather(&slice[..n]);
             taken += n;
             room -= n;
         }

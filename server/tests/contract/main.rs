@@ -38,6 +38,7 @@ mod environment;
 mod eviction;
 mod health;
 mod http;
+mod http2;
 mod keys;
 mod limits;
 mod linearizability;

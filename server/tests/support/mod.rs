@@ -8,6 +8,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod deployment;
+pub(crate) mod frames;
 pub(crate) mod http;
 pub(crate) mod scrape;
 pub(crate) mod messages;

@@ -34,9 +34,9 @@ async fn connections_and_work_are_told_by_worker(on: Deployment) {
     assert_eq!(scrape.series("tiny_cache_worker_busy_seconds_total"), workers as usize);
 }
 
-/// The errors by kind: handshake timeout, TLS, protocol, keep-alive, socket.
-fn errors(scrape: &Scrape) -> [f64; 5] {
-    ["handshake_timeout", "tls", "protocol", "keep_alive", "io"]
+/// The errors by kind: handshake timeout, TLS, protocol, keep-alive, socket, stream refused.
+fn errors(scrape: &Scrape) -> [f64; 6] {
+    ["handshake_timeout", "tls", "protocol", "keep_alive", "io", "stream_refused"]
         .map(|kind| scrape.value(&format!("tiny_cache_connection_errors_total{{kind=\"{kind}\"}}")))
 }
 
@@ -67,7 +67,7 @@ async fn a_peer_that_goes_away_is_no_error(on: Deployment) {
     drop(reset);
     let accepted = "tiny_cache_connections_accepted_total";
     Scrape::until(&site, |scrape| scrape.value(accepted) > 3.0).await;
-    assert_eq!(errors(&all_gone(&site).await), [0.0; 5]);
+    assert_eq!(errors(&all_gone(&site).await), [0.0; 6]);
 }
 
 async fn what_is_no_http2_is_an_error_of_protocol_or_tls(on: Deployment) {
@@ -78,7 +78,7 @@ async fn what_is_no_http2_is_an_error_of_protocol_or_tls(on: Deployment) {
     // The end of the connection, however it comes.
     let _ = socket.read_to_end(&mut answer).await;
     let [tls, protocol] = if on == Deployment::Tls { [1.0, 0.0] } else { [0.0, 1.0] };
-    assert_eq!(errors(&all_gone(&site).await), [0.0, tls, protocol, 0.0, 0.0]);
+    assert_eq!(errors(&all_gone(&site).await), [0.0, tls, protocol, 0.0, 0.0, 0.0]);
 }
 
 async fn a_handshake_that_takes_too_long_is_an_error(on: Deployment) {
@@ -86,7 +86,7 @@ async fn a_handshake_that_takes_too_long_is_an_error(on: Deployment) {
     let mut silent = TcpStream::connect(site.grpc_addr()).await.unwrap();
     let mut answer = Vec::new();
     let _ = silent.read_to_end(&mut answer).await;
-    assert_eq!(errors(&all_gone(&site).await), [1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(errors(&all_gone(&site).await), [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
 }
 
 /// Broken rules on a connection that had been a good one.
@@ -101,6 +101,6 @@ fn a_frame_that_breaks_the_rules_is_an_error_of_protocol() {
         socket.write_all(b"\0\0\x01\0\0\0\0\0\0x").await.unwrap();
         let mut answer = Vec::new();
         let _ = socket.read_to_end(&mut answer).await;
-        assert_eq!(errors(&all_gone(&site).await), [0.0, 0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(errors(&all_gone(&site).await), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
     });
 }

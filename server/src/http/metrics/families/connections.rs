@@ -31,7 +31,8 @@ pub(super) fn families(monitor: &Monitor) -> Vec<Family> {
         ),
         Family::counter(
             "tiny_cache_connection_errors_total",
-            "gRPC connections that ended by an error, not because the peer went away",
+            "gRPC connections that ended by an error, not because the peer went away, and requests \
+             that HTTP/2 refused before any service saw them",
             Samples::by("kind", faults),
         ),
     ];
