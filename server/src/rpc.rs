@@ -36,7 +36,7 @@ use crate::{
     lifecycle::{EndsAtDrain, Phase},
     reflection::{self, Reflection},
     service::CacheRpcs,
-    telemetry::{ConnectionTraces, Ending, RpcSpan, Traces},
+    telemetry::{ConnectionTraces, Ended, Ending, RpcSpan, TRACERESPONSE, Traces},
     transport::HEADER_LIST_BYTES,
 };
 
@@ -228,15 +228,17 @@ impl Future for Call {
 impl Call {
     /// Finishes the reply, and tells metrics, trace and log of it.
     fn answered(&mut self, response: Response<Body>) -> Response<ReplyBody> {
-        let Answered { code, hidden, reply } = reply::finish(response, &self.request_id);
+        let Answered { code, hidden, mut reply } = reply::finish(response, &self.request_id);
         let (facts, named) = (Facts::take(), Named::take());
         let code = facts.status(code);
         let took = self.started.elapsed();
         let request_id = &self.request_id;
-        let ids = self
-            .span
-            .take()
-            .and_then(|span| span.end(Ending { code, request_id, facts: &facts, named, took }));
+        let ending = Ending { code, request_id, facts: &facts, named, took };
+        let ids =
+            self.span.take().and_then(|span| span.end(ending)).map(|Ended { ids, response }| {
+                reply.headers_mut().extend(response.map(|response| (TRACERESPONSE, response)));
+                ids
+            });
         self.metered.end(code, &facts, took, ids);
         if self.panicked {
             let (trace_id, span_id) = in_hex(ids);

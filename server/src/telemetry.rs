@@ -1,23 +1,24 @@
 //! A span for each RPC that is sampled, exported over OTLP.
 //!
-//! Whether a request is sampled is decided before a span exists, from the caller's flags or a
-//! ratio of our own ([`sampling`]), so that the others cost one look at a header. What is
-//! sampled is written when it ends ([`span`], [`otlp`]) and sent by a thread of its own, for
-//! which no request waits ([`export`], [`collector`]). Without an endpoint there is nothing of
-//! it.
+//! Whether a request is sampled is decided before a span exists, from the caller's flags or our
+//! own ratio ([`sampling`]). So a request that is not sampled costs one look at a header. The
+//! span of a sampled one is made when it ends ([`span`]) and handed to the SDK's batch processor
+//! ([`queue`]), whose thread has it exported ([`exporter`], [`collector`]). No request waits for
+//! that. Without an endpoint none of it exists.
 //!
-//! The spans of RPCs are not made through `tracing` or the SDK's tracer: with them a request
-//! that is sampled cost two thirds more, with this a sixth (`make bench-telemetry`). Everything
-//! beside the requests, such as a sweep of the store, is a `tracing` span, which
-//! [`Traces::layer`] carries through the SDK to the same exporter.
+//! Upkeep beside the requests, such as a sweep of the store, has `tracing` spans, which
+//! [`Traces::layer`] hands to the same processor.
 
 mod attributes;
 mod collector;
 mod counts;
 mod environment;
-mod export;
-mod otlp;
+mod exporter;
+mod failure;
 mod parent;
+mod queue;
+mod report;
+mod resource;
 mod sampling;
 mod span;
 
@@ -40,21 +41,25 @@ use tracing_subscriber::{
 use crate::{logging::Log, rpc::Method};
 
 use self::{
+    collector::ExportError,
     environment::Plan,
-    export::Gathered,
+    queue::Queue,
     span::{Begun, Peer, shortened},
 };
 
 pub use self::counts::SpanCounts;
-pub(crate) use self::span::{Ending, RpcSpan};
+pub(crate) use self::{
+    parent::TRACERESPONSE,
+    span::{Ended, Ending, RpcSpan},
+};
 
-/// Who makes the spans, as instrumentation is named in OpenTelemetry.
+/// The instrumentation scope of every span.
 const SCOPE: &str = "tiny-cache-server";
 
 /// The target of `tracing` spans that are exported: the store's upkeep.
 const BACKGROUND: &str = "tiny_cache_server::store";
 
-/// What a server tells beside its replies. The default is nothing.
+/// What a server reports beside its replies. The default is nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Telemetry {
     /// The process's log, if it is ours.
@@ -71,8 +76,17 @@ pub struct Traces(Option<Arc<On>>);
 struct On {
     plan: Plan,
     provider: SdkTracerProvider,
-    gathered: Arc<Gathered>,
+    queue: Queue,
     record_keys: bool,
+}
+
+impl On {
+    fn start(plan: Plan, record_keys: bool) -> Result<Self, ExportError> {
+        let resource = resource::resource(&plan.resource);
+        let queue = Queue::start(&plan, &resource)?;
+        let provider = queue.provider(&plan, resource);
+        Ok(Self { plan, provider, queue, record_keys })
+    }
 }
 
 /// What [`Traces::from_env`] found in the environment.
@@ -80,7 +94,7 @@ struct On {
 pub struct Configured {
     /// The traces, on or off.
     pub traces: Traces,
-    /// What the operator should hear about; none of it stops the start.
+    /// What is wrong in the environment. None of it stops the start.
     pub warnings: Vec<String>,
 }
 
@@ -90,9 +104,8 @@ impl Traces {
         Self::default()
     }
 
-    /// Starts what the standard `OTEL_` variables of this process ask for. They are read as
-    /// OpenTelemetry has it: what is wrong there is warned about and passed over, for a cache
-    /// is worth more than its traces.
+    /// Starts what the standard `OTEL_` variables of this process ask for. As OpenTelemetry's
+    /// specification has it, a wrong value is warned about and passed over.
     ///
     /// `record_keys` puts keys and namespaces into the spans.
     pub fn from_env(record_keys: bool) -> Configured {
@@ -100,10 +113,8 @@ impl Traces {
         let Some(plan) = plan else {
             return Configured { traces: Self::off(), warnings };
         };
-        let traces = match export::start(&plan) {
-            Ok((provider, gathered)) => {
-                Self(Some(Arc::new(On { provider, gathered, plan, record_keys })))
-            }
+        let traces = match On::start(plan, record_keys) {
+            Ok(on) => Self(Some(Arc::new(on))),
             Err(problem) => {
                 warnings.push(format!("traces are off: {problem}"));
                 Self::off()
@@ -119,7 +130,7 @@ impl Traces {
 
     /// Spans exported, dropped and waiting, so far.
     pub fn counts(&self) -> SpanCounts {
-        self.0.as_ref().map_or_else(SpanCounts::default, |on| on.gathered.counts().clone())
+        self.0.as_ref().map_or_else(SpanCounts::default, |on| on.queue.counts().clone())
     }
 
     /// Where spans go and how many, for the log.
@@ -145,9 +156,9 @@ impl Traces {
     /// Afterwards no span is made.
     pub fn shutdown(&self, timeout: Duration) {
         let Some(on) = &self.0 else { return };
-        // What did not work is in the counts, and the exporter has logged why.
+        // A failure is in the counts, and the exporter has logged it.
         let _ = on.provider.shutdown_with_timeout(timeout);
-        let spans = on.gathered.counts().waiting();
+        let spans = on.queue.counts().waiting();
         if spans > 0 {
             warn!(spans, "spans were not exported before the end");
         }
@@ -165,8 +176,8 @@ impl Traces {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ConnectionTraces(Option<Arc<OfConnection>>);
 
-/// What all spans of a connection share. Counted for each connection, so that the count is
-/// no other worker's.
+/// What all spans of a connection share. One for each connection, so that no other worker
+/// writes to its reference count.
 #[derive(Debug)]
 struct OfConnection {
     on: Arc<On>,
@@ -185,7 +196,7 @@ impl ConnectionTraces {
         let connection = self.0.as_ref()?;
         let on = &*connection.on;
         let parent = on.plan.sampling.decide(request.headers())?;
-        if !on.gathered.counts().room() {
+        if !on.queue.counts().room() {
             return None;
         }
         let original = request.uri().path().trim_start_matches('/');

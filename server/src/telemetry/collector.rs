@@ -1,42 +1,51 @@
-//! The collector at the other end: one call with one batch of spans at a time.
+//! Owns the connection to the collector and sends one batch over it.
+//!
+//! The call is made here and not by `opentelemetry-otlp`, because that returns a failure as a
+//! text: its caller cannot see whether the connection failed, which RetryInfo came, or how many
+//! spans of a batch were rejected.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
     str::FromStr,
-    time::{Duration, SystemTime},
+    sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use percent_encoding::percent_decode_str;
-use retry_policies::{Jitter, RetryDecision, RetryPolicy, policies::ExponentialBackoff};
 use thiserror::Error;
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 use tonic::{
-    Code, Request, Status,
+    Request,
     client::Grpc,
-    codec::{BufferSettings, Codec, CompressionEncoding, EncodeBuf, Encoder},
+    codec::CompressionEncoding,
     metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue},
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
-use tonic_prost::ProstDecoder;
+use tonic_prost::ProstCodec;
 
-use super::environment::{Plan, TlsPlan};
+use super::{
+    environment::{Plan, TlsPlan},
+    failure::{Failure, Repeat, chain},
+};
 
-const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const EXPORT: PathAndQuery =
+    PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
 
-/// Tries after the first, with pauses that grow from one to five seconds: the figures that
-/// OpenTelemetry's own exporters start from.
-const RETRIES: u32 = 4;
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The part of a request's time after which a silent connection is pinged, the time that it has
+/// to answer the ping, and the time to connect. A dead connection is found out within two thirds
+/// of a request's time. Three pings in a request are the most that gRPC's Go server accepts.
+const PING: u32 = 3;
+const SHORTEST_PING: Duration = Duration::from_millis(100);
 
-/// Why there is no way to a collector.
+/// Why nothing can be exported.
 #[derive(Debug, Error)]
-pub(super) enum CollectorError {
+pub(super) enum ExportError {
+    #[error("no thread for the exporter: {0}")]
+    System(#[from] io::Error),
     #[error("cannot read {}: {problem}", path.display())]
     File { path: PathBuf, problem: io::Error },
     #[error(
@@ -45,7 +54,7 @@ pub(super) enum CollectorError {
         chain(problem)
     )]
     Endpoint { endpoint: String, problem: tonic::transport::Error },
-    /// By its place, for it may be a secret.
+    /// By its place: the entry may be a secret.
     #[error(
         "entry {0} of OTEL_EXPORTER_OTLP_HEADERS or OTEL_EXPORTER_OTLP_TRACES_HEADERS is not \
          key=value, the value percent-encoded"
@@ -53,109 +62,74 @@ pub(super) enum CollectorError {
     Header(usize),
 }
 
-/// A way to the collector, which connects with the first batch and again after a failure.
-#[derive(Clone, Debug)]
-pub(super) struct Collector {
-    grpc: Grpc<Channel>,
-    metadata: MetadataMap,
-    time: Duration,
-    /// From then on nothing is tried again: a process that ends waits for no dead collector.
-    ending: CancellationToken,
-}
-
-impl Collector {
-    /// Must be called within a runtime, in which the connection lives.
-    pub(super) fn new(plan: &Plan, ending: CancellationToken) -> Result<Self, CollectorError> {
-        let failed =
-            |problem| CollectorError::Endpoint { endpoint: plan.shown_endpoint(), problem };
-        let mut endpoint = Endpoint::from_shared(plan.endpoint.clone()).map_err(failed)?;
-        if let Some(tls) = &plan.tls {
-            endpoint = endpoint.tls_config(config(tls)?).map_err(failed)?;
-        }
-        let mut grpc = Grpc::new(endpoint.connect_timeout(plan.export_timeout).connect_lazy());
-        if plan.gzip {
-            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
-        }
-        grpc = grpc.accept_compressed(CompressionEncoding::Gzip);
-        Ok(Self { grpc, metadata: metadata(&plan.headers)?, time: plan.export_timeout, ending })
-    }
-
-    /// Sends the two parts of an encoded `ExportTraceServiceRequest`, again where that may help,
-    /// for no longer than the plan's time. Returns what the collector rejected of it.
-    pub(super) async fn export(&self, message: [Bytes; 2]) -> Result<Rejected, Status> {
-        let started = SystemTime::now();
-        let pauses = ExponentialBackoff::builder()
-            .jitter(Jitter::Full)
-            .retry_bounds(FIRST_PAUSE, LONGEST_PAUSE)
-            .build_with_max_retries(RETRIES);
-        let trying = async {
-            for tried in 0.. {
-                let failed = match self.once(message.clone()).await {
-                    Ok(rejected) => return Ok(rejected),
-                    Err(failed) => failed,
-                };
-                match pauses.should_retry(started, tried) {
-                    RetryDecision::Retry { execute_after } if may_pass(failed.code()) => {
-                        let pause = execute_after.duration_since(SystemTime::now());
-                        tokio::select! {
-                            () = self.ending.cancelled() => return Err(failed),
-                            () = sleep(pause.unwrap_or_default()) => {}
-                        }
-                    }
-                    _ => return Err(failed),
-                }
-            }
-            unreachable!("the loop ends by returning")
-        };
-        let late = || Status::deadline_exceeded(format!("no answer within {:?}", self.time));
-        timeout(self.time, trying).await.unwrap_or_else(|_elapsed| Err(late()))
-    }
-
-    async fn once(&self, message: [Bytes; 2]) -> Result<Rejected, Status> {
-        let mut grpc = self.grpc.clone();
-        grpc.ready().await.map_err(|error| Status::unavailable(chain(&error)))?;
-        let mut request = Request::new(message);
-        *request.metadata_mut() = self.metadata.clone();
-        let reply = grpc.unary(request, PathAndQuery::from_static(EXPORT), Encoded).await?;
-        let partial = reply.into_inner().partial_success.unwrap_or_default();
-        let spans = u64::try_from(partial.rejected_spans).unwrap_or(0);
-        Ok(Rejected { spans, reason: partial.error_message })
-    }
-}
-
-/// What a collector that took a batch did not take of it.
+/// What the collector did not take of a batch that it took.
 #[derive(Debug, Default)]
 pub(super) struct Rejected {
     pub(super) spans: u64,
     pub(super) reason: String,
 }
 
-/// An error with what caused it: tonic's own texts say little more than "transport error".
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+/// A collector. It is connected to with the first batch, and again after each connection error.
+#[derive(Debug)]
+pub(super) struct Collector {
+    endpoint: Endpoint,
+    channel: Mutex<Channel>,
+    gzip: bool,
+    metadata: MetadataMap,
+}
+
+impl Collector {
+    /// Must be called within the runtime that drives the connection.
+    pub(super) fn new(plan: &Plan) -> Result<Self, ExportError> {
+        let failed = |problem| ExportError::Endpoint { endpoint: plan.shown_endpoint(), problem };
+        let mut endpoint = Endpoint::from_shared(plan.endpoint.clone()).map_err(failed)?;
+        if let Some(tls) = &plan.tls {
+            endpoint = endpoint.tls_config(config(tls)?).map_err(failed)?;
+        }
+        let ping = (plan.request_timeout / PING).max(SHORTEST_PING);
+        // An idle connection is not pinged: a gRPC server may close it for that. The next
+        // request pings it at once.
+        let endpoint = endpoint
+            .connect_timeout(ping)
+            .http2_keep_alive_interval(ping)
+            .keep_alive_timeout(ping)
+            .keep_alive_while_idle(false);
+        let channel = Mutex::new(endpoint.connect_lazy());
+        Ok(Self { endpoint, channel, gzip: plan.gzip, metadata: metadata(&plan.headers)? })
     }
-    text
+
+    /// Sends an encoded `ResourceSpans` once. After a failure of the connection the next call
+    /// uses a new one.
+    pub(super) async fn send(&self, spans: Bytes, time: Duration) -> Result<Rejected, Failure> {
+        let sent = timeout(time, self.call(spans)).await;
+        let result = sent.unwrap_or_else(|_elapsed| Err(Failure::hung(time)));
+        if let Err(Failure { repeat: Repeat::Reconnect | Repeat::Hung, .. }) = &result {
+            *self.channel.lock().unwrap_or_else(PoisonError::into_inner) =
+                self.endpoint.connect_lazy();
+        }
+        result
+    }
+
+    async fn call(&self, spans: Bytes) -> Result<Rejected, Failure> {
+        let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut grpc = Grpc::new(channel).accept_compressed(CompressionEncoding::Gzip);
+        if self.gzip {
+            grpc = grpc.send_compressed(CompressionEncoding::Gzip);
+        }
+        grpc.ready().await.map_err(|error| Failure::lost(&error))?;
+        let mut request = Request::new(spans);
+        *request.metadata_mut() = self.metadata.clone();
+        // prost encodes `Bytes` as field 1 of a message, where `ExportTraceServiceRequest` has
+        // its `ResourceSpans`. So a batch is encoded once, however often it is sent.
+        let codec = ProstCodec::<Bytes, ExportTraceServiceResponse>::default();
+        let reply = grpc.unary(request, EXPORT, codec).await?;
+        let partial = reply.into_inner().partial_success.unwrap_or_default();
+        let spans = u64::try_from(partial.rejected_spans).unwrap_or(0);
+        Ok(Rejected { spans, reason: partial.error_message })
+    }
 }
 
-/// The statuses after which OTLP lets an exporter try again
-/// (<https://opentelemetry.io/docs/specs/otlp/#failures>).
-fn may_pass(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Cancelled
-            | Code::DeadlineExceeded
-            | Code::Aborted
-            | Code::OutOfRange
-            | Code::Unavailable
-            | Code::DataLoss
-    )
-}
-
-fn config(tls: &TlsPlan) -> Result<ClientTlsConfig, CollectorError> {
+fn config(tls: &TlsPlan) -> Result<ClientTlsConfig, ExportError> {
     let mut config = ClientTlsConfig::new();
     config = match &tls.authorities {
         Some(path) => config.ca_certificate(Certificate::from_pem(pem(path)?)),
@@ -167,12 +141,12 @@ fn config(tls: &TlsPlan) -> Result<ClientTlsConfig, CollectorError> {
     Ok(config)
 }
 
-fn pem(path: &Path) -> Result<Vec<u8>, CollectorError> {
-    fs::read(path).map_err(|problem| CollectorError::File { path: path.to_owned(), problem })
+fn pem(path: &Path) -> Result<Vec<u8>, ExportError> {
+    fs::read(path).map_err(|problem| ExportError::File { path: path.to_owned(), problem })
 }
 
 /// Reads `key=value,key=value`, the values percent-encoded.
-fn metadata(headers: &str) -> Result<MetadataMap, CollectorError> {
+fn metadata(headers: &str) -> Result<MetadataMap, ExportError> {
     let mut metadata = MetadataMap::new();
     let headers = headers.split(',').map(str::trim).enumerate();
     for (place, header) in headers.filter(|(_, header)| !header.is_empty()) {
@@ -182,45 +156,10 @@ fn metadata(headers: &str) -> Result<MetadataMap, CollectorError> {
             let key = MetadataKey::<Ascii>::from_str(&key.trim().to_ascii_lowercase()).ok()?;
             Some((key, MetadataValue::try_from(value.as_ref()).ok()?))
         };
-        let (key, value) = read().ok_or(CollectorError::Header(place + 1))?;
+        let (key, value) = read().ok_or(ExportError::Header(place + 1))?;
         metadata.insert(key, value);
     }
     Ok(metadata)
-}
-
-/// A message that is encoded already, and a reply that tonic decodes.
-#[derive(Clone, Copy, Debug)]
-struct Encoded;
-
-impl Codec for Encoded {
-    type Encode = [Bytes; 2];
-    type Decode = ExportTraceServiceResponse;
-    type Encoder = Self;
-    type Decoder = ProstDecoder<ExportTraceServiceResponse>;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstDecoder::new(BufferSettings::default())
-    }
-}
-
-impl Encoder for Encoded {
-    type Item = [Bytes; 2];
-    type Error = Status;
-
-    fn encode(
-        &mut self,
-        [head, spans]: [Bytes; 2],
-        into: &mut EncodeBuf<'_>,
-    ) -> Result<(), Status> {
-        into.reserve(head.len() + spans.len());
-        into.put(head);
-        into.put(spans);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// Spans so far. Clones share the counts.
@@ -12,6 +12,8 @@ pub struct SpanCounts(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     room: u64,
+    /// Whether the last export failed.
+    failing: AtomicBool,
     /// Ended and not yet exported.
     waiting: AtomicU64,
     exported: AtomicU64,
@@ -20,8 +22,22 @@ struct Counts {
 }
 
 impl SpanCounts {
-    pub(super) fn with_room_for(room: u64) -> Self {
-        Self(Arc::new(Counts { room, ..Counts::default() }))
+    pub(super) fn with_room_for(room: usize) -> Self {
+        Self(Arc::new(Counts { room: room as u64, ..Counts::default() }))
+    }
+
+    /// Whether the last export failed.
+    pub(super) fn are_failing(&self) -> bool {
+        self.0.failing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_failing(&self, failing: bool) {
+        self.0.failing.store(failing, Ordering::Relaxed);
+    }
+
+    /// Spans that were lost, for either reason.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped_for_room() + self.dropped_in_export()
     }
 
     /// Spans that the collector has taken.
@@ -63,7 +79,7 @@ impl SpanCounts {
         entered
     }
 
-    /// Frees the places of a batch of which so many were not taken.
+    /// Frees the places of a batch of which `dropped` were not taken.
     pub(super) fn leave(&self, spans: u64, dropped: u64) {
         self.0.exported.fetch_add(spans - dropped, Ordering::Relaxed);
         self.0.dropped_in_export.fetch_add(dropped, Ordering::Relaxed);

@@ -1,28 +1,41 @@
-//! The standard `OTEL_` variables, as far as the SDK does not read them itself.
+//! Makes a plan of the standard `OTEL_` variables.
 //!
-//! The SDK reads `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` from the process's
-//! environment. As the specification wants it, a value that is wrong is warned about and passed
-//! over (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>).
+//! The SDK reads most of them too, but passes over a wrong value without a word. The
+//! specification asks for a warning and the default
+//! (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>).
 
-use std::{collections::HashMap, ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
+mod variables;
 
-use super::sampling::{Root, Sampling};
+use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
 
-/// Where OTLP over gRPC goes when only the exporter is named.
+use self::variables::Variables;
+use super::{
+    attributes::SERVICE_NAME,
+    resource,
+    sampling::{Root, Sampling},
+};
+
+/// The endpoint where only the exporter is named.
 const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
 
-/// The part of traces that is sampled when no sampler is named.
+/// The part of traces that is sampled where no sampler is named.
 const DEFAULT_RATIO: f64 = 0.01;
 
 /// The specification's defaults for batches, times in milliseconds.
-const DEFAULT_QUEUE: u64 = 2048;
-const DEFAULT_BATCH: u64 = 512;
+const DEFAULT_QUEUE: usize = 2048;
+const DEFAULT_BATCH: usize = 512;
 const DEFAULT_SCHEDULE_DELAY: u64 = 5_000;
 const DEFAULT_BATCH_TIMEOUT: u64 = 30_000;
-const DEFAULT_OTLP_TIMEOUT: u64 = 10_000;
+const DEFAULT_REQUEST_TIMEOUT: u64 = 10_000;
 
-/// Characters of a text that a caller made up. The specification has no limit; but a request
-/// id may have 16 KiB, and thousands of spans may wait.
+/// Spans that a queue may have. Its places, of some 400 bytes, are allocated at the start.
+const QUEUES: RangeInclusive<usize> = 1..=100_000;
+
+/// Milliseconds that a time may have: up to a day.
+const TIMES: RangeInclusive<u64> = 1..=86_400_000;
+
+/// Characters of a text that a caller chose. The specification has no limit, but a request id
+/// may have 16 KiB, and thousands of spans may wait.
 const DEFAULT_TEXT: usize = 1024;
 
 /// The specification's default.
@@ -35,24 +48,28 @@ pub(super) struct Plan {
     pub(super) tls: Option<TlsPlan>,
     pub(super) sampling: Sampling,
     /// Spans that may wait for the exporter or be on their way.
-    pub(super) queue: u64,
+    pub(super) queue: usize,
     /// Spans of one export.
-    pub(super) batch: u64,
+    pub(super) batch: usize,
     /// Until a batch that is not full is exported.
     pub(super) schedule_delay: Duration,
-    /// For a batch, with all that is tried again.
-    pub(super) export_timeout: Duration,
+    /// For one request of an export.
+    pub(super) request_timeout: Duration,
+    /// For an export, with all its requests and pauses.
+    pub(super) batch_timeout: Duration,
+    /// The resource's attributes.
+    pub(super) resource: Vec<(String, String)>,
     pub(super) gzip: bool,
     /// Metadata for the collector, as `key=value,key=value`.
     pub(super) headers: String,
-    /// Characters of an attribute that a caller made up.
+    /// Characters of an attribute that a caller chose.
     pub(super) longest_text: usize,
     /// Attributes of a span.
     pub(super) most_attributes: u32,
 }
 
 impl Plan {
-    /// The endpoint for logs: a password in it stays out of them.
+    /// The endpoint for logs, without the password that may be in it.
     pub(super) fn shown_endpoint(&self) -> String {
         match self
             .endpoint
@@ -92,34 +109,7 @@ where
     Read { plan, warnings: variables.warnings }
 }
 
-struct Variables {
-    /// Trimmed; blank ones are as if unset.
-    given: HashMap<String, String>,
-    warnings: Vec<String>,
-}
-
 impl Variables {
-    fn collect<N, V>(vars: impl IntoIterator<Item = (N, V)>) -> Self
-    where
-        N: Into<OsString>,
-        V: Into<OsString>,
-    {
-        let mut given = HashMap::new();
-        let mut warnings = Vec::new();
-        for (name, value) in vars {
-            let Ok(name) = name.into().into_string() else { continue };
-            if !name.starts_with("OTEL_") {
-                continue;
-            }
-            match value.into().into_string().as_deref().map(str::trim) {
-                Ok("") => {}
-                Ok(value) => drop(given.insert(name, value.to_owned())),
-                Err(_) => warnings.push(format!("{name} is no UTF-8 text and is ignored")),
-            }
-        }
-        Self { given, warnings }
-    }
-
     fn plan(&mut self) -> Option<Plan> {
         if self.flag("OTEL_SDK_DISABLED") {
             return None;
@@ -130,17 +120,14 @@ impl Variables {
         }
         let endpoint = self.with_scheme(endpoint)?;
         let sampling = self.sampling();
-        let text_limit =
-            ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
-        let count_limit = ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"];
-        let queue = self.at_least_one("OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE);
-        let batch = self.at_least_one("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH);
-        let delay = self.at_least_one("OTEL_BSP_SCHEDULE_DELAY", DEFAULT_SCHEDULE_DELAY);
-        let batch_timeout = self.at_least_one("OTEL_BSP_EXPORT_TIMEOUT", DEFAULT_BATCH_TIMEOUT);
-        let timeout_name = self.of_exporter("TIMEOUT").map(|(name, _)| name);
-        let otlp_timeout = match &timeout_name {
-            Some(name) => self.at_least_one(name, DEFAULT_OTLP_TIMEOUT),
-            None => DEFAULT_OTLP_TIMEOUT,
+        let queue = self.number("OTEL_BSP_MAX_QUEUE_SIZE", QUEUES).unwrap_or(DEFAULT_QUEUE);
+        let batch = self.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1..=usize::MAX);
+        let delay = self.number("OTEL_BSP_SCHEDULE_DELAY", TIMES);
+        let batch_timeout =
+            self.number("OTEL_BSP_EXPORT_TIMEOUT", TIMES).unwrap_or(DEFAULT_BATCH_TIMEOUT);
+        let request_timeout = match self.of_exporter("TIMEOUT") {
+            Some((name, _)) => self.number(&name, TIMES),
+            None => None,
         };
         Some(Plan {
             tls: self.tls(&endpoint),
@@ -148,20 +135,36 @@ impl Variables {
             sampling,
             queue,
             // A batch that is larger than the queue would never be full.
-            batch: batch.min(queue),
-            schedule_delay: Duration::from_millis(delay),
-            export_timeout: Duration::from_millis(batch_timeout.min(otlp_timeout)),
+            batch: batch.unwrap_or(DEFAULT_BATCH).min(queue),
+            schedule_delay: Duration::from_millis(delay.unwrap_or(DEFAULT_SCHEDULE_DELAY)),
+            request_timeout: Duration::from_millis(
+                request_timeout.unwrap_or(DEFAULT_REQUEST_TIMEOUT).min(batch_timeout),
+            ),
+            batch_timeout: Duration::from_millis(batch_timeout),
+            resource: self.resource(),
             gzip: self.gzip(),
             headers: self.of_exporter("HEADERS").map_or(String::new(), |(_, headers)| headers),
-            longest_text: text_limit
-                .into_iter()
-                .find_map(|name| self.number(name))
+            longest_text: self
+                .limit("ATTRIBUTE_VALUE_LENGTH_LIMIT", 0..=usize::MAX)
                 .unwrap_or(DEFAULT_TEXT),
-            most_attributes: count_limit
-                .into_iter()
-                .find_map(|name| self.number(name))
+            most_attributes: self
+                .limit("ATTRIBUTE_COUNT_LIMIT", 0..=u32::MAX)
                 .unwrap_or(DEFAULT_ATTRIBUTES),
         })
+    }
+
+    /// `OTEL_SERVICE_NAME` wins over the name among the attributes.
+    fn resource(&mut self) -> Vec<(String, String)> {
+        let list = self.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+        let mut attributes = resource::parse(&list).unwrap_or_else(|entry| {
+            let remedy = "every attribute in this variable is ignored; allowed: \
+                          key=value,key=value with both percent-encoded";
+            self.warn("OTEL_RESOURCE_ATTRIBUTES", entry, remedy);
+            Vec::new()
+        });
+        attributes
+            .extend(self.get("OTEL_SERVICE_NAME").map(|name| (SERVICE_NAME.to_owned(), name)));
+        attributes
     }
 
     /// Where spans go: nowhere, unless an endpoint or the exporter is named.
@@ -205,19 +208,20 @@ impl Variables {
         }
     }
 
-    /// An endpoint without a scheme is https, unless that is said to be unwanted.
+    /// An endpoint without a scheme is https, unless the variable INSECURE is true.
     fn with_scheme(&mut self, endpoint: String) -> Option<String> {
         match endpoint.split_once("://") {
             Some(("http" | "https", _)) => Some(endpoint),
             Some((scheme, _)) => {
-                // One that nobody named is the default, which has a scheme.
+                // The default has a scheme, so the endpoint was named.
                 let (name, _) = self.of_exporter("ENDPOINT")?;
                 self.warn(&name, scheme, "traces are off; allowed: http, https");
                 None
             }
             None => {
-                let insecure =
-                    self.of_exporter("INSECURE").is_some_and(|(_, value)| value == "true");
+                let insecure = self
+                    .of_exporter("INSECURE")
+                    .is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"));
                 Some(format!("{}://{endpoint}", if insecure { "http" } else { "https" }))
             }
         }
@@ -287,8 +291,8 @@ impl Variables {
         follows
     }
 
-    /// The sampler's argument. A ratio sampler that was asked for by name has, without one,
-    /// the specification's 1.
+    /// The sampler's argument. Without one a ratio sampler that is named takes the
+    /// specification's 1.
     fn ratio(&mut self, named: bool) -> f64 {
         let fallback = if named { 1.0 } else { DEFAULT_RATIO };
         let Some(text) = self.get("OTEL_TRACES_SAMPLER_ARG") else { return fallback };
@@ -300,49 +304,6 @@ impl Variables {
                 fallback
             }
         }
-    }
-
-    /// A variable of the exporter: the one for traces, or else the one for every signal.
-    fn of_exporter(&self, kind: &str) -> Option<(String, String)> {
-        [format!("OTEL_EXPORTER_OTLP_TRACES_{kind}"), format!("OTEL_EXPORTER_OTLP_{kind}")]
-            .into_iter()
-            .find_map(|name| self.get(&name).map(|value| (name, value)))
-    }
-
-    fn number<T: FromStr>(&mut self, name: &str) -> Option<T> {
-        let text = self.get(name)?;
-        let number = text.parse().ok();
-        if number.is_none() {
-            self.warn(name, &text, "the default is taken; allowed: a whole number");
-        }
-        number
-    }
-
-    fn at_least_one(&mut self, name: &str, default: u64) -> u64 {
-        match self.number(name) {
-            Some(0) => {
-                self.warn(name, "0", &format!("{default} is taken; allowed: from 1"));
-                default
-            }
-            number => number.unwrap_or(default),
-        }
-    }
-
-    fn flag(&mut self, name: &str) -> bool {
-        let Some(text) = self.get(name) else { return false };
-        let flag = text.eq_ignore_ascii_case("true");
-        if !flag && !text.eq_ignore_ascii_case("false") {
-            self.warn(name, &text, "it is taken as false; allowed: true, false");
-        }
-        flag
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        self.given.get(name).cloned()
-    }
-
-    fn warn(&mut self, name: &str, value: &str, remedy: &str) {
-        self.warnings.push(format!("{name}: {value:?} is not supported; {remedy}"));
     }
 }
 
@@ -359,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_configured_means_nothing_exported() {
+    fn without_an_endpoint_there_is_no_plan() {
         for vars in [
             &[][..],
             &[("OTEL_SERVICE_NAME", "cache")],
@@ -427,6 +388,10 @@ mod tests {
             ("OTEL_TRACES_EXPORTER", "zipkin"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "1000000000"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "18446744073709551615"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "broken"),
             ("OTEL_BSP_SCHEDULE_DELAY", "0"),
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip"),
             ("OTEL_PROPAGATORS", "tracecontex"),
@@ -452,6 +417,34 @@ mod tests {
             assert_eq!(read.plan.unwrap().sampling.follows_parent, follows, "{propagators}");
             assert_eq!(read.warnings.is_empty(), propagators != "b3", "{propagators}");
         }
+    }
+
+    /// The SDK has it the other way round.
+    #[test]
+    fn the_services_name_wins_over_the_name_among_the_attributes() {
+        let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=carts,team=a%20b");
+        let read = |vars: &[(&str, &str)]| {
+            let resource = resource::resource(&plan(vars).resource);
+            ["service.name", "team", "service.version"]
+                .map(|key| resource.get(&key.into()).map(|value| value.to_string()))
+        };
+        let version = Some(env!("CARGO_PKG_VERSION").to_owned());
+        let [name, team] = ["carts", "a b"].map(|text| Some(text.to_owned()));
+        assert_eq!(read(&[ENDPOINT, attributes]), [name, team.clone(), version.clone()]);
+        let name = Some("sessions".to_owned());
+        let vars = [ENDPOINT, attributes, ("OTEL_SERVICE_NAME", "sessions")];
+        assert_eq!(read(&vars), [name, team, version.clone()]);
+        let name = Some("tiny-cache".to_owned());
+        assert_eq!(read(&[ENDPOINT]), [name, None, version]);
+    }
+
+    #[test]
+    fn a_wrong_entry_discards_all_attributes_but_not_the_services_name() {
+        let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "team=a,service.name=b%,zone=c");
+        let read = read([ENDPOINT, attributes, ("OTEL_SERVICE_NAME", "sessions")]);
+        let expected = [(SERVICE_NAME.to_owned(), "sessions".to_owned())];
+        assert_eq!(read.plan.unwrap().resource, expected);
+        assert_eq!(read.warnings.len(), 1, "{:?}", read.warnings);
     }
 
     #[test]

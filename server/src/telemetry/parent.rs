@@ -1,15 +1,17 @@
-//! The caller's span, as W3C Trace Context puts it into metadata
-//! (<https://www.w3.org/TR/trace-context/>).
+//! The caller's span, and the answer to it, as W3C Trace Context puts them into metadata
+//! (<https://www.w3.org/TR/trace-context/>, <https://w3c.github.io/trace-context/>).
 //!
-//! The SDK's propagator reads the same, into a map and out of it; but whether the caller sampled
-//! has to be known of every request, and is told by a look at 55 bytes. Both are compared in a
-//! test.
+//! Parsed here because every request needs the sampled flag, and the SDK's propagator goes
+//! through a map to get it. A test compares the two.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// Names the span that the server made of a call; a draft of the recommendation's next level.
+pub(crate) const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 /// Bytes of a `traceparent` of version 00: `00-<trace id>-<span id>-<flags>`.
 const LEN: usize = 55;
@@ -74,6 +76,12 @@ impl Parent {
             state(headers).unwrap_or_default(),
         )
     }
+}
+
+/// The `traceresponse` of a reply to a call that has a span.
+pub(super) fn response(trace_id: TraceId, span_id: SpanId) -> HeaderValue {
+    HeaderValue::try_from(format!("00-{trace_id}-{span_id}-01"))
+        .expect("digits and dashes make a valid value")
 }
 
 fn state(headers: &HeaderMap) -> Option<TraceState> {

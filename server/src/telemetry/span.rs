@@ -1,4 +1,7 @@
 //! The span of one RPC.
+//!
+//! It is made as the SDK's finished [`SpanData`] when the RPC ends. A span of the SDK's tracer
+//! would ask a sampler again and take a lock for each attribute.
 
 use std::{
     net::SocketAddr,
@@ -7,8 +10,11 @@ use std::{
 };
 
 use http::HeaderValue;
-use opentelemetry::trace::SpanContext;
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
+use opentelemetry::{
+    Array, InstrumentationScope, KeyValue, StringValue, Value,
+    trace::{SpanContext, SpanKind, Status},
+};
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanData, SpanEvents, SpanLinks};
 use tonic::Code;
 
 use crate::{
@@ -17,30 +23,33 @@ use crate::{
 };
 
 use super::{
-    OfConnection,
+    OfConnection, SCOPE,
     attributes::{
         ERROR_TYPE, GRPC, HIT, HITS, ITEMS, KEYS, MISSES, NAMESPACE, NETWORK_PEER_ADDRESS,
         NETWORK_PEER_PORT, REQUEST_ID, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_RESPONSE_STATUS_CODE,
         RPC_SYSTEM_NAME, VALUE_BYTES, is_error,
     },
-    otlp::{Identity, ServerSpan},
+    parent,
 };
+
+/// Attributes of a span without keys: an allocation of this size holds them all.
+const USUAL: usize = 10;
 
 /// The other side of a connection, as every span of it names it.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
-    address: String,
+    address: Arc<str>,
     port: u16,
 }
 
 impl From<SocketAddr> for Peer {
     fn from(peer: SocketAddr) -> Self {
-        Self { address: peer.ip().to_canonical().to_string(), port: peer.port() }
+        Self { address: peer.ip().to_canonical().to_string().into(), port: peer.port() }
     }
 }
 
-/// A request that is sampled. Its span is written when it ends, with everything that is known
-/// by then. Dropped before that, the caller is gone, and it ends as cancelled.
+/// A request that is sampled. Its span is made when it ends. A request that is dropped before
+/// that has lost its caller, and its span ends as cancelled.
 #[derive(Debug)]
 pub(crate) struct RpcSpan(Option<Box<Begun>>);
 
@@ -50,7 +59,7 @@ pub(super) struct Begun {
     pub(super) connection: Arc<OfConnection>,
     pub(super) parent: SpanContext,
     pub(super) method: Method,
-    /// The path, where it is none of ours.
+    /// The path of a method that is not served.
     pub(super) original: Option<String>,
     pub(super) started: SystemTime,
     pub(super) since: Instant,
@@ -65,18 +74,27 @@ pub(crate) struct Ending<'a> {
     pub(crate) took: Duration,
 }
 
+/// A span that waits to be exported.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) ids: Exemplar,
+    /// The reply's `traceresponse`, for a caller that asked for the span. None while the
+    /// collector takes no spans, as far as is known: the caller would look for it in vain.
+    pub(crate) response: Option<HeaderValue>,
+}
+
 impl RpcSpan {
     pub(super) fn begin(begun: Begun) -> Self {
         Self(Some(Box::new(begun)))
     }
 
-    /// Whether it wants to know the keys.
+    /// Whether the span records keys.
     pub(crate) fn records_keys(&self) -> bool {
         self.0.as_ref().is_some_and(|begun| begun.connection.on.record_keys)
     }
 
-    /// Ends the span of a request that was answered, and tells its ids, unless it was dropped.
-    pub(crate) fn end(mut self, ending: Ending<'_>) -> Option<Exemplar> {
+    /// Ends the span of a request that was answered, and returns its ids unless it was dropped.
+    pub(crate) fn end(mut self, ending: Ending<'_>) -> Option<Ended> {
         self.0.take()?.end(ending)
     }
 }
@@ -91,19 +109,19 @@ impl Drop for RpcSpan {
 }
 
 impl Begun {
-    fn end(&self, ending: Ending<'_>) -> Option<Exemplar> {
+    fn end(&self, ending: Ending<'_>) -> Option<Ended> {
         let Ending { code, request_id, facts, named, took } = ending;
         let longest = self.connection.on.plan.longest_text;
         self.finish(code, took, |span| {
-            span.text(REQUEST_ID, shortened(&request_id_text(request_id), longest));
-            // Of what was never decoded nothing is known.
+            span.add(REQUEST_ID, shortened(&request_id_text(request_id), longest).to_owned());
+            // Nothing is known of a message that was never decoded.
             if facts.request_bytes.is_some() && facts.items > 0 {
                 span.number(ITEMS, facts.items);
                 span.number(VALUE_BYTES, facts.value_bytes);
             }
             if code == Code::Ok {
                 match self.method {
-                    Method::Get => span.flag(HIT, facts.hits > 0),
+                    Method::Get => span.add(HIT, facts.hits > 0),
                     Method::MultiGet => {
                         span.number(HITS, facts.hits);
                         span.number(MISSES, facts.misses);
@@ -111,55 +129,108 @@ impl Begun {
                     _ => {}
                 }
             }
-            if let Some(Named { namespace, mut keys }) = named {
+            if let Some(Named { namespace, keys }) = named {
                 if !namespace.is_empty() {
-                    span.text(NAMESPACE, &namespace);
+                    span.add(NAMESPACE, namespace);
                 }
-                for key in &mut keys {
-                    key.truncate(shortened(key, longest).len());
-                }
-                span.texts(KEYS, &keys);
+                let keys = keys.into_iter().map(|mut key| {
+                    key.truncate(shortened(&key, longest).len());
+                    StringValue::from(key)
+                });
+                span.add(KEYS, Value::Array(Array::String(keys.collect())));
             }
         })
     }
 
-    /// Writes the span: what every one says, and what `more` adds.
+    /// Queues the span: what every one says, and what `more` adds.
     fn finish(
         &self,
         code: Code,
         took: Duration,
-        more: impl FnOnce(&mut ServerSpan<'_>),
-    ) -> Option<Exemplar> {
-        let Self { connection, parent, method, original, started, .. } = self;
+        more: impl FnOnce(&mut Attributes),
+    ) -> Option<Ended> {
+        let Self { connection, parent, .. } = self;
         let ids = RandomIdGenerator::default();
         let trace_id = if parent.is_valid() { parent.trace_id() } else { ids.new_trace_id() };
-        let (trace_id, span_id) = (trace_id.to_bytes(), ids.new_span_id().to_bytes());
-        let added = connection.on.gathered.add(|out| {
-            let identity = Identity { trace_id, span_id, parent };
-            let times = [*started, *started + took];
-            let most = connection.on.plan.most_attributes;
-            let mut span = ServerSpan::begin(out, &identity, method.name(), times, most);
-            span.text(RPC_SYSTEM_NAME, GRPC);
-            span.text(RPC_METHOD, method.name());
-            if let Some(original) = original {
-                span.text(RPC_METHOD_ORIGINAL, original);
+        let span_id = ids.new_span_id();
+        let queued = connection.on.queue.add(|| {
+            let mut attributes = self.usual(code);
+            more(&mut attributes);
+            SpanData {
+                span_context: SpanContext::new(
+                    trace_id,
+                    span_id,
+                    parent.trace_flags().with_sampled(true),
+                    false,
+                    parent.trace_state().clone(),
+                ),
+                parent_span_id: parent.span_id(),
+                parent_span_is_remote: parent.is_valid(),
+                span_kind: SpanKind::Server,
+                name: self.method.name().into(),
+                start_time: self.started,
+                end_time: self.started + took,
+                attributes: attributes.list,
+                dropped_attributes_count: attributes.dropped,
+                events: SpanEvents::default(),
+                links: SpanLinks::default(),
+                status: if is_error(code) { Status::error("") } else { Status::Unset },
+                instrumentation_scope: InstrumentationScope::builder(SCOPE).build(),
             }
-            span.text(RPC_RESPONSE_STATUS_CODE, code_name(code));
-            if is_error(code) {
-                span.text(ERROR_TYPE, code_name(code));
-            }
-            if let Some(Peer { address, port }) = &connection.peer {
-                span.text(NETWORK_PEER_ADDRESS, address);
-                span.number(NETWORK_PEER_PORT, (*port).into());
-            }
-            more(&mut span);
-            span.end(is_error(code));
         });
-        added.then_some(Exemplar { trace_id, span_id })
+        let promised = parent.is_sampled() && !connection.on.queue.counts().are_failing();
+        queued.then(|| Ended {
+            ids: Exemplar { trace_id: trace_id.to_bytes(), span_id: span_id.to_bytes() },
+            response: promised.then(|| parent::response(trace_id, span_id)),
+        })
+    }
+
+    fn usual(&self, code: Code) -> Attributes {
+        let mut span = Attributes::with_room(self.connection.on.plan.most_attributes);
+        span.add(RPC_SYSTEM_NAME, GRPC);
+        span.add(RPC_METHOD, self.method.name());
+        if let Some(original) = &self.original {
+            span.add(RPC_METHOD_ORIGINAL, original.clone());
+        }
+        span.add(RPC_RESPONSE_STATUS_CODE, code_name(code));
+        if is_error(code) {
+            span.add(ERROR_TYPE, code_name(code));
+        }
+        if let Some(Peer { address, port }) = &self.connection.peer {
+            span.add(NETWORK_PEER_ADDRESS, address.clone());
+            span.number(NETWORK_PEER_PORT, (*port).into());
+        }
+        span
     }
 }
 
-/// A text up to so many characters.
+/// The attributes of one span, up to a limit.
+struct Attributes {
+    list: Vec<KeyValue>,
+    room: u32,
+    dropped: u32,
+}
+
+impl Attributes {
+    fn with_room(room: u32) -> Self {
+        Self { list: Vec::with_capacity(USUAL), room, dropped: 0 }
+    }
+
+    fn add(&mut self, key: &'static str, value: impl Into<Value>) {
+        if self.room == 0 {
+            self.dropped += 1;
+            return;
+        }
+        self.room -= 1;
+        self.list.push(KeyValue::new(key, value));
+    }
+
+    fn number(&mut self, key: &'static str, value: u64) {
+        self.add(key, i64::try_from(value).unwrap_or(i64::MAX));
+    }
+}
+
+/// A text up to `longest` characters.
 pub(super) fn shortened(text: &str, longest: usize) -> &str {
     // No text has more characters than bytes.
     if text.len() <= longest {

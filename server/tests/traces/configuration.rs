@@ -43,6 +43,9 @@ fn nothing_is_exported_unless_it_is_asked_for() {
     });
 }
 
+const ATTRIBUTES: (&str, &str) =
+    ("OTEL_RESOURCE_ATTRIBUTES", "service.name=carts,service.version=7,team=a%2C%20b");
+
 #[test]
 fn the_resource_says_which_service_it_is() {
     run(async {
@@ -50,7 +53,8 @@ fn the_resource_says_which_service_it_is() {
         for (vars, name) in [
             (&[][..], "tiny-cache"),
             (&[("OTEL_SERVICE_NAME", "sessions")], "sessions"),
-            (&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=carts,service.version=7")], "carts"),
+            (&[ATTRIBUTES], "carts"),
+            (&[ATTRIBUTES, ("OTEL_SERVICE_NAME", "orders")], "orders"),
         ] {
             let server = traced(&receiver, vars);
             server.connect().await.get(key("k")).await.unwrap();
@@ -61,8 +65,17 @@ fn the_resource_says_which_service_it_is() {
                 })
                 .await;
             let resource = &seen.spans.last().unwrap().resource;
-            let version = if name == "carts" { "7" } else { env!("CARGO_PKG_VERSION") };
-            assert_eq!(resource["service.version"], Value::StringValue(version.to_owned()));
+            let text = |key| match resource.get(key) {
+                Some(Value::StringValue(text)) => Some(&**text),
+                _ => None,
+            };
+            let (version, team) = if vars.contains(&ATTRIBUTES) {
+                ("7", Some("a, b"))
+            } else {
+                (env!("CARGO_PKG_VERSION"), None)
+            };
+            assert_eq!(text("service.version"), Some(version));
+            assert_eq!(text("team"), team);
             assert!(resource.contains_key("service.instance.id"));
         }
     });
@@ -104,6 +117,7 @@ fn a_wrong_value_is_warned_about_and_the_cache_serves() {
         let receiver = Receiver::start().await;
         for (name, value) in [
             ("OTEL_TRACES_SAMPLER", "sometimes"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "team=%zz"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://not an address"),
         ] {

@@ -1,44 +1,17 @@
 //! A collector that is dead, slow or unwilling costs spans, and nothing else.
 
-use std::collections::BTreeMap;
-
-use tonic::Code;
+use tonic::{Code, Status};
 
 use crate::{
+    export_failed, figures,
     receiver::{Manner, Receiver},
     support::{
-        http::Http,
         messages::{every_call, key},
         process::Process,
         run,
     },
     traced,
 };
-
-/// The samples of `/metrics` that follow from what was asked, and not from the time it took or
-/// from the process that answered.
-async fn figures(server: &Process) -> BTreeMap<String, String> {
-    let mut http = Http::connect(server.http_addr()).await.unwrap();
-    let page = http.get("/metrics").await.unwrap().body;
-    let of_the_moment = [
-        "process_",
-        "rpc_server_call_duration_seconds_sum",
-        "rpc_server_call_duration_seconds_bucket",
-        "tiny_cache_allocator_",
-        "tiny_cache_maintenance_",
-        "tiny_cache_uptime_",
-        "tiny_cache_worker_busy_",
-        "tiny_cache_write_stalls_",
-    ];
-    page.lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter(|line| !of_the_moment.iter().any(|name| line.starts_with(name)))
-        .map(|line| {
-            let (series, value) = line.rsplit_once(' ').unwrap();
-            (series.to_owned(), value.to_owned())
-        })
-        .collect()
-}
 
 #[test]
 fn a_collector_that_never_answers_changes_nothing_but_the_drop_counter() {
@@ -56,8 +29,10 @@ fn a_collector_that_never_answers_changes_nothing_but_the_drop_counter() {
             for call in (0..20).flat_map(|_| every_call()) {
                 let context = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
                 let metadata = [("x-request-id", b"id".as_slice()), ("traceparent", context)];
-                let reply = wire.call(&call.path(), &metadata, &call.message).await.unwrap();
+                let mut reply = wire.call(&call.path(), &metadata, &call.message).await.unwrap();
                 assert_eq!(reply.code(), Code::Ok);
+                // The answer to a context that asks for a span, see `parents`.
+                reply.initial.remove("traceresponse");
                 replies.push((reply.initial.clone(), reply.message));
             }
         }
@@ -78,31 +53,36 @@ fn a_collector_that_never_answers_changes_nothing_but_the_drop_counter() {
 #[test]
 fn what_a_collector_refuses_is_counted() {
     run(async {
-        let receiver = Receiver::that(Manner::Refuses).await;
+        let receiver =
+            Receiver::that(Manner::answers(|| Status::permission_denied("not yours"))).await;
         let server = traced(&receiver, &[]);
         server.connect().await.get(key("k")).await.unwrap();
         receiver.wait(|seen| seen.requests > 0).await;
-        let series = "tiny_cache_spans_dropped_total{reason=\"export_failed\"}";
         // The refusal is on its way back.
-        while figures(&server).await[series] == "0" {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
+        export_failed(&server).await;
     });
 }
 
 #[test]
 fn a_collector_that_refuses_is_logged_once() {
     run(async {
-        let receiver = Receiver::that(Manner::Refuses).await;
+        let receiver =
+            Receiver::that(Manner::answers(|| Status::permission_denied("not yours"))).await;
         let mut server = traced(&receiver, &[]);
         let mut cache = server.connect().await;
         for exports in 1..=3 {
             cache.get(key("k")).await.unwrap();
             receiver.wait(|seen| seen.requests >= exports).await;
         }
-        let problem = "spans cannot be exported; they are dropped";
+        let problem = "spans cannot be exported";
         let lines = server.logged();
-        let told = lines.iter().filter(|line| line["fields"]["message"] == problem).count();
-        assert_eq!(told, 1, "{lines:#?}");
+        let about_it: Vec<_> =
+            lines.iter().filter(|line| line["fields"]["message"] == problem).collect();
+        let [line] = about_it[..] else { panic!("{lines:#?}") };
+        assert_eq!(line["level"], "WARN");
+        let fields = &line["fields"];
+        assert_eq!(fields["endpoint"], receiver.endpoint());
+        assert_eq!(fields["cause"], "PermissionDenied: not yours");
+        assert!(fields["remedy"].as_str().unwrap().contains("HEADERS"), "{line}");
     });
 }

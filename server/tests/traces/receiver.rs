@@ -1,16 +1,16 @@
-//! A collector: takes spans over OTLP, or refuses them, or never answers.
+//! A collector: it takes spans over OTLP, refuses them, or never answers.
 
 use std::{
     collections::BTreeMap,
     future,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
-        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
         trace_service_server::{TraceService, TraceServiceServer},
     },
     common::v1::{AnyValue, KeyValue, any_value::Value},
@@ -30,13 +30,18 @@ use super::support::certificates::Certificates;
 /// How long spans may take to arrive before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Makes the status of a refusal.
+type Refusal = Box<dyn Fn() -> Status + Send + Sync>;
+
 /// How a collector answers.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     Takes,
-    Refuses,
-    /// Asks for another try, each time.
-    IsBusy,
+    /// Refuses every request with this status.
+    Answers(Refusal),
+    /// Refuses the first request with this status and takes those after it.
+    RefusesFirst(Refusal),
+    /// Takes a batch, but for this many of its spans.
+    Rejects(i64),
     NeverAnswers,
 }
 
@@ -52,6 +57,8 @@ pub(crate) struct Receiver {
 pub(crate) struct Seen {
     pub(crate) spans: Vec<Seeing>,
     pub(crate) requests: usize,
+    /// When each of them came.
+    pub(crate) at: Vec<Instant>,
     /// Of the last request.
     pub(crate) metadata: MetadataMap,
 }
@@ -81,6 +88,16 @@ impl Seeing {
     }
 }
 
+impl Manner {
+    pub(crate) fn answers(refusal: impl Fn() -> Status + Send + Sync + 'static) -> Self {
+        Self::Answers(Box::new(refusal))
+    }
+
+    pub(crate) fn refuses_first(refusal: impl Fn() -> Status + Send + Sync + 'static) -> Self {
+        Self::RefusesFirst(Box::new(refusal))
+    }
+}
+
 impl Receiver {
     pub(crate) async fn start() -> Self {
         Self::that(Manner::Takes).await
@@ -95,8 +112,16 @@ impl Receiver {
         Self::serve(Manner::Takes, true).await
     }
 
+    /// One at an address that a test knew before.
+    pub(crate) async fn at(addr: SocketAddr) -> Self {
+        Self::serve_on(TcpListener::bind(addr).await.unwrap(), Manner::Takes, false)
+    }
+
     async fn serve(manner: Manner, tls: bool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), manner, tls)
+    }
+
+    fn serve_on(listener: TcpListener, manner: Manner, tls: bool) -> Self {
         let addr = listener.local_addr().unwrap();
         let (sender, seen) = watch::channel(Seen::default());
         let service =
@@ -114,6 +139,10 @@ impl Receiver {
             server.add_service(service).serve_with_incoming(TcpListenerStream::new(listener));
         tokio::spawn(serving);
         Self { addr, tls, seen }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -157,19 +186,32 @@ impl TraceService for Collector {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
+        let mut answer = Ok(ExportTraceServiceResponse::default());
         self.seen.lock().unwrap().send_modify(|seen| {
             seen.requests += 1;
+            seen.at.push(Instant::now());
             seen.metadata = metadata;
-            if self.manner == Manner::Takes {
+            answer = match &self.manner {
+                Manner::Answers(refusal) => Err(refusal()),
+                Manner::RefusesFirst(refusal) if seen.requests == 1 => Err(refusal()),
+                Manner::Rejects(rejected_spans) => Ok(ExportTraceServiceResponse {
+                    partial_success: Some(ExportTracePartialSuccess {
+                        rejected_spans: *rejected_spans,
+                        error_message: "too old".to_owned(),
+                    }),
+                }),
+                Manner::Takes | Manner::RefusesFirst(_) | Manner::NeverAnswers => {
+                    Ok(ExportTraceServiceResponse::default())
+                }
+            };
+            if answer.is_ok() {
                 seen.spans.extend(spans(message));
             }
         });
-        match self.manner {
-            Manner::Takes => Ok(Response::new(ExportTraceServiceResponse::default())),
-            Manner::Refuses => Err(Status::permission_denied("not yours")),
-            Manner::IsBusy => Err(Status::unavailable("not now")),
-            Manner::NeverAnswers => future::pending().await,
+        if matches!(self.manner, Manner::NeverAnswers) {
+            future::pending::<()>().await;
         }
+        answer.map(Response::new)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tonic::Status;
 
 use crate::{
     receiver::{Manner, Receiver},
@@ -63,7 +64,7 @@ fn what_waits_goes_in_messages_that_a_collector_takes() {
 #[test]
 fn a_process_that_ends_tries_no_batch_again() {
     run(async {
-        let receiver = Receiver::that(Manner::IsBusy).await;
+        let receiver = Receiver::that(Manner::answers(|| Status::unavailable("not now"))).await;
         let mut server = traced(
             &receiver,
             &[("OTEL_BSP_SCHEDULE_DELAY", "600000"), ("CACHE_SHUTDOWN_GRACE_SECONDS", "600")],
