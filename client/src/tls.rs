@@ -1,11 +1,15 @@
 //! TLS: whom to trust, and who we are.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    ClientConfig, ConfigBuilder, RootCertStore,
+    client::WantsClientCert,
+    crypto::CryptoProvider,
+    pki_types::{PrivateKeyDer, ServerName, UnixTime},
 };
+use tiny_cache_tls::{Authorities, Certificate, Misfit, check_identity};
+use tracing::warn;
 
 use crate::error::Error;
 
@@ -29,14 +33,14 @@ use crate::error::Error;
 #[must_use]
 pub struct Tls {
     /// Empty: those of the system.
-    authorities: Vec<CertificateDer<'static>>,
+    authorities: Vec<Certificate>,
     identity: Option<Identity>,
     server_name: Option<String>,
 }
 
 #[derive(Debug)]
 struct Identity {
-    chain: Vec<CertificateDer<'static>>,
+    chain: Vec<Certificate>,
     key: PrivateKeyDer<'static>,
 }
 
@@ -52,15 +56,17 @@ impl Tls {
         Self::default()
     }
 
-    /// Trusts these authorities, in PEM, in place of the system's.
+    /// Trusts these authorities, in PEM, in place of the system's. One that has expired is
+    /// warned about, and signs nothing.
     ///
     /// # Errors
     ///
-    /// The text has no certificate, or a broken one: [`ErrorKind::Validation`].
+    /// The text has no certificate, or one that cannot be read or used:
+    /// [`ErrorKind::Validation`].
     ///
     /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
     pub fn ca_pem(mut self, pem: &[u8]) -> Result<Self, Error> {
-        self.authorities.extend(certificates(pem, "the authorities' certificates")?);
+        self.authorities.extend(authorities(pem, "the authorities' certificates")?);
         Ok(self)
     }
 
@@ -74,7 +80,7 @@ impl Tls {
     pub fn ca_file(mut self, path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        self.authorities.extend(certificates(&read(path)?, &name)?);
+        self.authorities.extend(authorities(&read(path)?, &name)?);
         Ok(self)
     }
 
@@ -128,62 +134,77 @@ impl Tls {
         })?;
 
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::validation("TLS cannot be set up").because(error))?
-            .with_root_certificates(self.roots()?);
+        let trusting = self.trusting(provider.clone())?;
         let mut config = match &self.identity {
-            None => roots.with_no_client_auth(),
+            None => trusting.with_no_client_auth(),
             Some(Identity { chain, key }) => {
-                roots.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| {
-                    Error::validation("the client's certificate and key cannot be used")
-                        .because(error)
-                })?
+                let unusable = "the client's certificate and key cannot be used";
+                check_identity(chain, key, &provider)
+                    .map_err(Misfit::into_problem)
+                    .map_err(|problem| Error::validation(unusable).because(problem))?;
+                let der = chain.iter().map(|certificate| certificate.der().clone()).collect();
+                trusting
+                    .with_client_auth_cert(der, key.clone_key())
+                    .map_err(|error| Error::validation(unusable).because(error))?
             }
         };
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok((Arc::new(config), server_name))
     }
 
-    fn roots(&self) -> Result<RootCertStore, Error> {
-        let mut roots = RootCertStore::empty();
+    fn trusting(
+        &self,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::validation("TLS cannot be set up").because(error))?;
         if self.authorities.is_empty() {
-            // Some of a system's certificates may be unreadable; those that are not do.
-            let system = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(system.certs);
-            if roots.is_empty() {
-                return Err(Error::validation(
-                    "the system has no certificate authorities to trust; name some with a CA file",
-                ));
-            }
+            return Ok(builder.with_root_certificates(system_authorities()?));
         }
-        for authority in &self.authorities {
-            roots.add(authority.clone()).map_err(|error| {
-                Error::validation("an authority's certificate cannot be used").because(error)
+        // The same checks as rustls' own, by the authorities that have not expired.
+        let verifier = Authorities::new(&self.authorities)
+            .and_then(|authorities| authorities.server_verifier(provider))
+            .map_err(|problem| {
+                Error::validation("an authority's certificate cannot be used").because(problem)
             })?;
-        }
-        Ok(roots)
+        Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
     }
+}
+
+fn system_authorities() -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    // Some of a system's certificates may be unreadable; those that are not do.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(Error::validation(
+            "the system has no certificate authorities to trust; name some with a CA file",
+        ));
+    }
+    Ok(roots)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| {
-        Error::validation(format!("cannot read {}", path.display())).because(error)
+    tiny_cache_tls::read(path).map_err(|problem| {
+        Error::validation(format!("cannot read {}", path.display())).because(problem)
     })
 }
 
-fn certificates(pem: &[u8], name: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let certificates = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Error::validation(format!("{name}: not PEM")).because(error))?;
-    if certificates.is_empty() {
-        return Err(Error::validation(format!("{name}: no certificate in PEM form")));
+fn certificates(pem: &[u8], name: &str) -> Result<Vec<Certificate>, Error> {
+    tiny_cache_tls::certificates(pem)
+        .map_err(|problem| Error::validation(format!("{name}: {problem}")))
+}
+
+fn authorities(pem: &[u8], name: &str) -> Result<Vec<Certificate>, Error> {
+    let found = certificates(pem, name)?;
+    Authorities::new(&found).map_err(|problem| Error::validation(format!("{name}: {problem}")))?;
+    for warning in found.iter().filter_map(|found| found.date_warning(UnixTime::now())) {
+        warn!("{name}: {warning}; servers that it signed are refused");
     }
-    Ok(certificates)
+    Ok(found)
 }
 
 fn private_key(pem: &[u8], name: &str) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
-        Error::validation(format!("{name}: no private key in PEM form")).because(error)
-    })
+    tiny_cache_tls::private_key(pem)
+        .map_err(|problem| Error::validation(format!("{name}: {problem}")))
 }

@@ -15,7 +15,7 @@ use crate::{
     rpc::Meter,
     store::{Detail, Stats, Store},
     telemetry::SpanCounts,
-    transport::Faults,
+    transport::{Faults, tls::LoadedCertificate},
 };
 
 /// The parts that have figures.
@@ -28,6 +28,7 @@ pub(crate) struct Sources {
     pub(crate) runtimes: Vec<RuntimeMetrics>,
     pub(crate) faults: Faults,
     pub(crate) spans: SpanCounts,
+    pub(crate) certificates: Vec<LoadedCertificate>,
     pub(crate) log: Option<Log>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) grpc_port: u16,
@@ -102,6 +103,11 @@ impl Monitor {
     pub(crate) fn timestamp(&self) -> f64 {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         since.map_or(0.0, |since| since.as_secs_f64())
+    }
+
+    /// The certificates that the gRPC port uses.
+    pub(crate) fn certificates(&self) -> &[LoadedCertificate] {
+        &self.of.certificates
     }
 
     pub(crate) fn grpc_port(&self) -> u16 {

@@ -103,7 +103,7 @@ impl Server {
     /// Those of [`Self::start`].
     pub fn start_with(settings: Settings, telemetry: Telemetry) -> Result<Self, StartError> {
         let Telemetry { log, traces } = telemetry;
-        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = settings.tls.as_ref().map(tls::load).transpose()?.unwrap_or_default();
         let grpc = listener::grpc(&settings.host, settings.port)?;
         let http = listener::http(&settings.health_host, settings.health_port)?;
         let (grpc_addr, http_addr) = (grpc.local_addr()?, http.local_addr()?);
@@ -150,7 +150,7 @@ impl Server {
                     index,
                     Load { intake: intake.clone(), meter, traces: traces.clone() },
                 ),
-                tls: tls.clone(),
+                tls: tls.acceptor.clone(),
                 limits: Limits {
                     max_concurrent_streams: settings.max_concurrent_streams,
                     handshake_timeout: settings.handshake_timeout,
@@ -176,6 +176,7 @@ impl Server {
             runtimes,
             faults,
             spans: traces.counts(),
+            certificates: tls.certificates,
             log,
             phase: phases,
             grpc_port: grpc_addr.port(),
@@ -191,6 +192,9 @@ impl Server {
         })?;
 
         server.phase.send_replace(Phase::Serving);
+        for warning in settings.warnings.iter().chain(&tls.warnings) {
+            warn!("{warning}");
+        }
         log_start(&server, &settings, &store);
         Ok(server)
     }
@@ -338,9 +342,6 @@ async fn background(upkeep: Upkeep, pages: Http, listener: TcpListener) {
 }
 
 fn log_start(server: &Server, settings: &Settings, store: &Store) {
-    for warning in &settings.warnings {
-        warn!("{warning}");
-    }
     let shards = NonZeroUsize::new(store.shard_count());
     if shards < settings.shards.get().checked_next_power_of_two().and_then(NonZeroUsize::new) {
         info!(

@@ -110,6 +110,25 @@ async fn mutual_tls_refuses_who_shows_none_or_a_strangers() {
     }
 }
 
+/// A bundle with a byte order mark lost its first authority, one with another label any of them,
+/// and servers of those were not trusted.
+#[tokio::test]
+async fn a_bundle_of_authorities_is_read_whole_or_refused() {
+    let server = server(false).await;
+    let made = Certificates::of_this_process();
+    let marked = format!("\u{feff}{}{}", made.authority, made.stranger.certificate);
+    let tls = Tls::new().ca_pem(marked.as_bytes()).unwrap();
+    serves(&connect(&server, tls).await.unwrap()).await;
+
+    let label = made.authority.replace(" CERTIFICATE", " X509 CERTIFICATE");
+    let indented = made.authority.replace("-----BEGIN", " -----BEGIN");
+    for vanishing in [label, indented] {
+        let bundle = format!("{}{vanishing}", made.stranger.certificate);
+        let text = Tls::new().ca_pem(bundle.as_bytes()).unwrap_err().to_string();
+        assert!(text.starts_with("the authorities' certificates: 2 blocks begin with"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_plain_client_learns_that_the_server_may_speak_tls() {
     let server = server(false).await;

@@ -2,12 +2,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use rustls::{
-    RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
-};
+use rustls::{ServerConfig, pki_types::UnixTime};
 use thiserror::Error;
+use tiny_cache_tls::{
+    Authorities, Certificate, Misfit, Problem, certificates, check_identity, order_warning,
+    private_key, read,
+};
 use tokio_rustls::TlsAcceptor;
 
 use crate::settings::TlsFiles;
@@ -21,54 +21,103 @@ pub struct TlsError {
     problem: String,
 }
 
-impl TlsError {
-    fn new(variable: &'static str, path: &Path, problem: impl ToString) -> Self {
-        Self { variable, path: path.display().to_string(), problem: problem.to_string() }
-    }
+/// What the files hold.
+#[derive(Default)]
+pub(crate) struct Tls {
+    /// `None`: the port is plain.
+    pub(crate) acceptor: Option<TlsAcceptor>,
+    pub(crate) certificates: Vec<LoadedCertificate>,
+    /// What works now and turns peers away sooner or later.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A certificate that the server uses.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadedCertificate {
+    /// Which of the files it is from.
+    pub(crate) kind: &'static str,
+    pub(crate) certificate: Certificate,
 }
 
 /// Reads the files and makes what takes TLS connections.
 ///
 /// # Errors
-/// [`TlsError`] when a file is missing, is not PEM, or does not fit the others.
-pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
-    let chain = certificates("CACHE_TLS_CERT_PATH", &files.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| TlsError::new("CACHE_TLS_KEY_PATH", &files.key, error))?;
+/// [`TlsError`] when a file is missing, is not PEM, cannot be used, or does not fit the others.
+pub(crate) fn load(files: &TlsFiles) -> Result<Tls, TlsError> {
+    let chain_file = File { variable: "CACHE_TLS_CERT_PATH", path: &files.certificate };
+    let key_file = File { variable: "CACHE_TLS_KEY_PATH", path: &files.key };
+    let chain = chain_file.parse(certificates)?;
+    let key = key_file.parse(private_key)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    check_identity(&chain, &key, &provider).map_err(|misfit| match misfit {
+        Misfit::Chain(problem) => chain_file.refuse(problem),
+        Misfit::Key(problem) => key_file.refuse(problem),
+    })?;
+
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::new("CACHE_TLS_CERT_PATH", &files.certificate, error))?;
+        .map_err(|error| chain_file.refuse(error))?;
+    let mut tls = Tls::default();
     let builder = match &files.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            const VARIABLE: &str = "CACHE_TLS_CLIENT_CA_PATH";
-            let mut roots = RootCertStore::empty();
-            for authority in certificates(VARIABLE, path)? {
-                roots.add(authority).map_err(|error| TlsError::new(VARIABLE, path, error))?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
-                .build()
-                .map_err(|error| TlsError::new(VARIABLE, path, error))?;
+            let file = File { variable: "CACHE_TLS_CLIENT_CA_PATH", path };
+            let signers = file.parse(certificates)?;
+            let verifier = Authorities::new(&signers)
+                .and_then(|authorities| authorities.client_verifier(provider))
+                .map_err(|problem| file.refuse(problem))?;
+            tls.take("client_ca", &file, signers, "clients that it signed are refused");
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let mut config = builder
-        .with_single_cert(chain, key)
-        .map_err(|error| TlsError::new("CACHE_TLS_KEY_PATH", &files.key, error))?;
+    let der = chain.iter().map(|certificate| certificate.der().clone()).collect();
+    let mut config = builder.with_single_cert(der, key).map_err(|error| key_file.refuse(error))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    tls.acceptor = Some(TlsAcceptor::from(Arc::new(config)));
+    tls.warnings.extend(order_warning(&chain).map(|warning| chain_file.warning(&warning)));
+    tls.take("server", &chain_file, chain, "clients refuse it");
+    Ok(tls)
 }
 
-fn certificates(
-    variable: &'static str,
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| TlsError::new(variable, path, error))?;
-    if chain.is_empty() {
-        return Err(TlsError::new(variable, path, "no certificate in this file"));
+impl Tls {
+    fn take(
+        &mut self,
+        kind: &'static str,
+        file: &File<'_>,
+        certificates: Vec<Certificate>,
+        consequence: &str,
+    ) {
+        let now = UnixTime::now();
+        for certificate in certificates {
+            let warning = certificate.date_warning(now);
+            let warning = warning.map(|warning| file.warning(&format!("{warning}; {consequence}")));
+            self.warnings.extend(warning);
+            self.certificates.push(LoadedCertificate { kind, certificate });
+        }
     }
-    Ok(chain)
+}
+
+/// A file, and the variable that names it.
+struct File<'a> {
+    variable: &'static str,
+    path: &'a Path,
+}
+
+impl File<'_> {
+    fn parse<T>(&self, parse: impl Fn(&[u8]) -> Result<T, Problem>) -> Result<T, TlsError> {
+        let content = read(self.path).map_err(|problem| self.refuse(problem))?;
+        parse(&content).map_err(|problem| self.refuse(problem))
+    }
+
+    fn refuse(&self, problem: impl ToString) -> TlsError {
+        TlsError {
+            variable: self.variable,
+            path: self.path.display().to_string(),
+            problem: problem.to_string(),
+        }
+    }
+
+    fn warning(&self, text: &str) -> String {
+        format!("{}: {}: {text}", self.variable, self.path.display())
+    }
 }

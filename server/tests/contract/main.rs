@@ -51,5 +51,6 @@ mod reflection;
 mod request_ids;
 mod stats;
 mod tls;
+mod tls_files;
 mod ttl;
 mod values;

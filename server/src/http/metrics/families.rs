@@ -1,6 +1,7 @@
 //! Every metric, declared once: its name, its help, and where its value is read. A family
 //! without a sample is not shown.
 
+mod certificates; // until when each is valid
 mod connections; // connections and workers
 mod memory; // the allocator's, and what the container allows
 #[cfg(target_os = "linux")]
@@ -39,6 +40,7 @@ impl Families {
         let mut families = store::families(&monitor.store_detail());
         families.extend(rpcs::families(monitor));
         families.extend(connections::families(monitor));
+        families.extend(certificates::families(monitor));
         families.extend(traces::families(monitor.spans(), monitor.dropped_lines()));
         families.extend(memory::families(&self.memory));
         #[cfg(target_os = "linux")]

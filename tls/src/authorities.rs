@@ -1,0 +1,244 @@
+//! Whose signatures are trusted. rustls takes an authority's name and key and forgets its dates;
+//! here one that has expired, or is not valid yet, is no signer, at each handshake anew.
+
+use std::{fmt, sync::Arc};
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime},
+    server::{
+        VerifierBuilderError, WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+};
+
+use crate::{Certificate, Problem, Validity};
+
+/// Certificates that may sign others.
+#[derive(Clone, Debug)]
+pub struct Authorities {
+    trusted: Vec<Authority>,
+}
+
+#[derive(Clone, Debug)]
+struct Authority {
+    certificate: Certificate,
+    anchor: TrustAnchor<'static>,
+}
+
+impl Authorities {
+    /// Takes certificates as authorities.
+    ///
+    /// # Errors
+    /// No signature can be checked with one of them.
+    pub fn new(certificates: &[Certificate]) -> Result<Self, Problem> {
+        let trusted = certificates.iter().map(Authority::new).collect::<Result<_, _>>()?;
+        Ok(Self { trusted })
+    }
+
+    /// What a server checks its clients' certificates with.
+    ///
+    /// # Errors
+    /// There are no authorities.
+    pub fn client_verifier(
+        self,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ClientCertVerifier>, Problem> {
+        let make = |roots: RootCertStore, provider: &Arc<CryptoProvider>| {
+            WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build()
+        };
+        Ok(Arc::new(Dated::new(self.trusted, provider, make)?))
+    }
+
+    /// What a client checks a server's certificate with.
+    ///
+    /// # Errors
+    /// There are no authorities.
+    pub fn server_verifier(
+        self,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, Problem> {
+        let make = |roots: RootCertStore, provider: &Arc<CryptoProvider>| {
+            WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+                .build()
+                .map(|verifier| verifier as Arc<dyn ServerCertVerifier>)
+        };
+        Ok(Arc::new(Dated::new(self.trusted, provider, make)?))
+    }
+}
+
+impl Authority {
+    fn new(certificate: &Certificate) -> Result<Self, Problem> {
+        let (number, subject) = (certificate.number(), certificate.subject());
+        if let Some(key) = certificate.unusable_key() {
+            return Err(Problem::new(format!(
+                "certificate {number} ({subject}) has {key}, with which no signature can be \
+                 checked; take it out, and use an authority with RSA of 2048 to 8192 bits, ECDSA \
+                 on P-256 or P-384, or Ed25519"
+            )));
+        }
+        let mut one = RootCertStore::empty();
+        one.add(certificate.der().clone()).map_err(|error| {
+            Problem::new(format!(
+                "certificate {number} ({subject}) cannot be used as an authority: {error}"
+            ))
+        })?;
+        let anchor = one.roots.pop().ok_or_else(|| Problem::new("no certificate in PEM form"))?;
+        Ok(Self { certificate: certificate.clone(), anchor })
+    }
+}
+
+type Make<V> = fn(RootCertStore, &Arc<CryptoProvider>) -> Result<Arc<V>, VerifierBuilderError>;
+
+/// A verifier that leaves out the authorities which are not valid at the moment that it is
+/// asked about.
+struct Dated<V: ?Sized> {
+    authorities: Vec<Authority>,
+    /// Trusts all of them: the one that answers while all are valid.
+    all: Arc<V>,
+    provider: Arc<CryptoProvider>,
+    make: Make<V>,
+}
+
+impl<V: ?Sized> Dated<V> {
+    fn new(
+        authorities: Vec<Authority>,
+        provider: Arc<CryptoProvider>,
+        make: Make<V>,
+    ) -> Result<Self, Problem> {
+        let roots = authorities.iter().map(|authority| authority.anchor.clone()).collect();
+        let all = make(RootCertStore { roots }, &provider)
+            .map_err(|error| Problem::new(error.to_string()))?;
+        Ok(Self { authorities, all, provider, make })
+    }
+
+    /// Lets `verify` decide with the authorities that are valid at `now`.
+    fn verify<T>(
+        &self,
+        now: UnixTime,
+        verify: impl Fn(&V) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let valid = |authority: &&Authority| authority.certificate.validity(now) == Validity::Valid;
+        let roots: Vec<_> = self.authorities.iter().filter(valid).collect();
+        if roots.len() == self.authorities.len() {
+            return verify(&self.all);
+        }
+        let roots = RootCertStore {
+            roots: roots.into_iter().map(|authority| authority.anchor.clone()).collect(),
+        };
+        let refusal = match (self.make)(roots, &self.provider) {
+            Ok(some) => match verify(&some) {
+                Ok(verified) => return Ok(verified),
+                Err(refusal) => refusal,
+            },
+            // None is left.
+            Err(_) => CertificateError::UnknownIssuer.into(),
+        };
+        // The peer's certificate is good but for its signer: so that is what the alert says.
+        match verify(&self.all) {
+            Ok(_) => Err(self.out_of_date(now).unwrap_or(refusal)),
+            Err(_) => Err(refusal),
+        }
+    }
+
+    fn out_of_date(&self, now: UnixTime) -> Option<Error> {
+        let of = |validity| {
+            let mut certificates = self.authorities.iter().map(|authority| &authority.certificate);
+            certificates.find(|certificate| certificate.validity(now) == validity)
+        };
+        let error = match of(Validity::Expired) {
+            Some(expired) => {
+                let not_after = UnixTime::since_unix_epoch(expired.not_after());
+                CertificateError::ExpiredContext { time: now, not_after }
+            }
+            None => of(Validity::NotYet).map(|_| CertificateError::NotValidYet)?,
+        };
+        Some(error.into())
+    }
+}
+
+impl<V: ?Sized> fmt::Debug for Dated<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dated").field("authorities", &self.authorities).finish_non_exhaustive()
+    }
+}
+
+impl ClientCertVerifier for Dated<dyn ClientCertVerifier> {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.all.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.verify(now, |verifier| verifier.verify_client_cert(end_entity, intermediates, now))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.all.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.all.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.all.supported_verify_schemes()
+    }
+}
+
+impl ServerCertVerifier for Dated<dyn ServerCertVerifier> {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.verify(now, |verifier| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.all.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.all.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.all.supported_verify_schemes()
+    }
+}

@@ -1,0 +1,83 @@
+//! A certificate chain and the key that it belongs to.
+
+use rustls::{crypto::CryptoProvider, pki_types::PrivateKeyDer};
+
+use crate::{Certificate, Problem, SUPPORTED_KEYS};
+
+/// Why a chain and a key do not go together, by the file that has to be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    /// The chain's.
+    Chain(Problem),
+    /// The key's.
+    Key(Problem),
+}
+
+impl Misfit {
+    /// What is wrong.
+    pub fn into_problem(self) -> Problem {
+        match self {
+            Self::Chain(problem) | Self::Key(problem) => problem,
+        }
+    }
+}
+
+/// Checks that `chain` begins with the certificate of `key`, and that both can be used.
+///
+/// # Errors
+/// [`Misfit`], where they cannot.
+pub fn check_identity(
+    chain: &[Certificate],
+    key: &PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<(), Misfit> {
+    let Some(first) = chain.first() else {
+        return Err(Misfit::Chain(Problem::new("no certificate in PEM form")));
+    };
+    let signing = provider.key_provider.load_private_key(key.clone_key()).map_err(|error| {
+        let kind = first.unusable_key().map_or(String::new(), |kind| format!("it is {kind}; "));
+        Misfit::Key(Problem::new(format!(
+            "the private key cannot be used: {kind}supported are {SUPPORTED_KEYS} ({error})"
+        )))
+    })?;
+    let public = signing.public_key();
+    let is_of = |certificate: &Certificate| {
+        // Where the library does not show the public key, the handshake decides.
+        public.as_ref().is_none_or(|public| public.as_ref() == certificate.key_info())
+    };
+    if !is_of(first) {
+        return Err(match chain.iter().find(|certificate| is_of(certificate)) {
+            Some(own) => Misfit::Chain(Problem::new(format!(
+                "the certificate of the key is number {} ({}); put it first, then its issuer",
+                own.number(),
+                own.subject()
+            ))),
+            None => Misfit::Key(Problem::new(format!(
+                "the private key is not that of the certificate ({})",
+                first.subject()
+            ))),
+        });
+    }
+    if !first.is_version_3() {
+        return Err(Misfit::Chain(Problem::new(format!(
+            "certificate 1 ({}) is not X.509 version 3, which peers refuse; have it issued as \
+             version 3, with extensions",
+            first.subject()
+        ))));
+    }
+    Ok(())
+}
+
+/// Names the first certificate after which its issuer does not follow. Many peers find the path
+/// anyway, some do not.
+pub fn order_warning(chain: &[Certificate]) -> Option<String> {
+    let (one, next) =
+        chain.iter().zip(chain.get(1..)?).find(|(one, next)| !one.is_issued_by(next))?;
+    Some(format!(
+        "certificate {} ({}) is not the issuer of the one before it; some clients need each to be \
+         followed by its issuer ({})",
+        next.number(),
+        next.subject(),
+        one.subject()
+    ))
+}
