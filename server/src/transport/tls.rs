@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use rustls::{ServerConfig, pki_types::UnixTime};
+use rustls::{ServerConfig, pki_types::UnixTime, server::NoServerSessionStorage};
 use thiserror::Error;
 use tiny_cache_tls::{
     Authorities, Certificate, Misfit, Problem, certificates, check_identity, order_warning,
@@ -73,6 +73,12 @@ pub(crate) fn load(files: &TlsFiles) -> Result<Tls, TlsError> {
     let der = chain.iter().map(|certificate| certificate.der().clone()).collect();
     let mut config = builder.with_single_cert(der, key).map_err(|error| key_file.refuse(error))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
+    if files.client_ca.is_some() {
+        // A resumed session is that of a certificate which was checked once: it would outlive the
+        // certificate, and its authority. Connections live long, so full handshakes are few.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     tls.acceptor = Some(TlsAcceptor::from(Arc::new(config)));
     tls.warnings.extend(order_warning(&chain).map(|warning| chain_file.warning(&warning)));
     tls.take("server", &chain_file, chain, "clients refuse it");

@@ -1,10 +1,20 @@
 //! The PEM files of the gRPC port as they are in the field: read whole, or refused with the
 //! variable, the file, the reason and the remedy. `tiny-cache-tls` has the many forms of each.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::{
+    ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    version::{TLS12, TLS13},
+};
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::support::{
@@ -273,4 +283,60 @@ fn a_chain_that_does_not_begin_with_the_keys_certificate_is_refused() {
     let line = String::from_utf8(output.stderr).unwrap();
     let said = format!("CACHE_TLS_CERT_PATH: {chain}: the certificate of the key is number 2 ");
     assert!(line.contains(&said), "{line}");
+}
+
+/// A resumed session passed over the certificate that it was opened with, which may have expired
+/// since, as may its authority.
+#[test]
+fn mutual_tls_checks_the_certificate_at_every_connection() {
+    run(async {
+        let files = Files::new();
+        let signer = authority("signer", |_| ());
+        let bundle = files.write("ca.pem", signer.pem());
+        let mutual = start(&[("CACHE_TLS_CLIENT_CA_PATH", &bundle)]);
+        let plain = start(&[]);
+        for version in [&TLS12, &TLS13] {
+            let kind = second_handshake(&mutual, client_config(&signer, version)).await;
+            assert_eq!(kind, HandshakeKind::Full, "{version:?}");
+        }
+        // That client does resume where nobody asks for its certificate.
+        let kind = second_handshake(&plain, client_config(&signer, &TLS13)).await;
+        assert_eq!(kind, HandshakeKind::Resumed);
+    });
+}
+
+fn client_config(
+    signer: &Authority,
+    version: &'static SupportedProtocolVersion,
+) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    let authority = Certificates::of_this_process().authority.as_bytes();
+    roots.add(CertificateDer::from_pem_slice(authority).unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = named("client").signed_by(&key, signer).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.into()
+}
+
+/// How the second of two connections of a client began.
+async fn second_handshake(server: &Process, config: Arc<ClientConfig>) -> HandshakeKind {
+    let mut kind = None;
+    for _ in 0..2 {
+        let socket = TcpStream::connect(server.grpc_addr()).await.unwrap();
+        let name = SERVER_NAME.try_into().unwrap();
+        let mut stream = TlsConnector::from(config.clone()).connect(name, socket).await.unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        // The server's first frame; tickets come before it.
+        stream.read_exact(&mut [0; 9]).await.unwrap();
+        kind = stream.get_ref().1.handshake_kind();
+    }
+    kind.unwrap()
 }
