@@ -12,6 +12,8 @@ mod set;
 mod set_if_absent;
 mod stats;
 
+use std::time::Instant;
+
 pub(crate) use self::{
     compare_and_set::compare_and_set, delete::delete, get::get, multi_delete::multi_delete,
     multi_get::multi_get, multi_set::multi_set, set::set, set_if_absent::set_if_absent,
@@ -25,4 +27,6 @@ pub(crate) struct Bounds {
     pub(crate) max_batch_items: usize,
     /// Bytes of a reply's message.
     pub(crate) max_reply_bytes: usize,
+    /// When the caller stops waiting.
+    pub(crate) deadline: Option<Instant>,
 }

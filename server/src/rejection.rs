@@ -19,6 +19,8 @@ pub(crate) enum Rejection {
     BatchTooLarge { items: usize, max: usize },
     #[error("Reply would exceed the message limit of {max} bytes")]
     ReplyTooLarge { max: usize },
+    #[error("The deadline passed before all of the batch was carried out")]
+    DeadlineExceeded,
 }
 
 impl From<Rejection> for Status {
@@ -33,6 +35,7 @@ impl From<Rejection> for Status {
             Rejection::Store(Refused::Oversize) | Rejection::ReplyTooLarge { .. } => {
                 Status::resource_exhausted(message)
             }
+            Rejection::DeadlineExceeded => Status::deadline_exceeded(message),
         }
     }
 }

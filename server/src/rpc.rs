@@ -1,12 +1,14 @@
 //! Every RPC on its way from HTTP to a tonic service and back.
 //!
-//! `request id → meter → route → intake → service → panic guard → status → segments`
+//! `request id → meter → deadline → route → intake → service → panic guard → status → segments`
 
+mod deadline;
 mod facts;
 mod intake;
 mod meter;
 mod method;
 mod reply;
+mod request_body;
 mod request_id;
 mod segments;
 
@@ -41,16 +43,23 @@ use crate::{
 };
 
 pub(crate) use self::{
+    deadline::current as current_deadline,
     facts::{Describe, Facts, Named},
-    intake::{IntakeBudget, IntakeGate},
+    intake::{IntakeBudget, IntakeLimits},
     meter::{Meter, code_name},
     method::Method,
     reply::ReplyBody,
+    request_body::RequestBody,
     request_id::{RequestIds, X_REQUEST_ID, text as request_id_text},
     segments::Reply,
 };
 
-use self::{meter::Metered, reply::Answered};
+use self::{
+    deadline::Deadline,
+    meter::Metered,
+    reply::Answered,
+    request_body::{Unread, keeping_unread},
+};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
@@ -62,8 +71,7 @@ pub(crate) struct Rpc {
     reflection: RefCell<ServerReflectionServer<Reflection>>,
     phases: watch::Receiver<Phase>,
     request_ids: RequestIds,
-    intake: IntakeBudget,
-    gate: IntakeGate,
+    intake: IntakeLimits,
     meter: Meter,
     traces: ConnectionTraces,
     server_traces: Traces,
@@ -81,7 +89,7 @@ pub(crate) struct Services {
 /// What bounds, counts and traces a worker's requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
-    pub(crate) intake: IntakeBudget,
+    pub(crate) intake: IntakeLimits,
     pub(crate) meter: Meter,
     pub(crate) traces: Traces,
 }
@@ -95,7 +103,6 @@ impl Rpc {
             reflection: RefCell::new(services.reflection),
             phases: services.phases,
             request_ids: RequestIds::of(worker),
-            gate: load.intake.gate(),
             intake: load.intake,
             meter: load.meter,
             traces: ConnectionTraces::default(),
@@ -106,26 +113,30 @@ impl Rpc {
     /// The same services for a connection of its own.
     pub(crate) fn for_connection(&self, peer: Option<SocketAddr>) -> Self {
         let traces = self.server_traces.of_connection(peer);
-        Self { gate: self.intake.gate(), traces, ..self.clone() }
+        Self { traces, ..self.clone() }
     }
 
-    fn route(&self, request: Request<Incoming>) -> Routed {
-        // The path is `/package.Service/Method`.
-        let service = request.uri().path().split('/').nth(1).unwrap_or_default();
-        Routed::Service(match service {
-            tiny_cache_proto::SERVICE_NAME => {
-                let request = request.map(|body| self.gate.admit(body));
-                self.cache.borrow_mut().call(request)
-            }
-            "grpc.health.v1.Health" => self.until_drain(self.health.borrow_mut().call(request)),
-            "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection" => {
-                let request = reflection::as_v1(request);
-                self.until_drain(self.reflection.borrow_mut().call(request))
-            }
-            _ => {
-                let status = Status::unimplemented("no such service on this server");
-                return Routed::Here(ready(status.into_http()));
-            }
+    /// Finds the service of a request. Returns what was left unread where none takes it.
+    fn route(&self, request: Request<RequestBody>) -> (Routed, Option<Incoming>) {
+        keeping_unread(|| {
+            // The path is `/package.Service/Method`.
+            let service = request.uri().path().split('/').nth(1).unwrap_or_default();
+            Routed::Service(match service {
+                tiny_cache_proto::SERVICE_NAME => {
+                    let request = request.map(|body| self.intake.admit(body));
+                    self.cache.borrow_mut().call(request)
+                }
+                "grpc.health.v1.Health" => self.until_drain(self.health.borrow_mut().call(request)),
+                "grpc.reflection.v1.ServerReflection"
+                | "grpc.reflection.v1alpha.ServerReflection" => {
+                    let request = reflection::as_v1(request);
+                    self.until_drain(self.reflection.borrow_mut().call(request))
+                }
+                _ => {
+                    let status = Status::unimplemented("no such service on this server");
+                    return Routed::Here(ready(status.into_http()));
+                }
+            })
         })
     }
 
@@ -152,20 +163,34 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
         let span = self.traces.begin(method, &request, started);
         let request_id = self.request_ids.take(request.headers());
         let metered = self.meter.enter(method, started);
+        let deadline = Deadline::of(request.headers(), started);
         let metadata = metadata_bytes(&request);
-        let routed = if !is_grpc {
+        let request = request.map(RequestBody::new);
+        let (routed, unread) = if !is_grpc {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            Routed::Here(ready(response))
+            (Routed::Here(ready(response)), request.into_body().unread())
         } else if metadata > HEADER_LIST_BYTES {
             let status = Status::resource_exhausted(format!(
                 "metadata of {metadata} bytes is larger than {HEADER_LIST_BYTES}"
             ));
-            Routed::Here(ready(status.into_http()))
+            (Routed::Here(ready(status.into_http())), request.into_body().unread())
         } else {
             self.route(request)
         };
-        Call { routed, method, started, span, panicked: false, request_id, metered }
+        let waiting = None;
+        Call {
+            routed,
+            method,
+            started,
+            deadline,
+            span,
+            panicked: false,
+            request_id,
+            metered,
+            unread,
+            waiting,
+        }
     }
 }
 
@@ -189,11 +214,16 @@ pub(crate) struct Call {
     routed: Routed,
     method: Method,
     started: Instant,
+    deadline: Option<Deadline>,
     span: Option<RpcSpan>,
     panicked: bool,
     request_id: HeaderValue,
     /// Held until the reply's headers, or until the request is given up.
     metered: Metered,
+    /// The rest of a request that is refused before it was read.
+    unread: Option<Incoming>,
+    /// The reply, until that rest is read.
+    waiting: Option<Box<Unread<ReplyBody>>>,
 }
 
 enum Routed {
@@ -206,26 +236,60 @@ impl Future for Call {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let response = match &mut this.routed {
-            Routed::Here(response) => ready!(Pin::new(response).poll(cx)),
-            Routed::Service(answer) => {
-                Named::want(this.span.as_ref().is_some_and(RpcSpan::records_keys));
-                // A panic costs the request that met it. What a handler may have left half
-                // done is its own: the store's locks are free again, and guard no data.
-                match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
-                    Ok(polled) => ready!(polled).unwrap_or_else(|never| match never {}),
-                    Err(_panic) => {
-                        this.panicked = true;
-                        Status::internal("").into_http()
-                    }
-                }
-            }
-        };
-        Poll::Ready(Ok(this.answered(response)))
+        if this.waiting.is_none() {
+            let response = ready!(this.poll_response(cx));
+            let reply = this.answered(response);
+            let Some(body) = this.unread.take() else {
+                return Poll::Ready(Ok(reply));
+            };
+            let deadline = this.deadline.as_ref().map(Deadline::at);
+            this.waiting = Some(Box::new(Unread::new(body, reply, deadline)));
+        }
+        let waiting = this.waiting.as_mut().expect("it was just set where it was not");
+        Pin::new(&mut **waiting).poll(cx).map(Ok)
     }
 }
 
 impl Call {
+    /// Lets the service answer, until the deadline.
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        let answer = match &mut self.routed {
+            Routed::Here(response) => return Pin::new(response).poll(cx),
+            Routed::Service(answer) => answer,
+        };
+        if self.deadline.as_mut().is_some_and(Deadline::is_over) {
+            return Poll::Ready(self.late());
+        }
+        Named::want(self.span.as_ref().is_some_and(RpcSpan::records_keys));
+        Deadline::enter(self.deadline.as_ref());
+        // A panic costs the request that met it. What a handler may have left half done is
+        // its own: the store's locks are free again, and guard no data.
+        let (polled, unread) =
+            keeping_unread(|| catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))));
+        self.unread = self.unread.take().or(unread);
+        match polled {
+            Ok(Poll::Ready(response)) => {
+                Poll::Ready(response.unwrap_or_else(|never| match never {}))
+            }
+            Ok(Poll::Pending) => {
+                let Some(deadline) = &mut self.deadline else { return Poll::Pending };
+                ready!(deadline.poll(cx));
+                Poll::Ready(self.late())
+            }
+            Err(_panic) => {
+                self.panicked = true;
+                Poll::Ready(Status::internal("").into_http())
+            }
+        }
+    }
+
+    /// Gives the request up, with all that it holds. What is left of it is not waited for.
+    fn late(&mut self) -> Response<Body> {
+        self.routed = Routed::Here(ready(Response::new(Body::empty())));
+        self.unread = None;
+        deadline::exceeded().into_http()
+    }
+
     /// Finishes the reply, and tells metrics, trace and log of it.
     fn answered(&mut self, response: Response<Body>) -> Response<ReplyBody> {
         let Answered { code, hidden, mut reply } = reply::finish(response, &self.request_id);
@@ -280,10 +344,13 @@ mod tests {
             routed: Routed::Service(Box::pin(async { panic!("the secret of a handler") })),
             method: Method::Get,
             started,
+            deadline: None,
             span: None,
             panicked: false,
             request_id: HeaderValue::from_static("id-7"),
             metered: meter.enter(Method::Get, started),
+            unread: None,
+            waiting: None,
         };
         assert_eq!(meter.active(), 1);
         let response = call.await.unwrap_or_else(|never| match never {});

@@ -31,7 +31,7 @@ use crate::{
     listener::{self, BindError},
     monitor::{Monitor, Sources},
     reflection::Reflection,
-    rpc::{IntakeBudget, Load, Meter, Rpc, Services},
+    rpc::{IntakeBudget, IntakeLimits, Load, Meter, Rpc, Services},
     service::CacheRpcs,
     settings::Settings,
     store::{Lane, Store, Upkeep},
@@ -39,6 +39,10 @@ use crate::{
     transport::{Faults, Limits, QUIET_TIMEOUT, TlsError, tls},
     worker::Worker,
 };
+
+/// The largest request of the health service: a name. tonic reserves the length that a message
+/// announces, outside any budget.
+const HEALTH_MESSAGE_BYTES: usize = 4 << 10;
 
 /// How long the threads have to end after they were stopped. Together with the grace this
 /// stays below the promise of half a second more.
@@ -135,7 +139,10 @@ impl Server {
         };
 
         let standard = Standard { phases: phases.clone(), reflection: reflection() };
-        let intake = IntakeBudget::new(settings.intake_bytes());
+        let intake = IntakeLimits {
+            budget: IntakeBudget::new(settings.intake_bytes()),
+            max_message_bytes: settings.max_message_bytes(),
+        };
         let mut senders = Vec::with_capacity(workers);
         let mut runtimes = Vec::with_capacity(workers);
         for (index, meter) in meters.iter().cloned().enumerate() {
@@ -305,16 +312,20 @@ fn rpc(
     load: Load,
 ) -> Rpc {
     let max_message_bytes = settings.max_message_bytes();
-    let bounds =
-        Bounds { max_batch_items: settings.max_batch_items, max_reply_bytes: max_message_bytes };
+    let bounds = Bounds {
+        max_batch_items: settings.max_batch_items,
+        max_reply_bytes: max_message_bytes,
+        deadline: None,
+    };
     // The first clients may compress; replies are never compressed, which they may refuse.
     let cache = CacheServiceServer::new(CacheRpcs::new(store, bounds))
         .max_decoding_message_size(max_message_bytes)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Deflate);
+    let health = HealthServer::new(Health::new(phases.clone()));
     let services = Services {
         cache,
-        health: HealthServer::new(Health::new(phases.clone())),
+        health: health.max_decoding_message_size(HEALTH_MESSAGE_BYTES),
         reflection: reflection.clone().service(),
         phases: phases.clone(),
     };

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     command::{self, Bounds},
     rejection::Rejection,
-    rpc::{Describe, Facts, Named, Reply},
+    rpc::{Describe, Facts, Named, Reply, current_deadline},
     store::Lane,
 };
 
@@ -50,7 +50,8 @@ impl CacheRpcs {
             }
         };
         Named::leave(namespace.as_str(), &message);
-        let reply = command(&self.store, self.bounds, namespace, message)?;
+        let bounds = Bounds { deadline: current_deadline(), ..self.bounds };
+        let reply = command(&self.store, bounds, namespace, message)?;
         facts.add_reply(&reply);
         facts.leave();
         let segments = reply.segments();

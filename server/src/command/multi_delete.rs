@@ -19,9 +19,9 @@ pub(crate) fn multi_delete(
         store.delete(Key::parse(namespace, text)?);
         Ok(())
     };
-    let results = message.keys.into_iter().map(|key| {
+    let items = batch::run(bounds.deadline, message.keys, |key| {
         let done = remove(&key);
         batch::result(key, done)
-    });
-    Ok(MultiCacheResponse { items: results.collect() })
+    })?;
+    Ok(MultiCacheResponse { items })
 }

@@ -22,11 +22,11 @@ pub(crate) fn multi_get(
     batch::check(bounds, message.keys.len())?;
     let read =
         |text: &str| -> Result<Lookup, Rejection> { Ok(store.get(Key::parse(namespace, text)?)) };
-    let items = message.keys.into_iter().map(|key| {
+    let items = batch::run(bounds.deadline, message.keys, |key| {
         let found = read(&key);
         lookup(key, found)
-    });
-    Ok(MultiCacheValueResponse { items: fit(items.collect(), bounds.max_reply_bytes) })
+    })?;
+    Ok(MultiCacheValueResponse { items: fit(items, bounds.max_reply_bytes) })
 }
 
 fn lookup(key: String, found: Result<Lookup, Rejection>) -> CacheLookup {

@@ -22,9 +22,9 @@ pub(crate) fn multi_set(
         let key = Key::parse(namespace, &item.key)?;
         Ok(store.set(key, &item.value, Ttl::from_seconds(item.ttl))?)
     };
-    let results = message.items.into_iter().map(|item| {
+    let items = batch::run(bounds.deadline, message.items, |item| {
         let done = write(&item);
         batch::result(item.key, done)
-    });
-    Ok(MultiCacheResponse { items: results.collect() })
+    })?;
+    Ok(MultiCacheResponse { items })
 }

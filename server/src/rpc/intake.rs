@@ -1,177 +1,183 @@
-//! Bounds the memory of messages that are still arriving, and the time they may take.
+//! Reads one message of a unary call, and bounds the memory and the time that it may take.
 //!
-//! A message is put together before it is decoded. Thousands of large ones may be under way
-//! at once, on as many streams, and their pieces would add up to many times the cache. So a
-//! message that says it is large waits: first for its connection, which takes one at a time,
-//! then for its share of one budget of the whole server. Until then nothing more of it is
-//! read, and HTTP/2's flow control makes the sender wait. What waits holds no more than its
-//! stream's window, and the connection's window has room for that of every stream
-//! (`transport::connection`), so what does not wait always gets through. Small messages pass
-//! at once.
+//! A message is put together before it is decoded. Small ones pass at once: HTTP/2 takes a
+//! window of every stream in any case. A large one is gathered here, and what exceeds a window
+//! is paid for by its share of the budget ([`IntakeBudget`]); it is passed on when it is
+//! complete. Bytes that were only announced take no memory. A message that waits for room is
+//! not read on: HTTP/2's flow control keeps the rest with the sender, and the connection's
+//! window has room for every stream (`transport::connection`).
 //!
-//! One connection cannot keep the budget from the others: of its messages one has a share at
-//! a time, and loses it when it stalls.
+//! The length of a message is known when the five bytes of its prefix are there, in however
+//! many DATA frames they come.
+
+mod budget;
+mod large;
+mod pace;
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, Sleep, sleep_until},
-};
-use tokio_util::sync::PollSemaphore;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
-use super::Facts;
+pub(crate) use self::budget::IntakeBudget;
+use self::{large::Large, pace::Verdict};
+use super::RequestBody;
 use crate::transport::STREAM_WINDOW_BYTES;
 
 /// A message up to this size needs no share: HTTP/2 takes as much of any stream.
 const SMALL: usize = STREAM_WINDOW_BYTES as usize;
 
-/// How long a message may take, a large one from its share on, until its last byte. Senders
-/// that stop half-way would keep what they hold for ever.
+/// How long a small message may take, and the beginning of a large one. It holds little, but
+/// it does hold its stream.
 const TIME_TO_ARRIVE: Duration = Duration::from_secs(20);
-
-/// How long a large message may pause while it has a share.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// gRPC's frame around a message: a flag and the length, 32 bits, big endian.
 const PREFIX: usize = 5;
 
-/// Bytes of large messages that may be under way at once, in the whole server.
+/// What messages may take.
 #[derive(Clone, Debug)]
-pub(crate) struct IntakeBudget {
-    semaphore: Arc<Semaphore>,
-    bytes: usize,
+pub(crate) struct IntakeLimits {
+    pub(crate) budget: IntakeBudget,
+    /// Bytes of one message.
+    pub(crate) max_message_bytes: usize,
 }
 
-impl IntakeBudget {
-    pub(crate) fn new(bytes: usize) -> Self {
-        let bytes = bytes.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
-        Self { semaphore: Arc::new(Semaphore::new(bytes)), bytes }
-    }
-
-    /// The way in of one connection.
-    pub(crate) fn gate(&self) -> IntakeGate {
-        IntakeGate(Arc::new(Gate { server: self.clone(), connection: Arc::new(Semaphore::new(1)) }))
-    }
-}
-
-/// Where the large messages of one connection wait.
-#[derive(Clone, Debug)]
-pub(crate) struct IntakeGate(Arc<Gate>);
-
-#[derive(Debug)]
-struct Gate {
-    server: IntakeBudget,
-    /// One permit.
-    connection: Arc<Semaphore>,
-}
-
-impl IntakeGate {
-    /// Puts a request's body under the budget.
+impl IntakeLimits {
+    /// Puts a request's body under the limits.
     pub(crate) fn admit<B>(&self, body: B) -> Intake<B> {
-        Intake { body, gate: self.clone(), state: State::Begun, timer: None }
+        let state = State::Prefix { bytes: [0; PREFIX], len: 0 };
+        Intake { body, limits: self.clone(), state, end: None, timer: None }
     }
 }
 
 /// A request's body on its way in.
 #[derive(Debug)]
-pub(crate) struct Intake<B = Incoming> {
+pub(crate) struct Intake<B = RequestBody> {
     body: B,
-    gate: IntakeGate,
+    limits: IntakeLimits,
     state: State,
-    /// Set when the body is first waited for, which most never are.
+    /// When a message without a share has to be there. Set when it is first waited for, which
+    /// most never are.
+    end: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nothing has come yet.
-    Begun,
-    /// The message is small.
-    Free,
-    /// The message is large: its beginning is kept until it has its share.
-    Waiting(Waiting),
-    /// The message arrives; what it holds goes back when the body is dropped.
-    Arriving { _held: [OwnedSemaphorePermit; 2], end: Instant, moved: bool },
+    /// The first `len` bytes of the prefix have come.
+    Prefix {
+        bytes: [u8; PREFIX],
+        len: usize,
+    },
+    /// The message is small, and `left` bytes of it are to come.
+    Small {
+        left: usize,
+    },
+    Large(Box<Large>),
 }
 
-#[derive(Debug)]
-struct Waiting {
-    first: Option<Bytes>,
-    share: u32,
-    connection: PollSemaphore,
-    place: Option<OwnedSemaphorePermit>,
-    server: PollSemaphore,
-}
-
-impl Waiting {
-    /// Takes the connection's place, then the share.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<[OwnedSemaphorePermit; 2]> {
-        const OPEN: &str = "the budgets are never closed";
-        let place = match self.place.take() {
-            Some(place) => place,
-            None => ready!(self.connection.poll_acquire(cx)).expect(OPEN),
-        };
-        match self.server.poll_acquire_many(cx, self.share) {
-            Poll::Ready(share) => Poll::Ready([place, share.expect(OPEN)]),
-            Poll::Pending => {
-                self.place = Some(place);
-                Poll::Pending
+impl State {
+    /// Whether the body may end here.
+    fn end(&self) -> Result<(), Status> {
+        let missing = match self {
+            State::Prefix { len: 0, .. } => {
+                return Err(Status::invalid_argument("The call has no message"));
             }
+            State::Prefix { len, .. } => PREFIX - len,
+            State::Small { left } => *left,
+            State::Large(large) => large.missing(),
+        };
+        if missing == 0 {
+            return Ok(());
         }
+        Err(Status::invalid_argument(format!("The message ends {missing} bytes early")))
     }
 }
 
+fn second_message() -> Status {
+    Status::invalid_argument("A unary call has one message, and more came after it")
+}
+
 impl<B> Intake<B> {
-    /// Decides by the first bytes of a message whether it needs a share.
-    fn begin(&mut self, first: Bytes) -> Option<Bytes> {
-        let Gate { server, connection } = &*self.gate.0;
-        let size = match first.get(1..PREFIX) {
-            Some(&[a, b, c, d]) => u32::from_be_bytes([a, b, c, d]) as usize,
-            // Nobody sends so little in one frame but to hide the length.
-            _ => server.bytes,
-        };
-        if size <= SMALL {
-            self.state = State::Free;
-            return Some(first);
+    /// Takes what came. Returns what can be passed on.
+    fn take(&mut self, data: Bytes) -> Result<Option<Bytes>, Status> {
+        match &mut self.state {
+            State::Prefix { bytes, len } => {
+                if *len == 0 && data.len() >= PREFIX {
+                    return self.begin(data);
+                }
+                let part = data.len().min(PREFIX - *len);
+                bytes[*len..*len + part].copy_from_slice(&data[..part]);
+                *len += part;
+                if *len < PREFIX {
+                    return Ok(None);
+                }
+                // Rare enough to be copied together.
+                let mut first = BytesMut::with_capacity(PREFIX + data.len() - part);
+                first.extend_from_slice(bytes);
+                first.extend_from_slice(&data[part..]);
+                self.begin(first.freeze())
+            }
+            State::Small { left } => {
+                *left = left.checked_sub(data.len()).ok_or_else(second_message)?;
+                Ok(Some(data))
+            }
+            State::Large(large) => large.take(data).map(|()| None),
         }
-        self.state = State::Waiting(Waiting {
-            first: Some(first),
-            share: size.min(server.bytes) as u32,
-            connection: PollSemaphore::new(connection.clone()),
-            place: None,
-            server: PollSemaphore::new(server.semaphore.clone()),
-        });
-        None
+    }
+
+    /// Decides by the prefix of a message, with which `first` begins, how it is read.
+    fn begin(&mut self, first: Bytes) -> Result<Option<Bytes>, Status> {
+        let length = [first[1], first[2], first[3], first[4]];
+        let size = u32::from_be_bytes(length) as usize;
+        let max = self.limits.max_message_bytes;
+        if size > max {
+            return Err(Status::resource_exhausted(format!(
+                "A message of {size} bytes is too large (max {max})"
+            )));
+        }
+        let whole = PREFIX + size;
+        self.state = if size <= SMALL {
+            State::Small { left: whole }
+        } else {
+            State::Large(Box::new(Large::new(self.limits.budget.clone(), whole)))
+        };
+        self.take(first)
     }
 
     /// Waits for the body no longer than it may take.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Polled {
-        let now = Instant::now();
-        let due = match &mut self.state {
-            State::Arriving { end, moved, .. } => {
-                std::mem::take(moved).then(|| (now + LONGEST_PAUSE).min(*end))
+        loop {
+            let now = Instant::now();
+            let judged = match &mut self.state {
+                State::Large(large) => large.look(now),
+                _ => None,
+            };
+            let verdict = judged.unwrap_or_else(|| {
+                let end = *self.end.get_or_insert(now + TIME_TO_ARRIVE);
+                if now < end { Verdict::Wait(end) } else { Verdict::Stopped }
+            });
+            let next = match verdict {
+                Verdict::Wait(next) => next,
+                Verdict::Stopped => {
+                    let why = "The message did not arrive in time";
+                    return Poll::Ready(Some(Err(Status::deadline_exceeded(why))));
+                }
+                Verdict::Slow => return Poll::Ready(Some(Err(pace::slow()))),
+            };
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next)));
+            // A timer that is due earlier is left alone: the next look sets it.
+            if timer.is_elapsed() || timer.deadline() > next {
+                timer.as_mut().reset(next);
             }
-            _ => self.timer.is_none().then_some(now + TIME_TO_ARRIVE),
-        };
-        match (&mut self.timer, due) {
-            (Some(timer), Some(due)) => timer.as_mut().reset(due),
-            (timer @ None, Some(due)) => *timer = Some(Box::pin(sleep_until(due))),
-            (_, None) => {}
-        }
-        if let Some(timer) = &mut self.timer {
             ready!(timer.as_mut().poll(cx));
         }
-        Poll::Ready(Some(Err(Status::deadline_exceeded("The message did not arrive in time"))))
     }
 }
 
@@ -179,7 +185,7 @@ type Polled = Poll<Option<Result<Frame<Bytes>, Status>>>;
 
 impl<B> Body for Intake<B>
 where
-    B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
+    B: Body<Data = Bytes, Error = Status> + Unpin,
 {
     type Data = Bytes;
     type Error = Status;
@@ -187,39 +193,37 @@ where
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
         let this = &mut *self;
         loop {
-            if let State::Waiting(waiting) = &mut this.state {
-                let held = ready!(waiting.poll(cx));
-                let first = waiting.first.take().map(|first| Ok(Frame::data(first)));
-                let end = Instant::now() + TIME_TO_ARRIVE;
-                this.state = State::Arriving { _held: held, end, moved: true };
-                return Poll::Ready(first);
+            if let State::Large(large) = &mut this.state {
+                ready!(large.poll_gather(cx));
+                if let Some(block) = large.next_block() {
+                    return Poll::Ready(Some(Ok(Frame::data(block))));
+                }
             }
-            let Poll::Ready(frame) = poll_body(&mut this.body, cx) else {
+            let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
                 return this.poll_timer(cx);
             };
-            match &mut this.state {
-                State::Begun => {}
-                State::Arriving { moved, .. } => {
-                    *moved = true;
-                    return Poll::Ready(frame);
-                }
-                State::Free | State::Waiting(_) => return Poll::Ready(frame),
-            }
-            match frame.map(|frame| frame.map(Frame::into_data)) {
-                Some(Ok(Ok(first))) => {
-                    if let Some(first) = this.begin(first) {
-                        return Poll::Ready(Some(Ok(Frame::data(first))));
-                    }
-                }
-                Some(Ok(Err(trailers))) => return Poll::Ready(Some(Ok(trailers))),
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
+            let frame = match frame {
+                Some(Ok(frame)) => frame,
+                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
+                None => return Poll::Ready(this.state.end().err().map(Err)),
+            };
+            let taken = match frame.into_data() {
+                Ok(data) => this.take(data).map(|data| data.map(Frame::data)),
+                Err(trailers) => this.state.end().map(|()| Some(trailers)),
+            };
+            if let Some(frame) = taken.transpose() {
+                return Poll::Ready(Some(frame));
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        !matches!(self.state, State::Waiting(_)) && self.body.is_end_stream()
+        match &self.state {
+            // Asked for its first frame, it reports that there is no message.
+            State::Prefix { .. } => false,
+            State::Small { left } => *left == 0 && self.body.is_end_stream(),
+            State::Large(large) => large.is_passed_on() && self.body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -227,115 +231,5 @@ where
     }
 }
 
-fn poll_body<B>(body: &mut B, cx: &mut Context<'_>) -> Polled
-where
-    B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
-{
-    let frame = ready!(Pin::new(body).poll_frame(cx));
-    Poll::Ready(frame.map(|frame| {
-        frame.map_err(|error| {
-            // HTTP/2 breaks a body off when the stream is reset or the connection is lost.
-            Facts::of_lost_caller().leave();
-            Status::from_error(Box::new(error))
-        })
-    }))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use http_body_util::BodyExt;
-    use std::collections::VecDeque;
-
-    /// Frames that are there at once.
-    struct Frames(VecDeque<Bytes>);
-
-    impl Body for Frames {
-        type Data = Bytes;
-        type Error = hyper::Error;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-            match self.0.pop_front() {
-                Some(frame) => Poll::Ready(Some(Ok(Frame::data(frame)))),
-                None => Poll::Pending,
-            }
-        }
-    }
-
-    /// A message of `size` bytes, of which only the first part comes.
-    fn begun(size: u32) -> Frames {
-        let mut first = vec![0];
-        first.extend(size.to_be_bytes());
-        Frames([Bytes::from(first), Bytes::from_static(b"more")].into())
-    }
-
-    #[tokio::test]
-    async fn a_small_message_needs_no_share() {
-        let budget = IntakeBudget::new(1);
-        let mut body = budget.gate().admit(begun(100));
-        assert!(body.frame().await.unwrap().is_ok());
-        assert_eq!(budget.semaphore.available_permits(), 1);
-    }
-
-    async fn waits(body: &mut Intake<Frames>) -> bool {
-        tokio::time::timeout(Duration::from_secs(1), body.frame()).await.is_err()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn large_messages_wait_for_their_turn_and_give_it_back() {
-        let budget = IntakeBudget::new(1 << 20);
-        let mut first = budget.gate().admit(begun(900_000));
-        assert!(first.frame().await.unwrap().is_ok());
-        let mut second = budget.gate().admit(begun(900_000));
-        assert!(waits(&mut second).await);
-        drop(first);
-        assert!(second.frame().await.unwrap().is_ok());
-        assert!(second.frame().await.unwrap().is_ok());
-    }
-
-    /// One connection with many large messages that stall must not come before the message
-    /// of another connection with all of them.
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_has_one_large_message_under_way_and_the_others_have_their_turn() {
-        let budget = IntakeBudget::new(1 << 20);
-        let (greedy, modest) = (budget.gate(), budget.gate());
-        let mut first = greedy.admit(begun(900_000));
-        assert!(first.frame().await.unwrap().is_ok());
-        let mut second = greedy.admit(begun(100_000));
-        assert!(waits(&mut second).await, "the connection has its one message");
-        let mut other = modest.admit(begun(900_000));
-        assert!(waits(&mut other).await, "the budget is used up");
-        drop(first);
-        assert!(other.frame().await.unwrap().is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_message_larger_than_the_budget_takes_all_of_it() {
-        let budget = IntakeBudget::new(1 << 20);
-        let mut body = budget.gate().admit(begun(u32::MAX));
-        assert!(body.frame().await.unwrap().is_ok());
-        assert_eq!(budget.semaphore.available_permits(), 0);
-    }
-
-    async fn gives_up_after(body: &mut Intake<Frames>) -> Duration {
-        let started = Instant::now();
-        assert!(body.frame().await.unwrap().is_ok());
-        assert!(body.frame().await.unwrap().is_ok());
-        let status = body.frame().await.unwrap().unwrap_err();
-        assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
-        started.elapsed()
-    }
-
-    /// A sender that stops half-way must not keep its share, nor a small one its stream.
-    #[tokio::test(start_paused = true)]
-    async fn a_message_that_does_not_arrive_is_given_up() {
-        let gate = IntakeBudget::new(1 << 20).gate();
-        let large = gives_up_after(&mut gate.admit(begun(900_000))).await;
-        assert!((LONGEST_PAUSE..TIME_TO_ARRIVE).contains(&large), "{large:?}");
-        let small = gives_up_after(&mut gate.admit(begun(100))).await;
-        assert!(small >= TIME_TO_ARRIVE, "{small:?}");
-    }
-}
+mod tests;

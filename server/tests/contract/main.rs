@@ -39,6 +39,7 @@ mod eviction;
 mod health;
 mod http;
 mod http2;
+mod intake;
 mod keys;
 mod limits;
 mod linearizability;

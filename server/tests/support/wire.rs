@@ -135,10 +135,29 @@ impl Wire {
         path: &str,
         begun: Bytes,
     ) -> Result<(ResponseFuture, h2::SendStream<Bytes>), h2::Error> {
-        let request = Request::post(format!("http://{SERVER_NAME}{path}"))
+        self.stall_with(path, &[], begun).await
+    }
+
+    /// As [`Wire::stall`], with metadata; a `content-type` among it replaces gRPC's.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the connection takes no new stream.
+    pub(crate) async fn stall_with(
+        &mut self,
+        path: &str,
+        metadata: &[(&str, &[u8])],
+        begun: Bytes,
+    ) -> Result<(ResponseFuture, h2::SendStream<Bytes>), h2::Error> {
+        let mut request = Request::post(format!("http://{SERVER_NAME}{path}"))
             .version(http::Version::HTTP_2)
-            .header("content-type", "application/grpc")
             .header("te", "trailers");
+        if metadata.iter().all(|(name, _)| *name != "content-type") {
+            request = request.header("content-type", "application/grpc");
+        }
+        for (name, value) in metadata {
+            request = request.header(*name, *value);
+        }
         let mut send = self.send.clone().ready().await?;
         let (response, mut stream) = send.send_request(request.body(()).unwrap(), false)?;
         stream.send_data(begun, false)?;
