@@ -39,6 +39,9 @@ SERVER = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
 }
 
+# What Kubernetes' service discovery puts on each target. Queries that group or join must keep them.
+LABELS = {"namespace": "shop", "cache": "sessions", "pod": "tiny-cache-0", "container": "tiny-cache", "service": "nodes"}
+
 # Values up to 18,000 bytes, of which the largest are refused; a third expires after a second.
 LOAD = """
     run --rate 300 --duration 10m --keys 20000 --value-size 64..18000 --ttl 1s=30,1h=70
@@ -121,13 +124,15 @@ class Stack:
         return [exemplar["labels"] for series in found for exemplar in series["exemplars"]]
 
     def filled(self, expr):
-        """With the variables that Grafana fills in: one server, all of its methods."""
+        """With the variables that Grafana fills in: one server of one deployment, all of its methods."""
         values = {
             "$__rate_interval": RATE_INTERVAL,
             "$job": "tiny-cache",
             "$loadtest": "tiny-cache-loadtest",
             "$instance": self.server.http.replace(".", r"\\."),
             "$method": ".*",
+            "$namespace": LABELS["namespace"],
+            "$cache": LABELS["cache"],
         }
         for name, value in values.items():
             expr = expr.replace(name, value)
@@ -144,7 +149,7 @@ def _prometheus_command(directory, jobs):
     del config["alerting"]
     for scrape in config["scrape_configs"]:
         scrape.pop("scrape_interval", None)
-        scrape["static_configs"] = [{"targets": [jobs[scrape["job_name"]]]}]
+        scrape["static_configs"] = [{"targets": [jobs[scrape["job_name"]]], "labels": LABELS}]
     written = Path(directory, "prometheus.yml")
     written.write_text(yaml.safe_dump(config))
     return [

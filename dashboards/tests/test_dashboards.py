@@ -78,12 +78,22 @@ def test_a_dashboard_starts_with_tiles(name):
 
 
 @every_board
-def test_variables_choose_data_source_job_instance_and_method(name):
+def test_variables_choose_data_source_deployment_instance_and_method(name):
     variables = {each["name"]: each for each in BOARDS[name]["templating"]["list"]}
-    assert {"datasource", "job", "instance", "method"} <= set(variables)
+    assert {"datasource", "job", "namespace", "cache", "instance", "method"} <= set(variables)
     assert variables["datasource"]["query"] == "prometheus"
     for many in ("instance", "method"):
         assert variables[many]["multi"] and variables[many]["includeAll"]
+    # One deployment at a time: all of them together would show the busy one.
+    for one in ("namespace", "cache"):
+        assert not variables[one]["multi"] and not variables[one]["includeAll"]
+
+
+@every_panel
+def test_a_panel_asks_for_one_deployment(uid, panel):
+    for target in panel["targets"]:
+        for selector in re.findall(r'{[^{}]*job="\$job"[^{}]*}', target.get("expr", "")):
+            assert 'namespace=~"$namespace"' in selector and 'cache=~"$cache"' in selector, f"{uid}: {panel['title']}"
 
 
 @every_board

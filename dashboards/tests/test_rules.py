@@ -49,6 +49,19 @@ def test_an_alert_has_a_case_of_either_kind(name):
 
 
 @pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_sees_the_broken_one_of_two_deployments(name):
+    """Two caches in one Prometheus, with one job's name, used to hide each other."""
+    for cases in CASES:
+        for case in yaml.safe_load(cases.read_text())["tests"]:
+            fires = [wanted for wanted in case["alert_rule_test"] if wanted["alertname"] == name and wanted["exp_alerts"]]
+            spaces = {space for each in case["input_series"] for space in re.findall(r'namespace="(\w+)"', each["series"])}
+            if fires and len(spaces) == 2:
+                assert [alert["exp_labels"]["namespace"] for alert in fires[0]["exp_alerts"]] != sorted(spaces)
+                return
+    pytest.fail(f"{name}: no case with two deployments, one of them broken", pytrace=False)
+
+
+@pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_says_whom_it_calls_and_where_to_look(name):
     annotations = ALERTS[name]["annotations"]
     assert ALERTS[name]["labels"] in ({"severity": "page"}, {"severity": "ticket"})
@@ -64,7 +77,7 @@ def test_a_runbook_link_leads_to_a_section(name):
     assert page == f"{repository}/blob/main/{files.RUNBOOK.relative_to(files.ROOT)}"
     sections = files.sections()
     assert anchor in sections, f"{name}: docs/operations.md has no heading for #{anchor}"
-    for part in ("**Means.**", "**Look at.**", "**Do.**"):
+    for part in ("**Means.**", "**Look at.**", "**Do.**", "**Commands.**", "docker compose ", "kubectl "):
         assert part in sections[anchor], f"{name}: its section in docs/operations.md has no {part}"
 
 
@@ -95,7 +108,7 @@ def test_rules_panels_and_runbook_agree_on_what_is_the_servers_fault():
 
 def test_recorded_figures_are_named_by_level_metric_and_operations():
     for name in files.records():
-        assert re.fullmatch(r"(job|instance):[a-z_]+:[a-z0-9_]+", name), name
+        assert re.fullmatch(r"(deployment|instance):[a-z_]+:[a-z0-9_]+", name), name
 
 
 def test_recorded_figures_are_used():

@@ -190,8 +190,9 @@ async fn shards_add_up_to_the_whole(on: Deployment) {
 
 async fn of_namespace(site: &Site, name: &str) -> Option<[f64; 4]> {
     let scrape = Scrape::of(site).await;
-    let of =
-        |figure| scrape.find(&format!("tiny_cache_namespace_{figure}{{namespace=\"{name}\"}}"));
+    let of = |figure| {
+        scrape.find(&format!("tiny_cache_namespace_{figure}{{cache_namespace=\"{name}\"}}"))
+    };
     Some([of("hits_total")?, of("misses_total")?, of("entries")?, of("memory_usage_bytes")?])
 }
 

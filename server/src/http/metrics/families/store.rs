@@ -175,7 +175,7 @@ fn maintenance(detail: &Detail) -> Vec<Family> {
 fn namespaces(namespaces: &[NamespaceStats]) -> Vec<Family> {
     let each = |of: fn(&NamespaceStats) -> u64| {
         let samples = namespaces.iter().map(move |stats| (stats.name.clone(), of(stats)));
-        Samples::by::<String>("namespace", samples)
+        Samples::by::<String>("cache_namespace", samples)
     };
     vec![
         Family::counter(
