@@ -228,6 +228,26 @@ fn an_unknown_name_is_warned_about_with_the_nearest_known_one() {
 }
 
 #[test]
+fn settings_without_effect_are_warned_about_at_the_start() {
+    run(async {
+        let mut server = Process::start(&[
+            ("CACHE_MAX_ITEMS", "1000000"),
+            ("CACHE_LOG_LEVEL_REMOTE", "true"),
+            ("CACHE_TRACE_KEYS", "true"),
+        ]);
+        server.connect().await.set(item("k", "v")).await.unwrap();
+        let lines = server.logged();
+        for void in ["CACHE_MAX_ITEMS=1000000", "CACHE_LOG_LEVEL_REMOTE", "CACHE_TRACE_KEYS"] {
+            let warned = lines.iter().any(|line| {
+                let message = line["fields"]["message"].as_str().unwrap_or_default();
+                line["level"] == "WARN" && message.starts_with(&format!("{void} has no effect"))
+            });
+            assert!(warned, "{void}: {lines:#?}");
+        }
+    });
+}
+
+#[test]
 fn the_default_address_takes_both_families() {
     run(async {
         let mut vars = loopback();
