@@ -42,10 +42,13 @@ pub enum Validity {
     Expired,
 }
 
-/// A public key, by whether signatures can be checked with it.
+/// A public key, by what it and its private key can be used for here, with what it is.
 #[derive(Clone, Debug)]
 enum PublicKey {
+    /// To sign and to check signatures.
     Usable,
+    /// To check signatures alone.
+    Checks(String),
     Unusable(String),
 }
 
@@ -136,8 +139,16 @@ impl Certificate {
     /// What its key is, where no signature can be checked with it.
     pub(crate) fn unusable_key(&self) -> Option<&str> {
         match &self.key {
-            PublicKey::Usable => None,
+            PublicKey::Usable | PublicKey::Checks(_) => None,
             PublicKey::Unusable(what) => Some(what),
+        }
+    }
+
+    /// What its key is, where nothing can be signed with it.
+    pub(crate) fn key_that_cannot_sign(&self) -> Option<&str> {
+        match &self.key {
+            PublicKey::Usable => None,
+            PublicKey::Checks(what) | PublicKey::Unusable(what) => Some(what),
         }
     }
 }
@@ -150,7 +161,10 @@ impl PublicKey {
         if oid == RSA {
             let bits = modulus_bits(key.subject_public_key.raw_bytes());
             return match bits {
-                Some(2048..=8192) => Self::Usable,
+                Some(2048..=4096) => Self::Usable,
+                Some(bits @ ..=8192) if bits > 4096 => {
+                    Self::Checks(format!("an RSA key of {bits} bits"))
+                }
                 Some(bits) => Self::Unusable(format!("an RSA key of {bits} bits")),
                 None => Self::Unusable("an RSA key that cannot be read".to_owned()),
             };

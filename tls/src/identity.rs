@@ -34,10 +34,11 @@ pub fn check_identity(
     let Some(first) = chain.first() else {
         return Err(Misfit::Chain(Problem::new("no certificate in PEM form")));
     };
-    let signing = provider.key_provider.load_private_key(key.clone_key()).map_err(|error| {
-        let kind = first.unusable_key().map_or(String::new(), |kind| format!("it is {kind}; "));
+    // The library says of each key that it is none of those that it knows.
+    let signing = provider.key_provider.load_private_key(key.clone_key()).map_err(|_| {
+        let kind = first.key_that_cannot_sign().unwrap_or("broken, or of another kind");
         Misfit::Key(Problem::new(format!(
-            "the private key cannot be used: {kind}supported are {SUPPORTED_KEYS} ({error})"
+            "the private key cannot be used: it is {kind}; supported are {SUPPORTED_KEYS}"
         )))
     })?;
     let public = signing.public_key();

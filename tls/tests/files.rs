@@ -195,12 +195,20 @@ fn the_file_that_has_to_be_changed_is_blamed() {
     for (name, said) in [
         ("p521", "it is an ECDSA key on P-521; supported are RSA"),
         ("rsa1024", "it is an RSA key of 1024 bits; supported are RSA"),
+        ("rsa8192", "it is an RSA key of 8192 bits; supported are RSA of 2048 to 4096"),
         ("dsa", "it is a DSA key; supported are RSA"),
         ("ed448", "it is an Ed448 key; supported are RSA"),
     ] {
         let refused = misfit(&made(&format!("{name}.pem")), &made(&format!("{name}.key")));
         let Err(Misfit::Key(problem)) = refused else { panic!("{name}: {refused:?}") };
         assert!(problem.to_string().contains(said), "{problem}");
+    }
+    // A key that is no key, or not of the kind that its certificate has.
+    let broken = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    for key in [&broken[..], &made("p521.key")] {
+        let refused = misfit(&made("client-of-v1.pem"), key);
+        let Err(Misfit::Key(problem)) = refused else { panic!("{refused:?}") };
+        assert!(problem.to_string().contains("it is broken, or of another kind"), "{problem}");
     }
     let Err(Misfit::Chain(problem)) = misfit(&made("v1.pem"), &made("p256.key")) else { panic!() };
     assert!(problem.to_string().contains("(CN=v1) is not X.509 version 3"), "{problem}");
@@ -241,6 +249,7 @@ fn a_chain_in_the_wrong_order_is_refused_or_warned_about() {
 
 #[test]
 fn an_authority_whose_signatures_cannot_be_checked_is_refused_by_name() {
+    Authorities::new(&certificates(&made("rsa8192.pem")).unwrap()).unwrap();
     for (name, said) in [
         ("p521", "certificate 2 (CN=p521) has an ECDSA key on P-521"),
         ("rsa1024", "certificate 2 (CN=rsa1024) has an RSA key of 1024 bits"),

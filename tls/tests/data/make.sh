@@ -9,6 +9,8 @@ openssl ecparam -name secp521r1 -genkey -noout -out p521.key
 ca p521 p521.key
 openssl genrsa -out rsa1024.key 1024
 ca rsa1024 rsa1024.key
+openssl genrsa -out rsa8192.key 8192
+ca rsa8192 rsa8192.key
 openssl dsaparam -genkey -noout -out dsa.key 1024
 ca dsa dsa.key
 openssl dsa -in dsa.key -out dsa-traditional.key
