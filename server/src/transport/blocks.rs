@@ -1,4 +1,5 @@
-//! Mends the header blocks of requests on their way to the HTTP/2 library.
+//! Mends the header blocks of requests on their way to the HTTP/2 library, and takes out the
+//! answer to the PING that the library does not know of (see `farewell`).
 //!
 //! The library ends a connection for a block in more than six frames, however small, and
 //! resets a stream for an authority that is none (see `authority`). Here a block that comes in
@@ -17,7 +18,8 @@ use tracing::debug;
 
 use super::{
     authority,
-    frames::{CONTINUATION, END_HEADERS, HEAD_BYTES, HEADERS, Head, PADDED, PRIORITY},
+    farewell::PING_PAYLOAD,
+    frames::{ACK, CONTINUATION, END_HEADERS, HEAD_BYTES, HEADERS, Head, PADDED, PING, PRIORITY},
     streams::Streams,
 };
 
@@ -171,6 +173,16 @@ impl Blocks {
             return Verdict::Pass(n);
         }
         let Some(head) = Head::parse(bytes) else { return Verdict::Wait };
+        if head.kind == PING && head.has(ACK) && head.length == PING_PAYLOAD.len() {
+            match bytes.get(HEAD_BYTES..HEAD_BYTES + head.length) {
+                Some(payload) if payload != PING_PAYLOAD => {}
+                Some(_) if replace => {
+                    streams.pong();
+                    return Verdict::Replace(HEAD_BYTES + head.length, Vec::new());
+                }
+                _ => return Verdict::Wait,
+            }
+        }
         let block = if head.kind == HEADERS { Block::gather(head, bytes) } else { Gathered::No };
         match block {
             Gathered::No => {

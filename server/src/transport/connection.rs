@@ -27,7 +27,7 @@ use tracing::debug;
 
 use super::{
     blocks::PREFACE_BYTES,
-    farewell::Farewell,
+    farewell::{Farewell, Step},
     fault::{Fault, Faults},
     gather::{Flusher, gather},
     in_place::InPlace,
@@ -248,11 +248,16 @@ where
             self.drain = Drain::Waits(Farewell::within(self.quiet_timeout));
         }
         let Drain::Waits(farewell) = &mut self.drain else { return false };
-        let due = farewell.poll(cx, self.flusher.calls()).is_ready();
-        if due {
-            self.drain = Drain::Said;
+        match farewell.step(cx, self.flusher.calls(), self.flusher.pongs()) {
+            Step::Wait => return false,
+            Step::Ping => {
+                self.flusher.ping();
+                return false;
+            }
+            Step::Go => {}
         }
-        due
+        self.drain = Drain::Said;
+        true
     }
 
     fn report_refused(&self) {

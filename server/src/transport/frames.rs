@@ -7,7 +7,11 @@ pub(super) const HEAD_BYTES: usize = 9;
 pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
 pub(super) const RST_STREAM: u8 = 3;
+pub(super) const PING: u8 = 6;
 pub(super) const CONTINUATION: u8 = 9;
+
+/// The flag of PING, and of SETTINGS.
+pub(super) const ACK: u8 = 0x1;
 
 /// Flags of DATA and HEADERS.
 pub(super) const END_STREAM: u8 = 0x1;
@@ -62,6 +66,11 @@ pub(super) struct Frames {
 }
 
 impl Frames {
+    /// Whether a frame ends here, so that another may begin.
+    pub(super) fn is_between(&self) -> bool {
+        self.skip == 0 && self.begun_len == 0
+    }
+
     /// Takes the next bytes, and reports each frame whose head is complete, with the error code
     /// where it is RST_STREAM.
     pub(super) fn pass(&mut self, mut bytes: &[u8], mut seen: impl FnMut(Head, u32)) {

@@ -19,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     blocks::Blocks,
-    farewell::Calls,
-    frames::Frames,
+    farewell::{Calls, PING_PAYLOAD},
+    frames::{Frames, Head, PING},
     streams::{Refused, Streams},
 };
 
@@ -92,6 +92,21 @@ impl<IO> Flusher<IO> {
         Calls { none_open: none_open && !inner.incoming.is_holding(), last }
     }
 
+    /// How often the peer has answered [`Self::ping`].
+    pub(super) fn pongs(&self) -> u32 {
+        self.0.borrow().streams.pongs()
+    }
+
+    /// Sends a PING beside the library's own frames, unless one of them is cut just now.
+    pub(super) fn ping(&self) {
+        let inner = &mut *self.0.borrow_mut();
+        if inner.outgoing.is_between() {
+            let head = Head { length: PING_PAYLOAD.len(), kind: PING, flags: 0, stream: 0 };
+            inner.gather(&head.encode());
+            inner.gather(&PING_PAYLOAD);
+        }
+    }
+
     /// The streams that the library has refused since this was last asked.
     pub(super) fn take_refused(&self) -> Vec<Refused> {
         self.0.borrow_mut().streams.take_refused()
@@ -136,13 +151,15 @@ impl<IO: AsyncWrite + Unpin> Inner<IO> {
         if self.buffer.len() >= FULL {
             ready!(self.poll_drain(cx))?;
         }
+        Poll::Ready(Ok(FULL - self.buffer.len()))
+    }
+}
+
+impl<IO> Inner<IO> {
+    fn gather(&mut self, bytes: &[u8]) {
         if self.buffer.capacity() == 0 {
             self.buffer = borrow_spare();
         }
-        Poll::Ready(Ok(FULL - self.buffer.len()))
-    }
-
-    fn gather(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
         self.outgoing.pass(bytes, |head, code| self.streams.sent(head, code));
     }

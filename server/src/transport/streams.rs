@@ -24,6 +24,7 @@ pub(super) struct Refused {
 pub(super) struct Streams {
     open: Vec<u32>,
     last: u32,
+    pongs: u32,
     refused: Vec<Refused>,
 }
 
@@ -55,6 +56,16 @@ impl Streams {
             }
             _ => {}
         }
+    }
+
+    /// The peer has answered the PING of the farewell.
+    pub(super) fn pong(&mut self) {
+        self.pongs += 1;
+    }
+
+    /// How often it did so.
+    pub(super) fn pongs(&self) -> u32 {
+        self.pongs
     }
 
     /// Whether every request that came has been answered, and which was the last.

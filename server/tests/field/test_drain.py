@@ -13,10 +13,12 @@ import cache_pb2 as pb
 
 DRAINS = 10
 CONNECTIONS = 4
-CALLERS_OF_EACH = 4
+CALLERS_OF_EACH = 2
 
-# Between two calls of a caller. Each connection has a call open for some tenth of the time.
-MOST_PAUSE_S = 0.1
+# Between two calls of a caller. With a value that takes many round trips of flow control,
+# each connection has a call open for about a third of the time.
+MOST_PAUSE_S = 0.2
+VALUE = bytes(512 * 1024)
 
 
 class Calls:
@@ -54,10 +56,13 @@ class Calls:
 
 
 async def drain(server):
+    with contextlib.closing(Channel("127.0.0.1", server.grpc_port)) as channel:
+        set_ = UnaryUnaryMethod(channel, "/cache.CacheService/Set", pb.CacheItem, pb.CacheResponse)
+        await set_(pb.CacheItem(key="k", value=VALUE), timeout=30)
     calls = Calls(server.grpc_port)
     with contextlib.closing(calls):
         running = asyncio.ensure_future(calls.run())
-        await calls.reach(100)
+        await calls.reach(50)
         server.terminate()
         await asyncio.wait_for(running, 60)
     return calls
@@ -73,5 +78,5 @@ def test_a_drain_loses_no_call_of_a_client_that_closes_at_the_first_goaway(start
         assert server.exit_code() == 0
     print(f"{len(lost)} of {DRAINS} drains lost calls: {lost}")
     # A call that crosses GOAWAY on the wire is lost with such a client, whatever the server
-    # does; that takes a coincidence of a fraction of a millisecond.
-    assert len(lost) <= 2, lost
+    # does. On an idle machine that is a coincidence of a fraction of a millisecond.
+    assert len(lost) <= 4, lost

@@ -175,3 +175,16 @@ async fn the_end_of_the_connection_passes_what_was_held() {
     }
     assert_eq!(seen, sent);
 }
+
+/// The library would warn of an answer to a PING that it never sent.
+#[tokio::test]
+async fn the_answer_to_our_own_ping_does_not_pass() {
+    let ping = |flags, payload: &[u8]| frame(PING, flags, 0, payload);
+    let passing = [ping(0, &PING_PAYLOAD), ping(ACK, b"theirown")];
+    let sent = [passing[0].clone(), ping(ACK, &PING_PAYLOAD), passing[1].clone()];
+    for part in [1, 7, 5000] {
+        let (seen, streams) = read(after_preface(&sent), part, 5000).await;
+        assert_eq!(seen, after_preface(&passing));
+        assert_eq!(streams.pongs(), 1);
+    }
+}
