@@ -2,9 +2,10 @@
 
 CARGO ?= cargo
 PYTHON ?= python3
-# A cache trace to replay, in the format of the ARC paper, and the memory limits to try.
-TRACE ?= ../shared/traces/arc-OLTP.lis.zst
-LIMITS_MB ?= 8 16 32 64 128 256
+# A cache trace to replay, in any format that the load tester reads, and the memory limits to
+# try. Without one a trace is made.
+TRACE ?=
+LIMITS_MB ?= $(if $(TRACE),8 16 32 64 128 256,4 8 16)
 
 # The tag of the images that are built here, and the cargo profile that they are built with.
 IMAGE_TAG ?= dev
@@ -206,7 +207,8 @@ bench-scrapes: ## Measure what scrapes of the metrics do to the requests of a bu
 
 # Built one by one: together they share features, and `make run` would have to build anew.
 .PHONY: replay
-replay: ## Replay the trace TRACE at the memory limits LIMITS_MB and print hit ratios
+replay: ## Replay a made trace, or TRACE=FILE, at memory limits (LIMITS_MB) and print hit ratios
+	@loadtest/hit-ratios.sh --check '$(TRACE)' $(LIMITS_MB)
 	$(CARGO) build --release -p tiny-cache-server
 	$(CARGO) build --release -p tiny-cache-loadtest
 	@loadtest/hit-ratios.sh $(TARGET)/release/tiny-cache-server $(TARGET)/release/tiny-cache-loadtest \

@@ -3,6 +3,10 @@
 # prints the hit ratios. Run it with `make replay`, which builds what it needs.
 #
 #   hit-ratios.sh SERVER LOADTEST TRACE LIMIT_MB...
+#   hit-ratios.sh --check TRACE LIMIT_MB...
+#
+# TRACE is a file, or empty for a trace that is made. --check looks at the arguments and runs
+# nothing, so that what is missing is said before minutes of building.
 #
 # Every run has a fresh server on free ports. 16 requests in flight are few enough that
 # hardly any access meets a miss of its own key that is still being filled.
@@ -11,18 +15,44 @@ set -eu
 IN_FLIGHT=16
 VALUE_SIZE=1KiB
 
+# The trace that is made where none is named.
+MADE_ACCESSES=100000
+MADE_KEYS=50000
+MADE_ZIPF=zipf:0.9
+MADE_ONCE=15%
+
 fail() {
     echo "hit-ratios: $1" >&2
     exit 2
 }
 
+# check TRACE LIMIT_MB...: refuses what could not be replayed.
+check() {
+    [ $# -ge 2 ] || fail "no memory limit: name some with LIMITS_MB='8 16'"
+    if [ -n "$1" ]; then
+        [ -e "$1" ] || fail "there is no trace $1: name a file with TRACE=FILE, or none to make one"
+        [ -f "$1" ] && [ -r "$1" ] || fail "cannot read the trace $1: name another with TRACE=FILE"
+    fi
+    shift
+    for limit in "$@"; do
+        case $limit in
+            *[!0-9]* | '' | 0*) fail "a memory limit is a whole number of MiB from 1, not $limit" ;;
+        esac
+    done
+}
+
+if [ "${1:-}" = --check ]; then
+    shift
+    check "$@"
+    exit
+fi
 [ $# -ge 4 ] || fail "usage: hit-ratios.sh SERVER LOADTEST TRACE LIMIT_MB..."
 server=$1 loadtest=$2 trace=$3
 shift 3
+check "$trace" "$@"
 for program in "$server" "$loadtest"; do
     [ -x "$program" ] || fail "$program is not built"
 done
-[ -r "$trace" ] || fail "cannot read the trace $trace: name another with TRACE=FILE"
 
 dir=$(mktemp -d)
 pid=
@@ -30,6 +60,14 @@ trap 'if [ -n "$pid" ]; then kill "$pid" || :; fi; rm -rf "$dir"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 mkfifo "$dir/log"
+
+name=${trace##*/}
+if [ -z "$trace" ]; then
+    trace=$dir/made.csv
+    "$loadtest" trace generate --output "$trace" --accesses "$MADE_ACCESSES" --keys "$MADE_KEYS" \
+        --key-distribution "$MADE_ZIPF" --once "$MADE_ONCE" --value-size "$VALUE_SIZE"
+    name="made: $MADE_ACCESSES accesses, $MADE_ONCE to keys asked for once, the others $MADE_ZIPF over $MADE_KEYS"
+fi
 
 # start POLICY LIMIT_MB: starts a server and waits until it says where it listens.
 start() {
@@ -76,7 +114,7 @@ run() {
 }
 
 heading() {
-    printf '%s, values of %s, %s requests in flight\n\n' "${trace##*/}" "$VALUE_SIZE" "$IN_FLIGHT"
+    printf '%s, values of %s, %s requests in flight\n\n' "$name" "$VALUE_SIZE" "$IN_FLIGHT"
     printf '%12s %12s %12s %12s\n' "memory limit" "entries held" "TinyLFU hits" "LRU hits"
 }
 
