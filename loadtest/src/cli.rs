@@ -11,6 +11,7 @@ mod search;
 mod server;
 mod target;
 mod tls;
+mod trace;
 mod workload;
 
 use std::{num::NonZeroUsize, thread, time::Duration};
@@ -23,12 +24,13 @@ pub use self::{
     html::HtmlArgs,
     load::LoadArgs,
     output::{OutputArgs, Progress},
-    replay::{FormatChoice, ReplayArgs},
+    replay::{FormatChoice, ReplayArgs, UnitChoice},
     run::{Rate, RunArgs},
     search::SearchArgs,
     server::ServerArgs,
     target::{InvalidTarget, Place, RedisPlace, Target},
     tls::{TlsArgs, TlsError},
+    trace::{GenerateArgs, StyleChoice, TraceCommand},
     workload::WorkloadArgs,
 };
 /// Most threads used when nobody asks for more: the server wants cores as well.
@@ -93,6 +95,12 @@ pub enum Command {
     /// --threshold, the same where it lies within, and unclear otherwise.
     #[command(after_help = compare::EXIT_CODES, after_long_help = compare::more())]
     Compare(CompareArgs),
+    /// Makes a trace to replay
+    Trace {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: TraceCommand,
+    },
     /// Draws the page of --html from an earlier report
     Html(HtmlArgs),
     /// Prints the JSON Schema of the report that --json writes

@@ -62,14 +62,13 @@ pub enum Error {
     Trace(#[from] TraceError),
     /// There is no pace to keep.
     #[error(
-        "--speed keeps the times of a trace, and {} ({}) has none; leave it out, or replay another \
+        "--speed keeps the times of a trace, and {trace} ({}) has none; leave it out, or replay another \
          format",
-        trace.display(),
         format.name()
     )]
     NoTimes {
         /// The trace.
-        trace: PathBuf,
+        trace: String,
         /// Its format.
         format: Format,
     },
@@ -105,6 +104,14 @@ pub enum Error {
     /// The table cannot be written.
     #[error("cannot write the report: {0}")]
     Output(io::Error),
+    /// A made trace cannot be written.
+    #[error("cannot write {}: {error}", to.display())]
+    Made {
+        /// Where to.
+        to: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// The system gives no thread or no event queue.
     #[error("cannot start a thread: {0}")]
     Runtime(#[from] io::Error),

@@ -10,6 +10,7 @@ pub mod cli;
 
 // The commands: one file each.
 pub mod compare;
+pub mod generate;
 pub mod html;
 pub mod replay;
 pub mod run;

@@ -8,10 +8,10 @@ use std::{
 
 use clap::{Parser, error::ErrorKind};
 use tiny_cache_loadtest::{
-    cli::{self, Cli, Command},
+    cli::{self, Cli, Command, TraceCommand},
     compare::{self, Comparison},
     error::Error,
-    html,
+    generate, html,
     outcome::Outcome,
     preset, replay, report, run, search,
 };
@@ -34,6 +34,9 @@ fn main() -> ExitCode {
         Command::Run(settings) => run::run(settings).and_then(conclude),
         Command::Search(settings) => search::run(settings).and_then(conclude),
         Command::Compare(settings) => compare::run(&settings).and_then(|found| judge(&found)),
+        Command::Trace { command: TraceCommand::Generate(settings) } => {
+            generate::run(&settings).map(|()| ExitCode::SUCCESS)
+        }
         Command::Schema => print(&report::schema()),
         Command::Html(settings) => html::draw(&settings).map_err(Error::from).and_then(shown),
         Command::Presets => print(&preset::list()),

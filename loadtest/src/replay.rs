@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
-    report::{Figures, Report, Settings, Tool},
+    report::{Figures, Report, Settings, Tool, TraceReport},
     session::{Cast, Session},
     target::Way,
     trace::Trace,
@@ -25,10 +25,11 @@ use crate::{
 /// The replay could not begin: the trace or the server is not what it should be.
 pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
     let course = args.course()?;
-    let trace = Trace::open(&args.trace, args.reading())?;
+    let trace = Trace::open(&args.traces, args.reading()?)?;
     if args.speed.is_some() && !trace.has_times() {
-        return Err(Error::NoTimes { trace: args.trace, format: trace.format() });
+        return Err(Error::NoTimes { trace: args.files(), format: trace.format() });
     }
+    let findings = trace.findings();
     let (feed, reader) = Feed::new();
     let parts = Parts {
         threads: args.threads(),
@@ -39,7 +40,7 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
         origin: args.origin.unwrap_or_default(),
         verify: None,
     };
-    let settings = Settings::of_replay(&args, &course, trace.format());
+    let settings = Settings::of_replay(&args, &course, &trace);
     let goal = args.limit.map_or(Goal::File(trace.meter()), |limit| Goal::Requests(limit.get()));
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let outputs = Outputs::open(&args.output)?;
@@ -58,6 +59,8 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
             // The feed has ended, so the reader has.
             _ => reading.outcome().map_or_else(Verdict::TraceBroken, |()| verdict),
         };
+        let mut figures = Figures::new(&played.tally, played.tally.last, true);
+        figures.find_rows(|row| findings.place(row));
         let report = Report {
             tool: Tool::this(),
             command: "replay".to_owned(),
@@ -69,7 +72,8 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
                 _ => None,
             },
             kept_up: max_slip.map(|_| verdict.kept_up()),
-            figures: Figures::new(&played.tally, played.tally.last, true),
+            trace: Some(TraceReport::of(&findings, args.max_gap)),
+            figures,
             search: None,
             steps: Vec::new(),
             seconds: closed.seconds,

@@ -10,6 +10,7 @@ mod search; // what a search found
 mod server; // the server's own figures
 mod settings; // what was asked for
 mod table; // for people, in a terminal
+mod trace; // what was odd about a trace
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ pub use self::{
     search::{LimitedBy, SearchReport},
     server::{Generator, Server, ServerStats},
     settings::{Settings, TraceSettings, WorkloadSettings},
+    trace::TraceReport,
 };
 pub(crate) use self::{file::ReportFile, table::time};
 use crate::machine::Machine;
@@ -45,6 +47,8 @@ pub struct Report {
     pub ending: Ending,
     /// Where and why the trace could not be read on; none where it could.
     pub trace_error: Option<String>,
+    /// What was read of the trace, and what was odd about it; none without a trace.
+    pub trace: Option<TraceReport>,
     /// Whether the requests were sent when they were planned, within `max_slip`; none in a
     /// closed loop.
     pub kept_up: Option<bool>,

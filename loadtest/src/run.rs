@@ -62,6 +62,7 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             settings,
             ending: verdict.ending(),
             trace_error: None,
+            trace: None,
             kept_up: max_slip.map(|_| verdict.kept_up()),
             figures: Figures::new(&tally, time, load.workload.origin.is_some()),
             search: None,

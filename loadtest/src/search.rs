@@ -61,6 +61,7 @@ pub fn run(args: Box<SearchArgs>) -> Result<Outcome, Error> {
             settings,
             ending: verdict.ending(),
             trace_error: None,
+            trace: None,
             kept_up: Some(verdict.kept_up()),
             figures: search.figures().clone(),
             search: Some(search.report()),

@@ -310,14 +310,24 @@ fn a_wrong_trace_is_one_line_with_its_place_and_exit_2() {
             b"1 1 0\n",
             "t.lis: line 1: \"1 1 0\" has 3 columns; expected \"start count 0 n\"",
         ),
-        ("t.csv", b"\n\na,b\n", "t.csv: line 3: \"a,b\" has 2 columns; expected \"timestamp,key,"),
+        ("t.csv", b"\n\na,b\n", "t.csv: line 3: \"a,b\" fits no format; expected"),
         (
             "t.zst",
             &cut,
             "t.zst: line 1: cannot be read: incomplete frame; expected whole zstd frames",
         ),
-        ("t", b"\0\x01\xfe\n", "t: line 1: \"\\x00\\x01\\xfe\" fits no format; expected"),
-        ("t.gz", b"\x1f\x8b\x08", "t.gz: is gzip data; expected plain text or zstd"),
+        ("t", b"\0\x01\xfe\n", "t: \"\\x00\\x01\\xfe\\n\" fits neither oracle-general nor cache2k"),
+        ("t.gz", b"\x1f\x8b\x08", "t.gz: line 1: cannot be read: "),
+        (
+            "t.bz2",
+            b"BZh91AY&SY",
+            "t.bz2: is bzip2 data; expected plain data, zstd, gzip, xz or lz4",
+        ),
+        (
+            "t.txt",
+            b"1565000000 3304021 512 1\n",
+            "could be arc (lines \"start count 0 n\") or csv (a table); say --format arc or",
+        ),
     ] {
         // No server is there to be asked: the trace is refused first.
         let line = refusal(&mut Bench::new(name, bytes).command("127.0.0.1:1"));

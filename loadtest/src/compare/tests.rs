@@ -122,6 +122,7 @@ fn report(seconds: Vec<SecondReport>, steps: Vec<Step>) -> Report {
         settings: Settings::default(),
         ending: Ending::Completed,
         trace_error: None,
+        trace: None,
         kept_up: Some(true),
         figures: figures(&seconds),
         search: None,

@@ -82,8 +82,9 @@ impl Reader {
     ) -> io::Result<Reading> {
         let limit = limit.map_or(usize::MAX, |limit| limit.get().try_into().unwrap_or(usize::MAX));
         let read = move || {
+            let tick = trace.tick();
             let trace = trace.take(limit);
-            if spread { self.read(Spread::new(trace)) } else { self.read(trace) }
+            if spread { self.read(Spread::new(trace, tick)) } else { self.read(trace) }
         };
         let thread = thread::Builder::new().name("trace-reader".to_owned()).spawn(read)?;
         Ok(Reading { thread })
@@ -147,11 +148,8 @@ mod tests {
         let path = dir.join("t.lis");
         fs::write(&path, text).unwrap();
         let fallback = Content { size: "1".parse().unwrap(), ttl: Ttl::NEVER };
-        Trace::open(
-            &path,
-            HowToRead { format: None, keys: Keys::new(String::new(), 256), fallback },
-        )
-        .unwrap()
+        let reading = HowToRead::new(Keys::new(String::new(), 256), fallback);
+        Trace::open(&[path], reading).unwrap()
     }
 
     fn numbered(lines: usize) -> String {

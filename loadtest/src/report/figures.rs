@@ -1,6 +1,6 @@
 //! What became of the requests, summed up.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,8 +118,11 @@ pub struct FirstFailure {
     pub call: String,
     /// When it was sent, since the start with its warm-up.
     pub sent_seconds: f64,
-    /// The line of the trace that led to it; none without a trace.
+    /// The line of the trace that led to it, or the record of a binary one; none without a
+    /// trace.
     pub trace_line: Option<u64>,
+    /// The file of that line, where a trace has several.
+    pub trace_file: Option<String>,
     /// What the server or the transport said.
     pub message: String,
 }
@@ -216,6 +219,18 @@ impl Figures {
     }
 }
 
+impl Figures {
+    /// Finds the files of lines that were counted over all of a trace's files.
+    pub(crate) fn find_rows(&mut self, place: impl Fn(u64) -> Option<(PathBuf, u64)>) {
+        for failure in &mut self.errors {
+            if let Some((path, line)) = failure.first.trace_line.and_then(&place) {
+                failure.first.trace_file = Some(path.display().to_string());
+                failure.first.trace_line = Some(line);
+            }
+        }
+    }
+}
+
 impl OperationFigures {
     fn of(calls: &CallTally) -> Self {
         Self {
@@ -236,6 +251,7 @@ fn failures(errors: &[ErrorTally]) -> Vec<Failure> {
                 call: error.call.name().to_owned(),
                 sent_seconds: error.sent.as_secs_f64(),
                 trace_line: error.line,
+                trace_file: None,
                 message: error.message.clone(),
             },
         })

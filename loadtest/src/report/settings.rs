@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cli::{LoadArgs, ReplayArgs, ServerArgs},
     engine::{Course, Length, Pace},
-    trace::Format,
+    trace::Trace,
     workload::Spec,
 };
 
@@ -83,10 +83,16 @@ pub struct WorkloadSettings {
 /// What trace was replayed.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct TraceSettings {
-    /// The trace's path.
+    /// The trace's path, or its paths with a blank between.
     pub file: String,
+    /// The paths one by one.
+    #[serde(default)]
+    pub files: Vec<String>,
     /// The trace's format.
     pub format: String,
+    /// The columns of the first file from left to right; none where the format has no columns
+    /// that could be others.
+    pub columns: Option<String>,
     /// Length of a value where the trace has none.
     pub value_size_bytes: u32,
     /// Time to live where the trace has none; 0 never expires.
@@ -127,7 +133,7 @@ impl Settings {
 
     /// Writes down the settings of a replay.
     #[must_use]
-    pub fn of_replay(args: &ReplayArgs, course: &Course, format: Format) -> Self {
+    pub fn of_replay(args: &ReplayArgs, course: &Course, trace: &Trace) -> Self {
         Self {
             target: args.target.to_string(),
             connections: args.connections(),
@@ -135,8 +141,10 @@ impl Settings {
             max_slip_seconds: course.pace.is_open().then(|| args.max_slip().as_secs_f64()),
             origin_seconds: Some(args.origin.unwrap_or_default().as_secs_f64()),
             trace: Some(TraceSettings {
-                file: args.trace.display().to_string(),
-                format: format.name().to_owned(),
+                file: args.files(),
+                files: args.traces.iter().map(|path| path.display().to_string()).collect(),
+                format: trace.format().name().to_owned(),
+                columns: trace.columns().map(str::to_owned),
                 value_size_bytes: args.value_size.bytes(),
                 ttl_seconds: args.ttl.seconds(),
                 limit: args.limit,

@@ -25,6 +25,9 @@ impl Display for Report {
                 row(out, "figures", format_args!("of {rate} requests/s"))?;
             }
         }
+        if let Some(trace) = &self.trace {
+            trace.fmt(out)?;
+        }
         self.figures.counts(out)?;
         if self.search.is_none() && self.steps.len() > 1 {
             self.curve(out)?;
@@ -47,7 +50,9 @@ impl Report {
             Ending::NoAnswer => "broken off: no answer",
         };
         if let Some(trace) = &settings.trace {
-            row(out, "trace", format_args!("{} ({})", trace.file, trace.format))?;
+            let columns = trace.columns.as_ref().map(|columns| format!(": {columns}"));
+            let columns = columns.unwrap_or_default();
+            row(out, "trace", format_args!("{} ({}{columns})", trace.file, trace.format))?;
         }
         let in_flight = settings.in_flight;
         match (settings.requests_per_second, &settings.arrivals, settings.speed) {
@@ -208,6 +213,9 @@ impl Display for Failure {
             Some(line) => write!(out, "of line {line}")?,
             None => write!(out, "after {:.3} s", first.sent_seconds)?,
         }
+        if let Some(file) = &first.trace_file {
+            write!(out, " of {}", OneLine(file))?;
+        }
         write!(out, ": {}", OneLine(&first.message))
     }
 }
@@ -274,7 +282,7 @@ impl Display for Generator {
 }
 
 /// Somebody else's text, without what would break the line or command the terminal.
-struct OneLine<'a>(&'a str);
+pub(super) struct OneLine<'a>(pub(super) &'a str);
 
 impl Display for OneLine<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {

@@ -9,35 +9,49 @@ use std::{
 
 use thiserror::Error;
 
+use super::{Format, TimeUnit};
 use crate::access::ContentError;
 
 /// A trace that is missing or broken.
 #[derive(Debug, Error)]
-#[error("{}: {}{problem}", path.display(), Place(*line))]
+#[error("{}{problem}{}", Place { path, number: *number, noun }, if *remedy { SKIP } else { "" })]
 pub struct TraceError {
     path: PathBuf,
-    line: Option<u64>,
+    number: Option<u64>,
+    /// What is counted: lines or records.
+    noun: &'static str,
+    /// Whether rows that are broken could be left out, and are not.
+    remedy: bool,
     /// What is wrong there. Boxed: an error travels with every access that is read.
     pub problem: Box<Problem>,
 }
+
+const SKIP: &str = "; --skip-broken leaves such rows out";
 
 impl TraceError {
     /// Puts a problem of the whole file into its place.
     #[must_use]
     pub fn in_file(path: &Path, problem: Problem) -> Self {
-        Self { path: path.to_owned(), line: None, problem: Box::new(problem) }
+        let (number, noun, remedy) = (None, "line", false);
+        Self { path: path.to_owned(), number, noun, remedy, problem: Box::new(problem) }
     }
 
-    /// Puts a problem of one line, counted from 1, into its place.
+    /// Puts a problem into its place in a file: one of its lines or records, counted from 1.
     #[must_use]
-    pub fn at_line(path: &Path, line: u64, problem: Problem) -> Self {
-        Self { path: path.to_owned(), line: Some(line), problem: Box::new(problem) }
+    pub(super) fn at(path: &Path, noun: &'static str, number: u64, problem: Problem) -> Self {
+        Self { number: Some(number.max(1)), noun, ..Self::in_file(path, problem) }
     }
 
-    /// The line that is broken, counted from 1; none when it is the file.
+    /// Names the option by which the row would have been left out.
     #[must_use]
-    pub fn line(&self) -> Option<u64> {
-        self.line
+    pub(super) fn with_remedy(self) -> Self {
+        Self { remedy: self.problem.is_of_a_row(), ..self }
+    }
+
+    /// The line or record that is broken, counted from 1; none when it is the file.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        self.number
     }
 }
 
@@ -51,24 +65,98 @@ pub enum Problem {
     #[error("is a directory; expected a trace file")]
     Directory,
     /// The file is compressed in a way that is not read here.
-    #[error("is {0} data; expected plain text or zstd")]
+    #[error(
+        "is {0} data; expected plain data, zstd, gzip, xz or lz4: unpack it, and replay - for \
+         what comes from a pipe"
+    )]
     Compressed(&'static str),
-    /// Reading or decompressing stopped, as it does where zstd data were cut short.
+    /// The text is in another encoding.
+    #[error("is UTF-16 text; expected UTF-8: iconv -f UTF-16 -t UTF-8 makes it that")]
+    Utf16,
+    /// Standard input is nothing but a keyboard.
+    #[error("is a terminal; expected a trace from a pipe or a file")]
+    Terminal,
+    /// Standard input is named more than once.
+    #[error("is named twice; expected - once")]
+    StdinTwice,
+    /// Reading or decompressing stopped, as it does where data were cut short.
     #[error("cannot be read: {0}; expected {1}")]
     Unread(io::Error, &'static str),
     /// There is no line but blank ones.
     #[error("no access in this file; expected at least one line of a trace")]
     Empty,
-    /// Neither the name nor the first line tells the format.
+    /// There are rows, and all of them are broken.
+    #[error("all {skipped} rows are broken, the first: {first}")]
+    AllSkipped {
+        /// How many.
+        skipped: u64,
+        /// What is wrong with the first one, with its place.
+        first: String,
+    },
+    /// Neither the name nor the first lines tell the format.
     #[error(
-        "{found} fits no format; expected an ARC line \"{}\", a twitter row \"{}\" or a CacheLib header with \"{}\", or say --format",
+        "{found} fits no format; expected an ARC line \"{}\", a LIRS line \"{}\", a twitter row \
+         \"{}\" or a header that names a key; say --format, or name the columns: --columns \
+         time,key,size,op,ttl",
         super::arc::ROW,
-        super::twitter::ROW,
-        super::cachelib::NEEDED
+        super::lirs::ROW,
+        super::twitter::ROW
     )]
     UnknownFormat {
         /// How the line begins.
         found: Excerpt,
+    },
+    /// The content is of none of the binary formats.
+    #[error("{found} fits neither oracle-general nor cache2k; say --format if it is one of them")]
+    UnknownBinary {
+        /// How the file begins.
+        found: Excerpt,
+    },
+    /// The content could be of two formats.
+    #[error(
+        "{found} could be {} ({}) or {} ({}); say --format {0} or --format {2}{hint}",
+        one.name(),
+        one.shape(),
+        other.name(),
+        other.shape()
+    )]
+    Ambiguous {
+        /// How the line or the file begins.
+        found: Excerpt,
+        /// One format.
+        one: Format,
+        /// The other.
+        other: Format,
+        /// What the other needs.
+        hint: &'static str,
+    },
+    /// The files of one trace are of different formats.
+    #[error("is {}, and the first file is {}; replay one after the other, or say --format", found.name(), first.name())]
+    OtherFormat {
+        /// This file's format.
+        found: Format,
+        /// The first file's.
+        first: Format,
+    },
+    /// The times of a trace that should be seconds are far beyond them.
+    #[error(
+        "time {found} would be thousands of years ahead in seconds; say --time-unit {}, or s if \
+         it is meant",
+        likely.name()
+    )]
+    TimeUnit {
+        /// The first time, in seconds.
+        found: i128,
+        /// The unit in which it would be near our time.
+        likely: TimeUnit,
+    },
+    /// The input ends within a record.
+    #[error("has {found} bytes, where the input ends; expected records of {expected} bytes")]
+    CutRecord {
+        /// Bytes that are there.
+        found: usize,
+        /// Bytes of a record.
+        expected: usize,
     },
     /// The line does not end where a line of a trace would.
     #[error("longer than {} bytes; expected the text lines of a trace", super::lines::MAX_LINE)]
@@ -95,11 +183,58 @@ pub enum Problem {
         /// The whole line's columns.
         row: Cow<'static, str>,
     },
+    /// A cell begins with a quote and does not end with one.
+    #[error(
+        "the quote of {0} is not closed; expected one more, before a delimiter or the line's end"
+    )]
+    Quote(Excerpt),
+    /// The header of a table names no key.
+    #[error(
+        "{found} names no key; expected a header with one, or name the columns: --columns \
+         time,key,size,op,ttl"
+    )]
+    NoKey {
+        /// How the line begins.
+        found: Excerpt,
+    },
+    /// The header of a table has no column of a name that was asked for.
+    #[error("header {found} has no column \"{name}\"; expected a name of it in --columns")]
+    NoColumn {
+        /// How the line begins.
+        found: Excerpt,
+        /// What was asked for.
+        name: String,
+    },
+    /// The header of a table contradicts what was asked for.
+    #[error(
+        "the header calls column {number} {found}, and --columns {role}; leave --columns out, or \
+         name columns: --columns {role}=NAME"
+    )]
+    OtherColumn {
+        /// The column, counted from 1.
+        number: usize,
+        /// Its name in the header.
+        found: Excerpt,
+        /// What it was called.
+        role: &'static str,
+    },
+    /// The columns of a table could be cut in two ways.
+    #[error(
+        "{found} has as many columns with '{one}' as with '{other}' between them; say --delimiter"
+    )]
+    Delimiter {
+        /// How the line begins.
+        found: Excerpt,
+        /// One.
+        one: char,
+        /// Another.
+        other: char,
+    },
     /// The header of a CacheLib trace does not name what its rows need.
     #[error(
         "header {found} lacks {}; expected the columns \"{}\" in any order",
         missing.join(", "),
-        super::cachelib::NEEDED
+        super::table::NEEDED
     )]
     Header {
         /// How the line begins.
@@ -116,7 +251,10 @@ pub enum Problem {
         count: u64,
     },
     /// The key, its prefix and its namespace are longer than the server takes.
-    #[error("key has {chars} characters, --key-prefix included; expected at most {limit}")]
+    #[error(
+        "key has {chars} characters, --key-prefix included; expected at most {limit}, or say \
+         --hash-long-keys"
+    )]
     KeyTooLong {
         /// Its length with the prefix.
         chars: usize,
@@ -149,10 +287,42 @@ impl fmt::Display for Excerpt {
     }
 }
 
-struct Place(Option<u64>);
+impl Problem {
+    /// Whether the row alone is broken, and what follows it may be read.
+    pub(super) fn is_of_a_row(&self) -> bool {
+        matches!(
+            self,
+            Self::LongLine
+                | Self::Columns { .. }
+                | Self::Column { .. }
+                | Self::Quote(_)
+                | Self::CutRecord { .. }
+                | Self::IdsOverflow { .. }
+                | Self::KeyTooLong { .. }
+                | Self::Content(_)
+        )
+    }
+}
 
-impl fmt::Display for Place {
+/// Where something is: `t.csv: line 7: `.
+struct Place<'a> {
+    path: &'a Path,
+    number: Option<u64>,
+    noun: &'a str,
+}
+
+impl fmt::Display for Place<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |line| write!(out, "line {line}: "))
+        write!(out, "{}: ", shown(self.path))?;
+        self.number.map_or(Ok(()), |number| write!(out, "{} {number}: ", self.noun))
+    }
+}
+
+/// The path as people read it.
+pub(super) fn shown(path: &Path) -> impl fmt::Display + '_ {
+    if path.as_os_str() == super::input::STDIN {
+        Path::new("standard input").display()
+    } else {
+        path.display()
     }
 }

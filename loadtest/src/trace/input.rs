@@ -1,9 +1,9 @@
-//! Opens a trace file as a stream of text, decompressed where its first bytes say
-//! zstd. Counts the bytes read from the file; what the text means is not known here.
+//! Opens a file of a trace, or standard input, as a stream of bytes without compression, and
+//! looks at its beginning. Counts the bytes read; what they mean is not known here.
 
 use std::{
     fs::File,
-    io::{self, BufReader, Cursor, Read},
+    io::{self, BufRead, BufReader, IsTerminal, Read},
     path::Path,
     sync::{
         Arc,
@@ -11,87 +11,163 @@ use std::{
     },
 };
 
-use super::{Problem, lines::Lines};
+use super::{Problem, compression};
 
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-const XZ_MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
+/// The path that means standard input.
+pub(super) const STDIN: &str = "-";
 
-/// Text buffered ahead of the parser.
+/// Bytes buffered ahead of the parser.
 const BUFFER: usize = 256 * 1024;
 
-/// How far the reading of a file has come. Shared with whoever shows progress.
+/// Bytes at the beginning by which the format is told.
+const HEAD: usize = 64 * 1024;
+
+/// How far the reading of a trace has come, over all its files. Shared with the progress shown.
 #[derive(Clone, Debug)]
 pub struct Meter {
     read: Arc<AtomicU64>,
-    /// Length of the file as it is on disk; 0 for a pipe.
+    /// Length of the files as they are on disk; 0 where one is a pipe.
     total: u64,
 }
 
 impl Meter {
+    /// A meter of the files at these paths.
+    pub(super) fn new(paths: &[impl AsRef<Path>]) -> Self {
+        let lengths = paths.iter().map(|path| {
+            let metadata = path.as_ref().metadata().ok();
+            metadata.filter(|metadata| metadata.is_file()).map(|metadata| metadata.len())
+        });
+        Self { read: Arc::default(), total: lengths.sum::<Option<u64>>().unwrap_or(0) }
+    }
+
     /// Bytes read so far, ahead of what was replayed by the buffers in between.
     #[must_use]
     pub fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the whole file; 0 where that is not known.
+    /// Bytes of all files; 0 where that is not known.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total
     }
 }
 
-/// Opens a file for reading line by line.
-///
-/// # Errors
-///
-/// The file cannot be opened or read, is a directory, or is compressed with
-/// something else than zstd.
-pub(super) fn open(path: &Path) -> Result<(Lines, Meter), Problem> {
-    let file = File::open(path).map_err(Problem::Unopened)?;
-    let metadata = file.metadata().map_err(Problem::Unopened)?;
-    if metadata.is_dir() {
-        return Err(Problem::Directory);
-    }
-    let meter = Meter { read: Arc::default(), total: metadata.len() };
-    let file = Metered { file, read: Arc::clone(&meter.read) };
-    Ok((lines(file)?, meter))
+/// Whether a path can be opened now and once more later: not so a pipe.
+pub(super) fn opens_twice(path: &Path) -> bool {
+    path.as_os_str() != STDIN && path.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
-fn lines(mut file: impl Read + Send + 'static) -> Result<Lines, Problem> {
-    const PLAIN: &str = "plain text";
-    const ZSTD: &str = "whole zstd frames";
-    let mut head = Vec::with_capacity(XZ_MAGIC.len());
-    file.by_ref()
-        .take(XZ_MAGIC.len() as u64)
-        .read_to_end(&mut head)
-        .map_err(|error| Problem::Unread(error, PLAIN))?;
-    let zstd = is_zstd(&head);
-    if head.starts_with(&GZIP_MAGIC) {
-        return Err(Problem::Compressed("gzip"));
+/// A stream whose beginning can be looked at.
+pub(super) struct Input {
+    head: Vec<u8>,
+    /// Bytes of the head that were consumed.
+    consumed: usize,
+    /// What came where the head could not be read on. It is reported behind the head, since
+    /// not every decoder reports it once more.
+    broken: Option<io::Error>,
+    rest: BufReader<Box<dyn Read + Send>>,
+    /// What the stream is, for the error that it cannot be read on.
+    expected: &'static str,
+    /// Whether more may have to be waited for, as with a pipe.
+    live: bool,
+}
+
+impl Input {
+    /// Opens what is at a path.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened or read, is a directory, or is compressed in a way that is not read.
+    pub(super) fn open(path: &Path, meter: &Meter) -> Result<Self, Problem> {
+        let live = !opens_twice(path);
+        let file: Box<dyn Read + Send> = if path.as_os_str() == STDIN {
+            let stdin = io::stdin();
+            if stdin.is_terminal() {
+                return Err(Problem::Terminal);
+            }
+            Box::new(stdin)
+        } else {
+            let file = File::open(path).map_err(Problem::Unopened)?;
+            if file.metadata().map_err(Problem::Unopened)?.is_dir() {
+                return Err(Problem::Directory);
+            }
+            Box::new(file)
+        };
+        Self::new(Box::new(Metered { file, read: Arc::clone(&meter.read) }), live)
     }
-    if head.starts_with(&XZ_MAGIC) {
-        return Err(Problem::Compressed("xz"));
+
+    /// Takes a stream, compressed or not, for the rest of which one may have to wait if it is
+    /// `live`.
+    pub(super) fn new(stream: Box<dyn Read + Send>, live: bool) -> Result<Self, Problem> {
+        let (plain, expected) = compression::undo(stream)?;
+        let rest = BufReader::with_capacity(BUFFER, plain);
+        Ok(Self { head: Vec::new(), consumed: 0, broken: None, rest, expected, live })
     }
-    let whole = Cursor::new(head).chain(file);
-    if zstd {
-        let text = zstd::stream::read::Decoder::new(whole)
-            .map_err(|error| Problem::Unread(error, ZSTD))?;
-        Ok(Lines::new(Box::new(BufReader::with_capacity(BUFFER, text)), ZSTD))
-    } else {
-        Ok(Lines::new(Box::new(BufReader::with_capacity(BUFFER, whole)), PLAIN))
+
+    /// What the stream is, for an error.
+    pub(super) fn expected(&self) -> &'static str {
+        self.expected
+    }
+
+    /// The beginning of the stream, and whether that is all of it. Nothing is consumed. Of a
+    /// live stream it is what is there once the first line is.
+    pub(super) fn head(&mut self) -> (&[u8], bool) {
+        let mut chunk = vec![0; HEAD];
+        let mut whole = false;
+        while self.head.len() < HEAD && !(self.live && has_line(&self.head)) {
+            match self.rest.read(&mut chunk[self.head.len()..]) {
+                Ok(0) => {
+                    whole = true;
+                    break;
+                }
+                Ok(read) => {
+                    let from = self.head.len();
+                    self.head.extend_from_slice(&chunk[from..from + read]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.broken = Some(error);
+                    break;
+                }
+            }
+        }
+        (&self.head, whole)
     }
 }
 
-/// Tells zstd by its magic number. A file of many frames, as parallel compressors
-/// write it, may begin with a skippable one, whose number ends in any nibble.
-fn is_zstd(head: &[u8]) -> bool {
-    head.starts_with(&ZSTD_MAGIC) || matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+/// Whether the beginning of a stream has a line, beyond the bytes that told its compression.
+fn has_line(head: &[u8]) -> bool {
+    head.len() > compression::HEAD as usize && head.contains(&b'\n')
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for Input {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.consumed < self.head.len() {
+            return Ok(&self.head[self.consumed..]);
+        }
+        self.broken.take().map_or_else(|| self.rest.fill_buf(), Err)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        if self.consumed < self.head.len() {
+            self.consumed += amount;
+        } else {
+            self.rest.consume(amount);
+        }
+    }
 }
 
 struct Metered {
-    file: File,
+    file: Box<dyn Read + Send>,
     read: Arc<AtomicU64>,
 }
 
@@ -107,42 +183,39 @@ impl Read for Metered {
 mod tests {
     use super::*;
 
-    fn first_line(bytes: Vec<u8>) -> Result<Vec<u8>, Problem> {
-        let mut lines = lines(Cursor::new(bytes))?;
-        Ok(lines.next()?.unwrap_or_default().to_vec())
+    fn input(bytes: &[u8]) -> Input {
+        Input::new(Box::new(io::Cursor::new(bytes.to_vec())), false).unwrap()
     }
 
     #[test]
-    fn zstd_is_told_by_its_first_bytes() {
-        let packed = zstd::encode_all(b"1 1 0 0\n".as_slice(), 1).unwrap();
-        assert_eq!(first_line(packed.clone()).unwrap(), b"1 1 0 0");
-        assert_eq!(first_line(b"1 1 0 0\n".to_vec()).unwrap(), b"1 1 0 0");
-
-        let mut skippable = vec![0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9];
-        skippable.extend(&packed);
-        assert_eq!(first_line(skippable).unwrap(), b"1 1 0 0");
-    }
-
-    #[test]
-    fn several_zstd_frames_are_one_text() {
-        let mut packed = zstd::encode_all(b"1 1".as_slice(), 1).unwrap();
-        packed.extend(zstd::encode_all(b" 0 0\n".as_slice(), 1).unwrap());
-        assert_eq!(first_line(packed).unwrap(), b"1 1 0 0");
-    }
-
-    #[test]
-    fn other_compression_is_named() {
-        for (bytes, name) in [(GZIP_MAGIC.as_slice(), "gzip"), (XZ_MAGIC.as_slice(), "xz")] {
-            assert!(
-                matches!(first_line(bytes.to_vec()), Err(Problem::Compressed(found)) if found == name)
-            );
+    fn the_head_is_looked_at_and_read_all_the_same() {
+        let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n % 251) as u8 + 1).collect();
+        for length in [0, 1, HEAD - 1, HEAD, 200_000] {
+            let mut input = input(&bytes[..length]);
+            let (head, whole) = input.head();
+            assert_eq!((head.len(), whole), (length.min(HEAD), length < HEAD));
+            let mut read = Vec::new();
+            input.read_to_end(&mut read).unwrap();
+            assert!(read == bytes[..length], "{length}");
         }
     }
 
+    /// A pipe whose writer is still there was waited for until it had 64 KiB.
     #[test]
-    fn cut_zstd_data_are_an_error_and_not_an_end() {
+    fn a_live_stream_is_looked_at_once_its_first_line_is_there() {
+        let (mut writer, reader) = io::pipe().map(|(reader, writer)| (writer, reader)).unwrap();
+        io::Write::write_all(&mut writer, b"1 1 0 0\n2 1 0 0\n").unwrap();
+        let mut input = Input::new(Box::new(reader), true).unwrap();
+        assert_eq!(input.head(), (b"1 1 0 0\n2 1 0 0\n".as_slice(), false));
+    }
+
+    /// A decoder that has failed once says on the next read that its data have ended.
+    #[test]
+    fn what_breaks_in_the_head_is_reported_behind_it() {
         let mut packed = zstd::encode_all(b"1 1 0 0\n".as_slice(), 1).unwrap();
         packed.truncate(packed.len() - 3);
-        assert!(matches!(first_line(packed), Err(Problem::Unread(_, "whole zstd frames"))));
+        let mut input = input(&packed);
+        assert!(!input.head().1);
+        assert!(input.read_to_end(&mut Vec::new()).is_err());
     }
 }

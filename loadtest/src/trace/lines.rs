@@ -1,64 +1,50 @@
-//! Cuts a byte stream into numbered lines in one reused buffer. Knows line ends,
-//! blank lines and the longest line there may be; it never looks into a line.
+//! Cuts a byte stream into numbered lines in one reused buffer. Knows line ends, blank lines,
+//! the byte order mark and the longest line there may be; it never looks into a line.
 
 use std::io::{self, BufRead, Read};
 
-use super::Problem;
+use super::{Problem, input::Input};
 
 /// Longest line read. The longest row there can be is a key of 256 characters and six
 /// numbers; a file without line ends must not end up in memory whole.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
+/// What editors and spreadsheets put before UTF-8 text.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The lines of a trace that are not blank.
 pub(super) struct Lines {
-    input: Box<dyn BufRead + Send>,
-    /// What the input is, for the error that says it cannot be read on.
-    expected: &'static str,
+    input: Input,
     buffer: Vec<u8>,
     number: u64,
-    /// The buffer holds a line that [`Lines::next`] has yet to hand out.
-    peeked: bool,
+    /// The line handed out last goes on beyond the longest.
+    within: bool,
 }
 
 impl Lines {
-    /// Reads lines from `input`, which `expected` describes.
+    /// Reads lines from `input`.
     #[must_use]
-    pub(super) fn new(input: Box<dyn BufRead + Send>, expected: &'static str) -> Self {
-        Self { input, expected, buffer: Vec::new(), number: 0, peeked: false }
+    pub(super) fn new(input: Input) -> Self {
+        Self { input, buffer: Vec::new(), number: 0, within: false }
     }
 
-    /// The line handed out last, counted from 1 with the blank ones.
+    /// The line handed out last, counted from 1 with the blank ones; 0 before the first.
     #[must_use]
     pub(super) fn number(&self) -> u64 {
-        self.number.max(1)
+        self.number
     }
 
-    /// The next line, which stays the next one; none at the end.
+    /// Goes to the next line that is not blank; false at the end.
     ///
     /// # Errors
     ///
-    /// The line is too long, or the input cannot be read on.
-    pub(super) fn peek(&mut self) -> Result<Option<&[u8]>, Problem> {
-        self.peeked = self.peeked || self.advance()?;
-        Ok(self.peeked.then_some(self.buffer.as_slice()))
-    }
-
-    /// The next line without its line end; none at the end.
-    ///
-    /// # Errors
-    ///
-    /// The line is too long, or the input cannot be read on.
-    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, Problem> {
-        let found = std::mem::take(&mut self.peeked) || self.advance()?;
-        Ok(found.then_some(self.buffer.as_slice()))
-    }
-
-    fn advance(&mut self) -> Result<bool, Problem> {
+    /// The line is too long, after which the one behind it is the next, or the input cannot be
+    /// read on.
+    pub(super) fn advance(&mut self) -> Result<bool, Problem> {
         loop {
-            self.buffer.clear();
             let read = self.read_line().map_err(|error| {
                 self.number += 1;
-                Problem::Unread(error, self.expected)
+                Problem::Unread(error, self.input.expected())
             })?;
             if read == 0 {
                 return Ok(false);
@@ -67,10 +53,14 @@ impl Lines {
             if self.buffer.last() == Some(&b'\n') {
                 self.buffer.pop();
             } else if read > MAX_LINE {
+                self.within = true;
                 return Err(Problem::LongLine);
             }
             if self.buffer.last() == Some(&b'\r') {
                 self.buffer.pop();
+            }
+            if self.number == 1 && self.buffer.starts_with(MARK) {
+                self.buffer.drain(..MARK.len());
             }
             if !self.buffer.trim_ascii().is_empty() {
                 return Ok(true);
@@ -78,9 +68,24 @@ impl Lines {
         }
     }
 
+    /// The line that is the current one, without its line end.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.buffer
+    }
+
     fn read_line(&mut self) -> io::Result<usize> {
         let longest = MAX_LINE as u64 + 1;
-        self.input.by_ref().take(longest).read_until(b'\n', &mut self.buffer)
+        loop {
+            self.buffer.clear();
+            let read = self.input.by_ref().take(longest).read_until(b'\n', &mut self.buffer)?;
+            if !self.within {
+                return Ok(read);
+            }
+            self.within = read as u64 == longest && self.buffer.last() != Some(&b'\n');
+            if read == 0 {
+                return Ok(0);
+            }
+        }
     }
 }
 
@@ -89,35 +94,48 @@ mod tests {
     use super::*;
 
     fn lines(bytes: &[u8]) -> Lines {
-        Lines::new(Box::new(io::Cursor::new(bytes.to_vec())), "plain text")
+        Lines::new(Input::new(Box::new(io::Cursor::new(bytes.to_vec())), false).unwrap())
+    }
+
+    fn all(bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
+        let mut lines = lines(bytes);
+        let mut all = Vec::new();
+        while lines.advance().unwrap() {
+            all.push((lines.number(), lines.line().to_vec()));
+        }
+        all
     }
 
     #[test]
     fn blank_lines_are_skipped_but_counted() {
-        let mut lines = lines(b"\n  \r\na\r\n\nb");
-        assert_eq!(lines.next().unwrap(), Some(b"a".as_slice()));
-        assert_eq!(lines.number(), 3);
-        assert_eq!(lines.next().unwrap(), Some(b"b".as_slice()));
-        assert_eq!(lines.number(), 5);
-        assert_eq!(lines.next().unwrap(), None);
+        let expected = vec![(3, b"a".to_vec()), (5, b"b".to_vec())];
+        assert_eq!(all(b"\n  \r\na\r\n\nb"), expected);
     }
 
     #[test]
-    fn a_peeked_line_stays_the_next_one() {
-        let mut lines = lines(b"a\nb\n");
-        assert_eq!(lines.peek().unwrap(), Some(b"a".as_slice()));
-        assert_eq!(lines.peek().unwrap(), Some(b"a".as_slice()));
-        assert_eq!(lines.next().unwrap(), Some(b"a".as_slice()));
-        assert_eq!(lines.next().unwrap(), Some(b"b".as_slice()));
-        assert_eq!(lines.peek().unwrap(), None);
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        assert_eq!(all(b"\xef\xbb\xbfa\nb\n"), [(1, b"a".to_vec()), (2, b"b".to_vec())]);
+        assert_eq!(all(b"\xef\xbb\xbf\r\n\xef\xbb\xbfb\n"), [(2, b"\xef\xbb\xbfb".to_vec())]);
     }
 
     #[test]
     fn a_line_at_the_limit_is_read_and_one_beyond_is_refused() {
         let mut bytes = vec![b'x'; MAX_LINE];
         bytes.push(b'\n');
-        assert_eq!(lines(&bytes).next().unwrap().map(<[u8]>::len), Some(MAX_LINE));
+        assert_eq!(all(&bytes)[0].1.len(), MAX_LINE);
         bytes.insert(0, b'x');
-        assert!(matches!(lines(&bytes).next(), Err(Problem::LongLine)));
+        assert!(matches!(lines(&bytes).advance(), Err(Problem::LongLine)));
+    }
+
+    #[test]
+    fn the_line_behind_one_that_is_too_long_is_the_next() {
+        for length in [MAX_LINE + 1, 2 * MAX_LINE + 2, 5 * MAX_LINE] {
+            let bytes = [vec![b'x'; length], b"\nb\n".to_vec()].concat();
+            let mut lines = lines(&bytes);
+            assert!(matches!(lines.advance(), Err(Problem::LongLine)));
+            assert!(lines.advance().unwrap());
+            assert_eq!((lines.number(), lines.line()), (2, b"b".as_slice()), "{length}");
+            assert!(!lines.advance().unwrap());
+        }
     }
 }

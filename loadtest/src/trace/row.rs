@@ -1,20 +1,23 @@
 //! What the row of a trace says, whichever format it has, and the operation that it leads
 //! to. Knows nothing of how a row is cut into columns.
 
-use std::num::NonZeroU32;
+use std::{borrow::Cow, fmt, num::NonZeroU32};
 
-use super::Problem;
+use super::{Problem, time::Time, verb::Verb};
 use crate::access::{self, Content, Operation, ValueSize};
 
-/// One row. Key sizes, clients and hits are not kept: a replay has no use for them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// One row. Clients and hits are not kept: a replay has no use for them.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Row<'line> {
-    /// When, in seconds from wherever the trace counts them; none where it has no times.
-    pub seconds: Option<u64>,
-    /// The anonymized key, not yet measured.
-    pub key: &'line str,
-    /// Bytes of the value; 0 where the operation had none.
-    pub value_size: u64,
+    /// When; none where the trace has no times.
+    pub time: Option<Time>,
+    /// The key, not yet measured.
+    pub key: Name<'line>,
+    /// Bytes of the key that the trace's own had, where an anonymized one may be shorter.
+    pub key_size: Option<u64>,
+    /// Bytes of the value; 0 where the operation had none, and none where the trace does not
+    /// tell.
+    pub value_size: Option<u64>,
     /// What was done.
     pub verb: Verb,
     /// How often it was done, one after the other.
@@ -24,34 +27,54 @@ pub(super) struct Row<'line> {
     pub ttl: Option<i128>,
 }
 
-/// The operation of a row, as far as a replay tells operations apart.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verb {
-    /// Looks a key up.
-    Read,
-    /// Leaves a value behind, and the row says how long it is.
-    Write,
-    /// Deletes a key.
-    Delete,
+/// What a trace calls a key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Name<'line> {
+    /// Text, never empty.
+    Text(Cow<'line, str>),
+    /// A number.
+    Id(u64),
 }
 
-impl Row<'_> {
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => out.write_str(text),
+            Self::Id(id) => write!(out, "{id}"),
+        }
+    }
+}
+
+impl<'line> Row<'line> {
+    /// A read of a key, of which nothing else is known.
+    pub(super) fn read(key: Name<'line>) -> Self {
+        Self {
+            time: None,
+            key,
+            key_size: None,
+            value_size: None,
+            verb: Verb::Read,
+            times: NonZeroU32::MIN,
+            ttl: None,
+        }
+    }
+
     /// Decides the content of a row. A read's row has no ttl, and no size where the
     /// original cache missed: both are 0 there, and the fallback steps in. A write's 0 is
-    /// meant: an empty value, or one that never expires. A ttl that the trace does not
-    /// tell is the fallback's for both.
+    /// meant: an empty value, or one that never expires. What the trace does not tell is the
+    /// fallback's for both.
     ///
     /// # Errors
     ///
     /// The size or the ttl is beyond what the wire has.
     pub(super) fn operation(&self, fallback: Content) -> Result<Operation, Problem> {
         let mut content = Content {
-            size: ValueSize::from_bytes(self.value_size)?,
+            size: self.value_size.map_or(Ok(fallback.size), ValueSize::from_bytes)?,
             ttl: self.ttl.map_or(Ok(fallback.ttl), access::ttl_of_seconds)?,
         };
         Ok(match self.verb {
             Verb::Read => {
-                if self.value_size == 0 {
+                if self.value_size == Some(0) {
                     content.size = fallback.size;
                 }
                 if self.ttl == Some(0) {
@@ -83,10 +106,18 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
 
+/// Reads a number that a program may have kept as a floating point one: `512` or `512.0`.
+pub(super) fn whole(text: &[u8]) -> Option<u64> {
+    let mut parts = text.splitn(2, |&byte| byte == b'.');
+    let digits = parts.next()?;
+    parts.next().is_none_or(|zeros| zeros.iter().all(|&byte| byte == b'0')).then_some(())?;
+    number(digits)
+}
+
 /// Reads a ttl. It may be negative in a file; the error for that is the ttl's own.
 pub(super) fn ttl(bytes: &[u8]) -> Option<i128> {
     match bytes.strip_prefix(b"-") {
-        Some(digits) => number(digits).map(|number| -i128::from(number)),
-        None => number(bytes).map(i128::from),
+        Some(digits) => whole(digits).map(|number| -i128::from(number)),
+        None => whole(bytes).map(i128::from),
     }
 }

@@ -1,33 +1,44 @@
-//! Spreads the accesses of a second over it. Traces tell whole seconds; sent as they stand, all
-//! accesses of a second would come at its beginning.
+//! Spreads the accesses of one time over what it may stand for. Traces tell whole seconds, or
+//! fractions of them; sent as they stand, all accesses of a second would come at its beginning.
 
 use std::{collections::VecDeque, time::Duration};
 
 use super::TraceError;
 use crate::access::Access;
 
-/// Accesses with times evenly spaced within their second. Holds the accesses of one second.
+/// Accesses of one time that are held at most. More than so many in a second are no trace of
+/// one, but of times that do not go on, and what is beyond is sent where the others end.
+const HELD: usize = 1 << 20;
+
+/// Accesses with times evenly spaced until the next tick of the trace, or the next access of a
+/// later time. Holds the accesses of one time.
 pub struct Spread<I> {
     accesses: I,
-    /// Accesses of one second, those before given away.
-    second: VecDeque<Access>,
-    /// What follows them: of a later second, or an error.
+    tick: Duration,
+    /// Accesses of one time, those before given away.
+    group: VecDeque<Access>,
+    /// What follows them: of a later time, or an error.
     next: Option<Result<Access, TraceError>>,
+    /// The time of a group that was too large, and where its accesses end.
+    cut: Option<(Duration, Duration)>,
 }
 
 impl<I: Iterator<Item = Result<Access, TraceError>>> Spread<I> {
-    /// Spreads what an iterator gives. An access without a time is left as it is.
-    pub fn new(accesses: I) -> Self {
-        Self { accesses, second: VecDeque::new(), next: None }
+    /// Spreads what an iterator gives, whose times are told to the `tick`. An access without a
+    /// time is left as it is.
+    pub fn new(accesses: I, tick: Duration) -> Self {
+        Self { accesses, tick, group: VecDeque::new(), next: None, cut: None }
     }
 
-    fn read_second(&mut self) {
+    fn read_group(&mut self) {
         self.next = None;
         for read in self.accesses.by_ref() {
-            match (read, self.second.front()) {
-                (Ok(access), None) => self.second.push_back(access),
-                (Ok(access), Some(first)) if first.at == access.at && access.at.is_some() => {
-                    self.second.push_back(access);
+            match (read, self.group.front()) {
+                (Ok(access), None) => self.group.push_back(access),
+                (Ok(access), Some(first))
+                    if first.at == access.at && access.at.is_some() && self.group.len() < HELD =>
+                {
+                    self.group.push_back(access);
                 }
                 (read, _) => {
                     self.next = Some(read);
@@ -35,10 +46,22 @@ impl<I: Iterator<Item = Result<Access, TraceError>>> Spread<I> {
                 }
             }
         }
-        let count = self.second.len() as f64;
-        for (index, access) in self.second.iter_mut().enumerate() {
-            access.at = access.at.map(|at| at + Duration::from_secs_f64(index as f64 / count));
+        let Some(at) = self.group.front().and_then(|first| first.at) else { return };
+        if let Some((_, end)) = self.cut.filter(|(cut, _)| *cut == at) {
+            self.group.iter_mut().for_each(|access| access.at = Some(end));
+            return;
         }
+        let next = match &self.next {
+            Some(Ok(next)) => next.at.filter(|next| *next > at),
+            _ => None,
+        };
+        let room = next.map_or(self.tick, |next| self.tick.min(next - at)).as_secs_f64();
+        let count = self.group.len() as f64;
+        for (index, access) in self.group.iter_mut().enumerate() {
+            access.at = Some(at + Duration::from_secs_f64(room * index as f64 / count));
+        }
+        let last = self.group.back().and_then(|last| last.at);
+        self.cut = last.filter(|_| self.group.len() >= HELD).map(|last| (at, last));
     }
 }
 
@@ -46,18 +69,18 @@ impl<I: Iterator<Item = Result<Access, TraceError>>> Iterator for Spread<I> {
     type Item = Result<Access, TraceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.second.is_empty() {
+        if self.group.is_empty() {
             match self.next.take() {
-                Some(Ok(access)) => self.second.push_back(access),
+                Some(Ok(access)) => self.group.push_back(access),
                 Some(Err(error)) => return Some(Err(error)),
                 None => {}
             }
-            self.read_second();
-            if self.second.is_empty() {
+            self.read_group();
+            if self.group.is_empty() {
                 return self.next.take();
             }
         }
-        self.second.pop_front().map(Ok)
+        self.group.pop_front().map(Ok)
     }
 }
 
@@ -68,17 +91,27 @@ mod tests {
     use super::*;
     use crate::{access::Operation, trace::Problem};
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     fn spread(accesses: Vec<Result<Option<u64>, ()>>) -> Vec<Result<Option<f64>, ()>> {
+        spread_in(SECOND, SECOND, accesses)
+    }
+
+    fn spread_in(
+        unit: Duration,
+        tick: Duration,
+        accesses: Vec<Result<Option<u64>, ()>>,
+    ) -> Vec<Result<Option<f64>, ()>> {
         let accesses = accesses.into_iter().map(|at| match at {
             Ok(at) => Ok(Access {
                 line: 1,
-                at: at.map(Duration::from_secs),
+                at: at.map(|at| unit * at as u32),
                 key: "k".to_owned(),
                 operation: Operation::Delete,
             }),
             Err(()) => Err(TraceError::in_file(Path::new("t"), Problem::Empty)),
         });
-        Spread::new(accesses)
+        Spread::new(accesses, tick)
             .map(|read| read.map(|access| access.at.map(|at| at.as_secs_f64())).map_err(|_| ()))
             .collect()
     }
@@ -88,6 +121,33 @@ mod tests {
         let trace = [0, 0, 0, 0, 3, 5, 5].map(|at| Ok(Some(at))).to_vec();
         let expected = [0.0, 0.25, 0.5, 0.75, 3.0, 5.0, 5.5].map(|at| Ok(Some(at)));
         assert_eq!(spread(trace), expected);
+    }
+
+    #[test]
+    fn accesses_are_spread_no_further_than_times_are_told() {
+        let milli = Duration::from_millis(1);
+        let trace = || [0, 0, 4, 4].map(|at| Ok(Some(at))).to_vec();
+        let to_the_milli = [0.0, 0.0005, 0.004, 0.0045].map(|at| Ok(Some(at)));
+        assert_eq!(spread_in(milli, milli, trace()), to_the_milli);
+        // Times whose first is a whole second, and others not.
+        let to_the_next = [0.0, 0.002, 0.004, 0.504].map(|at| Ok(Some(at)));
+        assert_eq!(spread_in(milli, SECOND, trace()), to_the_next);
+    }
+
+    /// A trace whose times stand still was held in memory whole.
+    #[test]
+    fn times_that_stand_still_are_not_waited_for() {
+        let access = || {
+            Ok(Access {
+                line: 1,
+                at: Some(Duration::ZERO),
+                key: String::new(),
+                operation: Operation::Delete,
+            })
+        };
+        let mut spread = Spread::new(std::iter::repeat_with(access), SECOND);
+        let times: Vec<_> = (0..=HELD).map(|_| spread.next().unwrap().unwrap().at).collect();
+        assert!(times.is_sorted() && times[HELD] == times[HELD - 1]);
     }
 
     #[test]

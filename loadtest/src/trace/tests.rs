@@ -1,6 +1,6 @@
 //! Whole files: formats found out, contents decided, line numbers of errors.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -12,7 +12,7 @@ const FALLBACK: &str = "64";
 
 fn reading(format: Option<Format>) -> Reading {
     let fallback = Content { size: FALLBACK.parse().unwrap(), ttl: access::ttl("1h").unwrap() };
-    Reading { format, keys: Keys::new(String::new(), 256), fallback }
+    Reading { format, ..Reading::new(Keys::new(String::new(), 256), fallback) }
 }
 
 fn file(name: &str, bytes: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
@@ -24,7 +24,30 @@ fn file(name: &str, bytes: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
 
 fn read(name: &str, bytes: impl AsRef<[u8]>) -> Result<Vec<Access>, TraceError> {
     let (_dir, path) = file(name, bytes);
-    Trace::open(&path, reading(None))?.collect()
+    open(&path, reading(None))?.collect()
+}
+
+fn open(path: &Path, reading: Reading) -> Result<Trace, TraceError> {
+    Trace::open(&[path.to_owned()], reading)
+}
+
+/// Reads files of these contents as one trace, each with its name.
+fn read_all(
+    files: &[(&str, &[u8])],
+    reading: Reading,
+) -> (Result<Vec<Access>, TraceError>, Findings) {
+    let dir = tempfile::tempdir().unwrap();
+    let paths: Vec<PathBuf> = files.iter().map(|(name, _)| dir.path().join(name)).collect();
+    for (path, (_, bytes)) in paths.iter().zip(files) {
+        fs::write(path, bytes).unwrap();
+    }
+    match Trace::open(&paths, reading) {
+        Ok(trace) => {
+            let findings = trace.findings();
+            (trace.collect(), findings)
+        }
+        Err(error) => (Err(error), Findings::default()),
+    }
 }
 
 fn content(size: u64, ttl: i128) -> Content {
@@ -112,7 +135,7 @@ fn a_cachelib_row_repeats_its_operation_and_gives_its_own_content() {
             Operation::Delete,
         ]
     );
-    assert_eq!(accesses[3].key, "a54f88ab02ece24d");
+    assert_eq!(accesses[3].key, "a54f88ab02ece24d00000000");
     assert_eq!(lines(&accesses), [2, 3, 3, 3, 4, 5, 5, 6]);
     assert_eq!(seconds(&accesses), [0, 0, 0, 0, 2, 3, 3, 4].map(Some));
 }
@@ -122,6 +145,7 @@ fn a_cachelib_trace_without_ttls_and_times_takes_the_fallback_ttl_for_writes_too
     let accesses = read("c.csv", "key,op,size,op_count,key_size\n1,SET,82,1,40\n").unwrap();
     assert_eq!(operations(&accesses), [Operation::Write(content(82, 3600))]);
     assert_eq!(seconds(&accesses), [None]);
+    assert_eq!(keys(&accesses), [format!("1{}", "0".repeat(39))], "as long as key_size says");
 }
 
 #[test]
@@ -134,8 +158,7 @@ fn the_files_of_a_cachelib_trace_may_be_put_one_after_the_other() {
 #[test]
 fn a_broken_cachelib_trace_is_refused_with_its_line() {
     for (text, expected) in [
-        ("\nkey,_op,size\na,GET,1\n", "line 2: header \"key,_op,size\" lacks op; expected"),
-        ("key,op,size\na,GET,1\n\nb,SAT,1\n", "line 4: op is \"SAT\"; expected GET, "),
+        ("key,op,size\na,GET,1\n\nb,SAT,1\n", "line 4: op is \"SAT\"; expected an operation"),
         ("key,op,size\na,GET,1073741825\n", "line 2: value size 1073741825 exceeds"),
         ("key,op,size,ttl\na,SET,1,-1\n", "line 2: ttl -1 is negative"),
         ("key,op,size\n\n", "line 2: no access in this file"),
@@ -146,35 +169,16 @@ fn a_broken_cachelib_trace_is_refused_with_its_line() {
         }
     }
     let (_dir, path) = file("a.csv", "1,SET,82,1,40\n");
-    let error = Trace::open(&path, reading(Some(Format::Cachelib))).map(|_| ()).unwrap_err();
+    let error = open(&path, reading(Some(Format::Cachelib))).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("line 1: header "), "{error}");
     assert!(error.to_string().contains(" lacks key, op, size; "), "{error}");
 }
 
 #[test]
-fn the_format_comes_from_the_name_and_else_from_the_first_line() {
-    let row = "1,a,1,10,1,get,0\n";
-    for (name, bytes, format) in [
-        ("a.lis", "1 1 0 0\n", Format::Arc),
-        ("a.LIS.zst", "1 1 0 0\n", Format::Arc),
-        ("cluster52.csv", row, Format::Twitter),
-        ("cluster52.0", row, Format::Twitter),
-        ("kvcache_traces_1.csv", "key,op,size\na,GET,1\n", Format::Cachelib),
-        ("kvcache", "\nop_time,op,key,size\n1,GET,a,1\n", Format::Cachelib),
-        // A key with commas does not make a header.
-        ("cluster52.csv", "1,key,op,size,1,10,1,get,0\n", Format::Twitter),
-        ("trace", "\n\n1 1 0 0\n", Format::Arc),
-    ] {
-        let (_dir, path) = file(name, bytes);
-        assert_eq!(Trace::open(&path, reading(None)).unwrap().format(), format, "{name}");
-    }
-}
-
-#[test]
 fn a_format_that_is_asked_for_wins_over_the_name() {
     let (_dir, path) = file("a.csv", "1 1 0 0\n");
-    assert_eq!(Trace::open(&path, reading(Some(Format::Arc))).unwrap().count(), 1);
-    assert!(Trace::open(&path, reading(None)).is_err());
+    assert_eq!(open(&path, reading(Some(Format::Arc))).unwrap().count(), 1);
+    assert_eq!(open(&path, reading(Some(Format::Lirs))).map(|_| ()).unwrap_err().number(), Some(1));
 }
 
 #[test]
@@ -201,8 +205,7 @@ fn binary_junk_is_refused_in_one_printable_line() {
     let junk: Vec<u8> = (0..200_000_u32).map(|n| (n * 7 + 1) as u8).collect();
     for name in ["a", "a.lis", "a.csv", "a.zst"] {
         let message = read(name, &junk).unwrap_err().to_string();
-        assert!(message.contains(": line 1: "), "{message}");
-        assert!(message.contains("expected"), "{message}");
+        assert!(message.contains(": line 1: ") || message.contains("fits neither"), "{message}");
         assert!(message.chars().all(|char| !char.is_control()), "{message}");
     }
 }
@@ -213,7 +216,7 @@ fn cut_zstd_data_give_the_accesses_before_the_cut_and_then_an_error() {
     let mut packed = zstd::encode_all(text.as_bytes(), 3).unwrap();
     packed.truncate(packed.len() - 10);
     let (_dir, path) = file("a.lis.zst", packed);
-    let mut trace = Trace::open(&path, reading(None)).unwrap();
+    let mut trace = open(&path, reading(None)).unwrap();
     let read = trace.by_ref().take_while(Result::is_ok).count();
     assert!(read > 0 && read < 50_000, "{read}");
     assert!(trace.next().is_none(), "a trace ends after its first error");
@@ -222,7 +225,7 @@ fn cut_zstd_data_give_the_accesses_before_the_cut_and_then_an_error() {
 #[test]
 fn a_directory_and_a_missing_file_are_named() {
     let dir = tempfile::tempdir().unwrap();
-    let error = |path: &Path| Trace::open(path, reading(None)).map(|_| ()).unwrap_err();
+    let error = |path: &Path| open(path, reading(None)).map(|_| ()).unwrap_err();
     let directory = error(dir.path());
     assert!(matches!(*directory.problem, Problem::Directory), "{directory}");
     let missing = error(&dir.path().join("none.lis"));
@@ -242,11 +245,234 @@ fn contents_that_the_wire_cannot_carry_are_refused_with_their_line() {
         ("1,a,1,1073741825,1,set,0", "line 2: value size 1073741825 exceeds 1073741824 bytes"),
     ] {
         let message = read("a.csv", format!("{good}{row}\n")).unwrap_err().to_string();
-        assert!(message.ends_with(expected), "{message}");
+        let expected = format!("{expected}; --skip-broken leaves such rows out");
+        assert!(message.ends_with(&expected), "{message}");
     }
     let long = format!("{good}\n1,{},1,1,1,get,0\n", "k".repeat(257));
     let message = read("a.csv", long).unwrap_err().to_string();
     assert!(message.contains("line 3: key has 257 characters"), "{message}");
+}
+
+/// Four rows of which two are none, and a last one without its end.
+const BROKEN: &[u8] = b"time,key,size\n1,a,1\nx,b,1\n2,c\n3,d,1";
+
+fn skipping() -> Reading {
+    Reading { skip_broken: true, ..reading(None) }
+}
+
+#[test]
+fn a_broken_row_stops_the_reading_with_its_file_its_line_and_the_remedy() {
+    let (read, _) = read_all(&[("t.csv", BROKEN)], reading(None));
+    let message = read.unwrap_err().to_string();
+    assert!(
+        message.ends_with(
+            "t.csv: line 3: time is \"x\"; expected a time such as 12, 12.5 or \
+             2024-05-01T12:00:00Z in \"time,key,size\"; --skip-broken leaves such rows out"
+        ),
+        "{message}"
+    );
+}
+
+#[test]
+fn broken_rows_can_be_left_out_and_are_counted() {
+    let oracle = [oracle::written(1, 7, 9, -1), oracle::written(2, 8, u32::MAX, -1), vec![1; 23]];
+    let long = [b"1,a,1,1,1,get,0\n", &vec![b'x'; 200_000][..], b"\n1,b,1,1,1,get,0\n"].concat();
+    for (name, bytes, read_keys, skipped, first) in [
+        ("t.csv", BROKEN.to_vec(), &["a", "d"][..], 2, "line 3: time is \"x\""),
+        ("t.bin", oracle.concat(), &["7"], 2, "record 2: value size 4294967295 exceeds"),
+        ("t.lis", b"1 1 0 0\n2 0 0 0\n3 1 0 0\n4 1 0".to_vec(), &["1", "3"], 2, "line 2: count is"),
+        ("t.trc", b"1\n*\n-5\n6\n".to_vec(), &["1", "6"], 1, "line 3: id is \"-5\""),
+        ("t", long, &["a", "b"], 1, "line 2: longer than 65536 bytes"),
+    ] {
+        let (read, findings) = read_all(&[(name, &bytes)], skipping());
+        assert_eq!(keys(&read.unwrap()), read_keys, "{name}");
+        let odd = findings.odd().skipped;
+        assert_eq!(odd.count, skipped, "{name}");
+        assert!(odd.first.as_ref().unwrap().contains(first), "{odd:?}");
+        assert_eq!(findings.rows(), read_keys.len() as u64, "{name}");
+    }
+}
+
+#[test]
+fn a_file_of_broken_rows_alone_is_no_trace() {
+    let (read, _) = read_all(&[("t.csv", b"time,key\nx,a\ny,b\n")], skipping());
+    let message = read.unwrap_err().to_string();
+    assert!(message.contains("all 2 rows are broken, the first: "), "{message}");
+}
+
+#[test]
+fn data_cut_short_stop_the_reading_even_where_broken_rows_do_not() {
+    let mut packed = zstd::encode_all(b"1 1 0 0\n2 1 0 0\n".as_slice(), 1).unwrap();
+    packed.truncate(packed.len() - 3);
+    let (read, _) = read_all(&[("t.lis", &packed)], skipping());
+    let message = read.unwrap_err().to_string();
+    assert!(message.contains("cannot be read: incomplete frame"), "{message}");
+}
+
+/// A record that ends with the file, as a copy that was broken off leaves it.
+#[test]
+fn a_binary_record_that_is_cut_short_is_named_by_its_number() {
+    let bytes = [oracle::written(1, 7, 9, -1), vec![1; 5]].concat();
+    let (read, _) = read_all(&[("t.oracleGeneral.bin", &bytes)], reading(None));
+    let message = read.unwrap_err().to_string();
+    let expected = "record 2: has 5 bytes, where the input ends; expected records of 24 bytes";
+    assert!(message.contains(expected), "{message}");
+}
+
+#[test]
+fn several_files_are_one_trace_with_one_time() {
+    let files: [(&str, &[u8]); 3] = [
+        ("a.csv", b"time,key,size\n5,a,1\n\n7,b,1\n"),
+        ("b.csv", b"key;size;time\nc;2;9\n"),
+        ("c.csv", &zstd::encode_all(b"time,key,size\n9,d,3\n".as_slice(), 1).unwrap()),
+    ];
+    let (read, findings) = read_all(&files, reading(None));
+    let accesses = read.unwrap();
+    assert_eq!(keys(&accesses), ["a", "b", "c", "d"]);
+    assert_eq!(seconds(&accesses), [0, 2, 4, 4].map(Some));
+    let places: Vec<_> = lines(&accesses).into_iter().map(|line| findings.place(line)).collect();
+    let places: Vec<_> = places
+        .iter()
+        .flatten()
+        .map(|(path, line)| format!("{} {line}", path.file_name().unwrap().display()))
+        .collect();
+    assert_eq!(places, ["a.csv 2", "a.csv 4", "b.csv 2", "c.csv 2"]);
+}
+
+#[test]
+fn a_file_behind_the_first_is_looked_at_before_anything_is_sent() {
+    let first: (&str, &[u8]) = ("a.csv", b"time,key\n5,a\n");
+    for (second, expected) in [
+        (&b""[..], "b.csv: line 1: no access in this file"),
+        (b"1,a,1,10,1,get,0\n", "b.csv: is twitter, and the first file is csv; replay one after"),
+        (b"time,key\nx,a\n", "b.csv: line 2: time is \"x\""),
+        (b"BZh91AY&SY", "b.csv: is bzip2 data; expected"),
+    ] {
+        let (read, _) = read_all(&[first, ("b.csv", second)], reading(None));
+        let message = read.unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let paths = [dir.path().join("a.csv"), dir.path().join("none.csv")];
+    fs::write(&paths[0], first.1).unwrap();
+    let missing = Trace::open(&paths, reading(None)).map(|_| ()).unwrap_err();
+    assert!(missing.to_string().contains("none.csv: cannot be opened"), "{missing}");
+    let twice = [PathBuf::from("-"), PathBuf::from("-")];
+    let twice = Trace::open(&twice, reading(None)).map(|_| ()).unwrap_err();
+    assert_eq!(twice.to_string(), "standard input: is named twice; expected - once");
+}
+
+#[test]
+fn a_header_may_change_where_files_were_put_one_after_the_other() {
+    let text = "key,op,size\na,GET,1\nop_time,key,op,size\n7,b,GET,1\n8,c,GET,1\n";
+    let accesses = read("c.csv", text).unwrap();
+    assert_eq!((keys(&accesses), lines(&accesses)), (vec!["a", "b", "c"], vec![2, 4, 5]));
+    let text = "time,key,size\n1,a,5\nkey,time,op\nb,2,set\n";
+    assert_eq!(keys(&read("c.csv", text).unwrap()), ["a", "b"]);
+}
+
+#[test]
+fn comments_are_left_out_and_keys_that_begin_like_one_are_not() {
+    for (name, text, read_keys) in [
+        ("a", "# made today\n1 1 0 0\n#x\n2 1 0 0\n", ["1", "2"]),
+        ("a", "# one\n7\n# two\n8\n", ["7", "8"]),
+        ("a", "#\n1,a,1,1,1,get,0\n#2,b,1\n1,c,1,1,1,get,0\n", ["a", "c"]),
+        ("a", "key,size\n#a,1\n# b,1\nc,1\n", ["#a", "c"]),
+        ("a", "# from here\ntime,key\n1,a\n#1\n2,b\n", ["a", "b"]),
+    ] {
+        assert_eq!(keys(&read(name, text).unwrap()), read_keys, "{text}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_crlf_and_a_last_line_without_an_end_are_read() {
+    for text in [
+        "\u{feff}time,key,op,size\r\n1,\"a,b\",get,5\r\n\r\n2,\"c\",set,7",
+        "\u{feff}1,a,b,1,5,1,get,0\r\n\r\n2,c,1,7,1,set,3600",
+    ] {
+        let accesses = read("t.csv", text).unwrap();
+        assert_eq!(keys(&accesses), ["a,b", "c"]);
+        let expected = [Operation::Read(content(5, 3600)), Operation::Write(content(7, 3600))];
+        assert_eq!(operations(&accesses), expected);
+    }
+    assert_eq!(keys(&read("t", "\u{feff}17\r\n18").unwrap()), ["17", "18"]);
+}
+
+#[test]
+fn times_that_go_back_and_a_row_a_day_ahead_are_counted() {
+    let times = [0, 1, 86_401, 2, 1, 3];
+    let csv: String = times.map(|time| format!("{time},k\n")).concat();
+    let twitter: String = times.map(|time| format!("{time},k,1,1,1,get,0\n")).concat();
+    let cachelib: String = times.map(|time| format!("{time},k,GET,1\n")).concat();
+    let oracle: Vec<u8> = times.iter().flat_map(|&time| oracle::written(time, 7, 1, -1)).collect();
+    for (bytes, noun, headers) in [
+        (format!("time,key\n{csv}").into_bytes(), "line", 1),
+        (twitter.into_bytes(), "line", 0),
+        (format!("op_time,key,op,size\n{cachelib}").into_bytes(), "line", 1),
+        (oracle, "record", 0),
+    ] {
+        let (read, findings) = read_all(&[("t", &bytes)], reading(None));
+        assert_eq!(seconds(&read.unwrap()), [0, 1, 1, 1, 1, 2].map(Some), "{noun}");
+        let Odd { backwards, ahead, .. } = findings.odd();
+        assert_eq!((backwards.count, ahead.count), (2, 1));
+        assert_eq!((backwards.longest.as_secs(), ahead.longest.as_secs()), (86_399, 86_400));
+        let place = |row: u64| format!("{noun} {}", row + headers);
+        assert!(ahead.first.unwrap().ends_with(&place(3)));
+        assert!(backwards.first.unwrap().ends_with(&place(4)));
+    }
+}
+
+#[test]
+fn times_have_a_unit_and_a_fraction() {
+    let millis = |unit, text: &str| -> Vec<u128> {
+        let reading = Reading { time_unit: unit, ..reading(None) };
+        let (read, _) = read_all(&[("t", text.as_bytes())], reading);
+        read.unwrap().iter().map(|access| access.at.unwrap().as_millis()).collect()
+    };
+    let text = "time,key\n-1500,a\n0,b\n2000,c\n";
+    assert_eq!(millis(Some(TimeUnit::Milliseconds), text), [0, 1500, 3500]);
+    assert_eq!(millis(Some(TimeUnit::Microseconds), text), [0, 1, 3]);
+    assert_eq!(millis(None, "time,key\n-1.5,a\n0.25,b\n"), [0, 1750]);
+    assert_eq!(millis(None, "time_ms,key\n1565000000000,a\n1565000000250,b\n"), [0, 250]);
+    assert_eq!(
+        millis(
+            Some(TimeUnit::Milliseconds),
+            "1565000000000,a,1,1,1,get,0\n1565000000007,b,1,1,1,get,0\n"
+        ),
+        [0, 7]
+    );
+}
+
+#[test]
+fn times_that_can_be_no_seconds_are_refused_with_the_likely_unit() {
+    let message = read("t.csv", "time,key\n1565000000000,a\n").unwrap_err().to_string();
+    assert!(
+        message.ends_with(
+            "line 2: time 1565000000000 would be thousands of years ahead in seconds; say \
+             --time-unit ms, or s if it is meant"
+        ),
+        "{message}"
+    );
+    let meant = Reading { time_unit: Some(TimeUnit::Seconds), ..reading(None) };
+    assert!(read_all(&[("t.csv", b"time,key\n1565000000000,a\n")], meant).0.is_ok());
+}
+
+#[test]
+fn the_formats_of_other_programs_are_read() {
+    let text = "# time, object, size, next_access_vtime\n0, 13053225291711363978, 737, 13\n";
+    let accesses = read("twitter_cluster52.csv", text).unwrap();
+    assert_eq!(keys(&accesses), ["13053225291711363978"]);
+    assert_eq!(operations(&accesses), [Operation::Read(content(737, 3600))]);
+    // libCacheSim's sample of CloudPhysics.
+    let text = "version,time,op,size,lbn\n1,33898,2a,512,42932745\n1,33899,28,6144,31954535\n";
+    let accesses = read("cloudPhysicsIO.csv", text).unwrap();
+    assert_eq!(keys(&accesses), ["42932745", "31954535"]);
+    assert!(matches!(operations(&accesses)[..], [Operation::Write(_), Operation::Read(_)]));
+    // Objects of no size are those whose size is not known.
+    let accesses = read("t", oracle::written(1, 7, 0, -1)).unwrap();
+    assert_eq!(operations(&accesses), [Operation::Read(content(64, 3600))]);
+    let ids: Vec<u8> = [1_u32, 2, 1].iter().flat_map(|id| id.to_be_bytes()).collect();
+    assert_eq!(keys(&read("web12.trace", ids).unwrap()), ["1", "2", "1"]);
 }
 
 proptest! {
@@ -254,6 +480,12 @@ proptest! {
     fn any_file_reads_or_fails_without_a_panic(bytes: Vec<u8>, name in "a(\\.lis|\\.csv|)") {
         let _ = read(&name, &bytes);
         let _ = read(&name, [b"key,op,size,op_time\n", bytes.as_slice()].concat());
+        let _ = read_all(&[("a", &[b"time;key;ttl\n", bytes.as_slice()].concat())], skipping());
+        for format in [Format::Arc, Format::Lirs, Format::Twitter, Format::Cachelib, Format::Csv,
+                       Format::OracleGeneral, Format::Cache2k] {
+            let reading = Reading { format: Some(format), ..skipping() };
+            let _ = read_all(&[("a", &bytes), ("b", &bytes)], reading);
+        }
     }
 
     #[test]
@@ -262,6 +494,6 @@ proptest! {
         text.push_str(&"\n".repeat(blank));
         text.push_str("broken\n1 1 0 0\n");
         let error = read("a.lis", text).unwrap_err();
-        prop_assert_eq!(error.line(), Some(good + blank as u64 + 1));
+        prop_assert_eq!(error.number(), Some(good + blank as u64 + 1));
     }
 }

@@ -76,6 +76,11 @@ pub struct Mix {
 }
 
 impl Mix {
+    /// The operations that it has.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = Call> + '_ {
+        self.calls.iter().copied()
+    }
+
     /// Draws an operation, in constant time.
     pub fn draw(&self, rng: &mut Pcg64Mcg) -> Call {
         match self.calls[..] {

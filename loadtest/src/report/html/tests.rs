@@ -86,6 +86,7 @@ fn report(seconds: Vec<SecondReport>) -> Report {
         settings: Settings { target: "null".to_owned(), ..Settings::default() },
         ending: Ending::Completed,
         trace_error: None,
+        trace: None,
         kept_up: Some(true),
         figures: figures(&nanos, seconds.len() as f64),
         search: None,
@@ -198,6 +199,7 @@ fn what_others_said_is_text_and_not_markup() {
             call: evil.to_owned(),
             sent_seconds: 0.5,
             trace_line: Some(7),
+            trace_file: None,
             message: evil.to_owned(),
         },
     });

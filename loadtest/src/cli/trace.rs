@@ -1,0 +1,201 @@
+//! The options of the commands about traces.
+
+use std::{num::NonZeroU64, path::PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::{
+    error::Error,
+    trace::{Make, Style},
+    workload::{Call, KeyDistribution, Mix, Sizes, Spec, Ttls},
+};
+
+pub(super) const MORE: &str = "\
+What is made, of random numbers that --seed alone decides:
+  keys    --once of the accesses read a key that no other access asks for; all others take one
+          of --keys by --key-distribution, the lowest numbers most often
+  sizes   belong to the key, drawn from --value-size; a delete has none
+  ops     drawn by --mix, of get, set and delete; ttls of sets by --ttl
+  times   a Poisson process of --rate accesses a second, from 0
+Popularity does not change over time: a real trace has days, and keys that come and go.
+
+Where real ones come from:
+  https://github.com/twitter/cache-trace           Twitter's caches (csv.zst: --format twitter)
+  https://github.com/cacheMon/cache_dataset        many, as oracleGeneral.zst
+  https://cachelib.org                             Meta's key-value caches (--format cachelib)
+  https://github.com/moka-rs/cache-trace           those of the ARC paper (.lis.zst)
+
+Examples:
+  tiny-cache-loadtest trace generate --output made.csv
+  tiny-cache-loadtest trace generate --accesses 10000000 --once 30% | zstd >made.csv.zst
+  tiny-cache-loadtest replay made.csv --speed 1
+";
+
+/// What can be done with traces.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TraceCommand {
+    /// Makes a trace whose distributions are known
+    #[command(after_long_help = MORE)]
+    Generate(Box<GenerateArgs>),
+}
+
+/// What a made trace can be told.
+#[derive(Args, Clone, Debug)]
+pub struct GenerateArgs {
+    /// Write to this file [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// How rows are written
+    #[arg(long, value_enum, default_value_t = StyleChoice::Twitter)]
+    pub format: StyleChoice,
+
+    /// Rows
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    pub accesses: NonZeroU64,
+
+    /// Keys that are asked for again
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = keys)]
+    pub keys: u64,
+
+    /// How often which: uniform, zipf:EXPONENT, hot:KEYS%:OPERATIONS% or sequential
+    #[arg(long, value_name = "DISTRIBUTION", default_value = "zipf:0.9")]
+    pub key_distribution: KeyDistribution,
+
+    /// Share of the accesses that read a key which no other asks for (one-hit wonders)
+    #[arg(long, value_name = "PERCENT", default_value = "15%", value_parser = percent)]
+    pub once: f64,
+
+    /// Bytes of a value: a size, a range such as 64..4096, lognormal:MEDIAN:SIGMA or file:PATH
+    #[arg(long, value_name = "SIZES", default_value = "lognormal:500:1")]
+    pub value_size: Sizes,
+
+    /// Shares of get, set and delete
+    #[arg(long, value_name = "OP=WEIGHT,…", default_value = "get=97,set=2.5,delete=0.5", value_parser = mix)]
+    pub mix: Mix,
+
+    /// Time to live of a set: a time, a range such as 1m..2h, or TTL=WEIGHT,…; 0 never expires
+    #[arg(long, value_name = "TTLS", default_value = "1d")]
+    pub ttl: Ttls,
+
+    /// Accesses in a second of the trace's time
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = rate)]
+    pub rate: f64,
+
+    /// Where random numbers begin
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub seed: u64,
+}
+
+/// How rows of a made trace are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum StyleChoice {
+    /// The columns of twitter/cache-trace, with times of whole seconds
+    Twitter,
+    /// A header and the columns time,key,size,op,ttl, with times to the microsecond
+    Csv,
+}
+
+/// Characters of a key, zeros in front of its number among them.
+const KEY_SIZE: usize = 38;
+
+impl GenerateArgs {
+    /// What is to be made.
+    ///
+    /// # Errors
+    ///
+    /// No key would be cold.
+    pub fn make(&self) -> Result<Make, Error> {
+        if matches!(self.key_distribution, KeyDistribution::Hot { .. }) && self.keys < 2 {
+            return Err(Error::HotKeys);
+        }
+        let spec = Spec {
+            keys: self.keys,
+            key_distribution: self.key_distribution,
+            key_size: KEY_SIZE,
+            value_size: self.value_size.clone(),
+            mix: self.mix.clone(),
+            batch: 1,
+            ttl: self.ttl.clone(),
+            seed: self.seed,
+            aside: true,
+            spaces: 1,
+        };
+        Ok(Make {
+            accesses: self.accesses.get(),
+            spec,
+            once: self.once,
+            rate: self.rate,
+            style: match self.format {
+                StyleChoice::Twitter => Style::Twitter,
+                StyleChoice::Csv => Style::Csv,
+            },
+        })
+    }
+}
+
+/// Numbers up to here are exact as the floating point ones that distributions draw.
+const MOST_KEYS: u64 = 1 << 53;
+
+fn keys(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(keys @ 1..=MOST_KEYS) => Ok(keys),
+        _ => Err(format!("expected a number from 1 to {MOST_KEYS}")),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, &'static str> {
+    let number = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+    let expected = "expected a share from 0% to 100%, such as 15%";
+    number.filter(|percent| (0.0..=100.0).contains(percent)).map(|it| it / 100.0).ok_or(expected)
+}
+
+fn rate(text: &str) -> Result<f64, &'static str> {
+    let rate = text.parse::<f64>().ok().filter(|rate| (1e-6..=1e9).contains(rate));
+    rate.ok_or("expected a number above 0 and up to 1000000000, such as 1000 or 0.5")
+}
+
+fn mix(text: &str) -> Result<Mix, String> {
+    let mix: Mix = text.parse()?;
+    let other = mix.calls().find(|call| !matches!(call, Call::Get | Call::Set | Call::Delete));
+    match other {
+        None => Ok(mix),
+        Some(other) => {
+            Err(format!("{} is in no trace; expected get, set and delete", other.name()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn generate(options: &[&str]) -> Result<Box<GenerateArgs>, String> {
+        let line = ["tiny-cache-loadtest", "trace", "generate"].iter().chain(options);
+        match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
+            Command::Trace { command: TraceCommand::Generate(args) } => Ok(args),
+            _ => Err("another command".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_refused_with_what_is_allowed() {
+        for (options, expected) in [
+            (["--once", "15"], "from 0% to 100%, such as 15%"),
+            (["--once", "101%"], "from 0% to 100%"),
+            (["--keys", "0"], "expected a number from 1 to"),
+            (["--rate", "0"], "above 0"),
+            (["--mix", "get=1,mget=1"], "mget is in no trace; expected get, set and delete"),
+            (["--accesses", "0"], "non-zero"),
+        ] {
+            let message = generate(&options).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+        let hot = generate(&["--key-distribution", "hot:10%:90%", "--keys", "1"]).unwrap();
+        assert!(hot.make().is_err());
+        assert!(generate(&[]).unwrap().make().is_ok());
+    }
+}
