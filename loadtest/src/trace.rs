@@ -27,10 +27,10 @@ mod twitter;
 mod verb;
 
 use std::{
+    collections::VecDeque,
     io,
     path::{Path, PathBuf},
     time::Duration,
-    vec,
 };
 
 use self::{
@@ -95,7 +95,7 @@ impl Reading {
 pub struct Trace {
     source: Source,
     /// The files behind the one that is read.
-    ahead: vec::IntoIter<PathBuf>,
+    ahead: VecDeque<PathBuf>,
     reading: Reading,
     course: Course,
     meter: Meter,
@@ -132,7 +132,7 @@ impl Trace {
                 return Err(TraceError::in_file(path, Problem::Unopened(missing)));
             }
         }
-        trace.ahead = ahead.to_vec().into_iter();
+        trace.ahead = ahead.iter().cloned().collect();
         Ok(trace)
     }
 
@@ -145,7 +145,7 @@ impl Trace {
         let (format, columns) = (source.format(), source.columns());
         let mut trace = Self {
             source,
-            ahead: Vec::new().into_iter(),
+            ahead: VecDeque::new(),
             reading: reading.clone(),
             course,
             meter,
@@ -217,7 +217,7 @@ impl Trace {
             if let Some(access) = self.source.next(&mut self.course)? {
                 return Ok(Some(access));
             }
-            let Some(path) = self.ahead.next() else {
+            let Some(path) = self.ahead.pop_front() else {
                 return Ok(None);
             };
             self.course.before += self.source.number();

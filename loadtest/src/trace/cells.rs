@@ -26,6 +26,9 @@ pub(super) enum Style {
 /// What may stand between cells where nobody says it, the usual ones first.
 pub(super) const DELIMITERS: [u8; 5] = [b',', b'\t', b';', b'|', b' '];
 
+/// A cell, and what is behind its delimiter.
+type Cut<'line> = (Cow<'line, [u8]>, Option<&'line [u8]>);
+
 impl Dialect {
     /// Hands out the cells of a line with their places, counted from 0, and gives their number.
     ///
@@ -54,10 +57,7 @@ impl Dialect {
         self.cut(line, |_, _| ()).unwrap_or(0)
     }
 
-    fn next<'line>(
-        self,
-        from: &'line [u8],
-    ) -> Result<(Cow<'line, [u8]>, Option<&'line [u8]>), Problem> {
+    fn next<'line>(self, from: &'line [u8]) -> Result<Cut<'line>, Problem> {
         let start = match self.style {
             // A tab may be the delimiter.
             Style::Csv => blanks(from, self.delimiter),
@@ -78,7 +78,7 @@ impl Dialect {
 
     /// The cell up to its closing quote, and what is behind its delimiter; none where there is
     /// no closing quote, or something between it and the delimiter.
-    fn quoted<'line>(self, from: &'line [u8]) -> Option<(Cow<'line, [u8]>, Option<&'line [u8]>)> {
+    fn quoted<'line>(self, from: &'line [u8]) -> Option<Cut<'line>> {
         let mut cell = Cow::Borrowed(&from[..0]);
         let mut rest = from;
         loop {

@@ -2,7 +2,7 @@
 //! looks at its beginning. Counts the bytes read; what they mean is not known here.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, BufRead, BufReader, IsTerminal, Read},
     path::Path,
     sync::{
@@ -35,7 +35,7 @@ impl Meter {
     pub(super) fn new(paths: &[impl AsRef<Path>]) -> Self {
         let lengths = paths.iter().map(|path| {
             let metadata = path.as_ref().metadata().ok();
-            metadata.filter(|metadata| metadata.is_file()).map(|metadata| metadata.len())
+            metadata.filter(Metadata::is_file).map(|metadata| metadata.len())
         });
         Self { read: Arc::default(), total: lengths.sum::<Option<u64>>().unwrap_or(0) }
     }

@@ -53,7 +53,7 @@ impl Verb {
             return None;
         }
         let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
-        NAMES.iter().find(|(_, names)| names.iter().any(|known| is(known))).map(|(verb, _)| *verb)
+        NAMES.iter().find(|(_, names)| names.iter().any(is)).map(|(verb, _)| *verb)
     }
 }
 
