@@ -26,7 +26,12 @@ async fn main() -> ExitCode {
 
 async fn run() -> tiny_cache_client::Result<()> {
     let target = env::var("TINY_CACHE_TARGET").unwrap_or_else(|_| "localhost:50051".to_owned());
-    let client = Client::connect(target).await?.in_namespace("example-batch")?;
+    let client = Client::builder(target)
+        // Ten thousand values in one message take longer than one does.
+        .deadline(Duration::from_secs(10))
+        .namespace("example-batch")
+        .connect()
+        .await?;
 
     // More than a server takes in one message: the library sends it in parts.
     let items = (0..25_000).map(|n| {

@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     Address, Client, Tls,
-    call::{Patience, Total},
     client::{Core, Scope},
     error::{Error, Result},
+    patience::{Patience, Total},
     pool::{Pool, Upkeep},
     request::{metadata, set_namespace},
     retry::RetryBudget,

@@ -10,8 +10,8 @@ use std::{
 
 use crate::{
     Address, Builder, CompareAndSet, Delete, DeleteMany, Get, GetHealth, GetMany, GetStats,
-    GetText, Item, Ping, Request, Set, SetIfAbsent, SetMany, Ttl, call::Patience, error::Result,
-    pool::Pool, request::set_namespace, retry::RetryBudget, transport::Head,
+    GetText, Item, Ping, Request, Set, SetIfAbsent, SetMany, Ttl, error::Result,
+    patience::Patience, pool::Pool, request::set_namespace, retry::RetryBudget, transport::Head,
 };
 use bytes::Bytes;
 

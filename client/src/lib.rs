@@ -79,6 +79,7 @@ mod client; // one method for each operation
 mod request; // what holds for this call; awaiting it
 mod operation; // one file for each kind: check, call, read the reply
 mod call; // tries, and the pauses between them
+mod patience; // how long, and how often
 mod retry; // when, after which pause, how often altogether
 mod pool; // the least busy connection; their upkeep
 pub mod transport; // one connection, and single calls over it

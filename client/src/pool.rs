@@ -1,39 +1,33 @@
 //! The client's connections: opened when they are needed, the least busy one picked, each
 //! replaced as soon as it is of no further use. All of them lead to one server.
 
+mod dial; // how one comes about
 mod pooled; // one of them, and what the pool knows of it
 mod upkeep; // its checks and its age
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep, timeout, timeout_at},
-};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::debug;
 
+use self::dial::Dialing;
 pub(crate) use self::{pooled::Pooled, upkeep::Upkeep};
 use crate::{
     error::Error,
     health,
     retry::Backoff,
-    transport::{ConnectError, Connection, Endpoint, Established, Steer},
+    transport::{ConnectError, Endpoint, Steer},
 };
 
 /// Pauses between the tries of a caller that waits for a connection: short beside the time
 /// that a restart takes, and a server that has come back is not flooded.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
-
-/// How long a try to connect that failed answers for all callers: however many they are, the
-/// server sees no more than fifty tries a second.
-const REFUSED: Duration = Duration::from_millis(20);
 
 /// A connection that ended sooner is not replaced before a call wants one: a server that
 /// sends everybody away must not be asked again and again.
@@ -42,16 +36,6 @@ const SHORT_LIVED: Duration = Duration::from_secs(1);
 /// How long a connection that is suspected to be dead has to show that it is not: no longer
 /// than a try, so that the next but one finds another connection.
 const SUSPICION: Duration = Duration::from_secs(1);
-
-/// What a try to connect has come to; `None` while it lasts.
-type Outcome = Option<Result<(), ConnectError>>;
-
-/// A try to connect, which all callers share.
-#[derive(Debug)]
-struct Dialing {
-    outcome: watch::Receiver<Outcome>,
-    begun: Instant,
-}
 
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -128,7 +112,9 @@ impl Pool {
             // Others may have used it up, as far as its server goes; then the next one will do.
             let answered = self.answered();
             if connected == Some(answered) {
-                let error = self.endpoint.failed("it closes connections at once");
+                let error = self.endpoint.failed(
+                    "it closes connections at once; it may be full, or a proxy without a server",
+                );
                 return Err(Unconnected::Failed(error));
             }
             if let Some(error) = self.just_refused() {
@@ -174,109 +160,8 @@ impl Pool {
         *locked(&self.grow_from) = Some(Instant::now() + SHORT_LIVED);
     }
 
-    /// Joins the try to connect that is under way, or begins one.
-    fn dial(self: &Arc<Self>) -> watch::Receiver<Outcome> {
-        let mut dialing = locked(&self.dialing);
-        if let Some(Dialing { outcome, begun }) = &*dialing {
-            // A try on a runtime that nobody runs any more comes to nothing.
-            let stuck = begun.elapsed() > self.endpoint.time_to_connect().saturating_mul(2);
-            if outcome.has_changed().is_ok() && outcome.borrow().is_none() && !stuck {
-                return outcome.clone();
-            }
-            // One that came since the caller looked is enough.
-            if self.is_full() {
-                return outcome.clone();
-            }
-        }
-        let (tell, outcome) = watch::channel(None);
-        *dialing = Some(Dialing { outcome: outcome.clone(), begun: Instant::now() });
-        let pool = self.clone();
-        tokio::spawn(async move {
-            let result = pool.open().await;
-            if let Err(error) = &result {
-                debug!(%error, "no connection to the cache");
-                pool.do_not_grow();
-            }
-            *locked(&pool.refusal) =
-                result.as_ref().err().map(|error| (error.clone(), Instant::now()));
-            tell.send_replace(Some(result));
-        });
-        outcome
-    }
-
-    /// What a try to connect would come to, as far as the last one shows.
-    fn just_refused(&self) -> Option<ConnectError> {
-        let refusal = locked(&self.refusal);
-        let (error, at) = refusal.as_ref()?;
-        (at.elapsed() < REFUSED).then(|| error.clone())
-    }
-
     fn is_full(&self) -> bool {
         self.read().iter().filter(|connection| connection.is_wanted()).count() >= self.size
-    }
-
-    async fn open(self: &Arc<Self>) -> Result<(), ConnectError> {
-        let steer = *locked(&self.steer);
-        let pool = Arc::downgrade(self);
-        let Established { connection, driver, addresses } =
-            Connection::establish(&self.endpoint, steer, move || Self::replace(&pool)).await?;
-        self.drivers.spawn(driver);
-        let opened = Arc::new(Pooled::new(connection));
-        let peer = opened.peer();
-        {
-            let mut live = self.write();
-            // To close the pool is to mark it first, and then to take the connections out.
-            if self.is_closed() {
-                return Ok(());
-            }
-            live.retain(|connection| !connection.is_retired());
-            // The client stays with its server for as long as the name gives that address.
-            let stays = live.iter().any(|other| {
-                other.peer() != peer
-                    && other.is_sound()
-                    && other.peer().is_some_and(|peer| addresses.contains(&peer))
-            });
-            if stays {
-                self.do_not_grow();
-                return Ok(());
-            }
-            // The calls of those that go end in their own time.
-            live.retain(|other| other.is_wanted() && other.peer() == peer);
-            live.push(opened.clone());
-        }
-        locked(&self.steer).prefer = peer;
-        upkeep::begin(self, &opened);
-        Ok(())
-    }
-
-    /// Opens a connection in the place of those that are of no further use.
-    fn replace(pool: &Weak<Self>) {
-        let Some(pool) = pool.upgrade() else { return };
-        let (mut wanted, mut short_lived) = (false, false);
-        let mut avoid = None;
-        pool.write().retain(|connection| {
-            if !connection.is_retired() {
-                return true;
-            }
-            let short = connection.age() < SHORT_LIVED;
-            wanted |= !short;
-            short_lived |= short;
-            if short && !connection.has_answered() {
-                avoid = connection.peer();
-            }
-            false
-        });
-        if avoid.is_some() {
-            locked(&pool.steer).avoid = avoid;
-        }
-        if short_lived {
-            pool.do_not_grow();
-        }
-        // The last connection may end with its runtime, which then connects no more.
-        if wanted && !pool.is_closed() && tokio::runtime::Handle::try_current().is_ok() {
-            debug!(server = %pool.endpoint.address(), "a connection to the cache is replaced");
-            pool.dial();
-        }
     }
 
     /// How many connections have carried an answer: more later means that some call got on.

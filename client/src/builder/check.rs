@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Builder;
 use crate::{
-    call::{Patience, Total},
     error::{Error, Result},
+    patience::{Patience, Total},
 };
 
 /// Most connections of one client.

@@ -45,6 +45,10 @@ impl Run for GetText<'_> {
 fn text(key: &str, value: Bytes) -> Result<String> {
     String::from_utf8(value.into()).map_err(|error| {
         let error = error.utf8_error();
-        Error::new(ErrorKind::NotText, format!("the value of `{key}` is not text")).because(error)
+        Error::new(
+            ErrorKind::NotText,
+            format!("the value of `{key}` is not text; get reads its bytes"),
+        )
+        .because(error)
     })
 }
