@@ -32,7 +32,10 @@ async fn text_is_got_as_text_and_nothing_else_is() {
     client.set("k", vec![b'a', 0xff]).await.unwrap();
     let error = client.get_text("k").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotText);
-    assert!(error.to_string().starts_with("the value of `k` is not text; get reads its bytes: "), "{error}");
+    assert!(
+        error.to_string().starts_with("the value of `k` is not text; get reads its bytes: "),
+        "{error}"
+    );
     assert!(!error.may_have_been_applied());
 }
 

@@ -39,8 +39,10 @@ impl<'a> Refusals<'a> {
         let Some((key, error)) = self.refused.first() else { return Ok(()) };
         let shown: String = key.chars().take(32).collect();
         let (refused, asked, error) = (self.refused.len(), self.asked, error.to_string());
-        // A key that was found wrong here stands in its error already.
-        let shown = if error.contains(&shown) { "" } else { &format!(" `{shown}`") };
+        // A key that was found wrong here stands in its error already, quoted as here.
+        let quoted = format!("`{shown}`");
+        let known = shown.is_empty() || error.contains(&quoted);
+        let shown = if known { "" } else { &format!(" {quoted}") };
         let what = match (refused, asked) {
             (1, 1) => format!("the key{shown} was refused"),
             (1, _) => format!("1 of {asked} keys was refused,{shown}"),

@@ -24,13 +24,18 @@ impl Secured {
         sign(&authority, "cache.test", dir.path(), "server");
         sign(&authority, "client", dir.path(), "client");
         let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-        let cache = Cache::start_with(&[
+        let (certificate, key, ca) = (file("server.pem"), file("server.key"), file("ca.pem"));
+        let mut settings = vec![
             ("CACHE_TLS_ENABLED", "true"),
-            ("CACHE_TLS_CERT_PATH", &file("server.pem")),
-            ("CACHE_TLS_KEY_PATH", &file("server.key")),
+            ("CACHE_TLS_CERT_PATH", &*certificate),
+            ("CACHE_TLS_KEY_PATH", &*key),
             ("CACHE_TLS_REQUIRE_CLIENT_AUTH", client_auth),
-            ("CACHE_TLS_CLIENT_CA_PATH", &file("ca.pem")),
-        ]);
+        ];
+        // Without client authentication a server refuses the setting as one without effect.
+        if client_auth == "true" {
+            settings.push(("CACHE_TLS_CLIENT_CA_PATH", &*ca));
+        }
+        let cache = Cache::start_with(&settings);
         Self { dir, cache }
     }
 
