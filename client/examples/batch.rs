@@ -27,13 +27,13 @@ async fn main() -> ExitCode {
 async fn run() -> tiny_cache_client::Result<()> {
     let target = env::var("TINY_CACHE_TARGET").unwrap_or_else(|_| "localhost:50051".to_owned());
     let client = Client::builder(target)
-        // Ten thousand values in one message take longer than one does.
-        .deadline(Duration::from_secs(10))
+        // A thousand values in one message take longer than one does.
+        .deadline(Duration::from_secs(5))
         .namespace("example-batch")
         .connect()
         .await?;
 
-    // More than a server takes in one message: the library sends it in parts.
+    // The library sends them in parts, four at a time.
     let items = (0..25_000).map(|n| {
         let item = Item::new(format!("square:{n}"), (n * n).to_string());
         // Every tenth lives shorter than the others.

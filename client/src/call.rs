@@ -3,7 +3,10 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use tiny_cache_proto::key::{InvalidKey, Key, Namespace};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep, timeout_at},
+};
 
 use crate::{
     client::{Client, Core},
@@ -152,7 +155,7 @@ impl<'c> Call<'c> {
                 Err(Some(missed)) => missed,
             };
             // Nothing was lost but the way.
-            if failure.was_turned_away() && moves.allow(&self.core.pool, over.as_deref()) {
+            if failure.was_turned_away() && moves.allow(&self.core.pool, over.as_deref()).await {
                 begin = Instant::now();
                 if !is_over(begin) {
                     continue;
@@ -256,11 +259,14 @@ impl Moves {
     }
 
     /// Whether a call that this connection turned away may move on.
-    fn allow(&mut self, pool: &Pool, over: Option<&Pooled>) -> bool {
+    async fn allow(&mut self, pool: &Pool, over: Option<&Pooled>) -> bool {
+        // The calls that were turned away with this one get their turn first. Those that are
+        // left then the peer has taken on: their answers come behind the GOAWAY.
+        yield_now().await;
         let answered = pool.answered();
-        // The last answer over a connection can come behind the GOAWAY, hence the count.
         let progress = over.is_some_and(|connection| {
-            connection.is_retired() && (connection.has_answered() || answered > self.answered)
+            connection.is_retired()
+                && (connection.calls() > 0 || connection.has_answered() || answered > self.answered)
         });
         self.answered = answered;
         self.barren = if progress { 0 } else { self.barren + 1 };

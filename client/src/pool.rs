@@ -33,6 +33,10 @@ const RECONNECT: (Duration, Duration) = (Duration::from_millis(20), Duration::fr
 /// sends everybody away must not be asked again and again.
 const SHORT_LIVED: Duration = Duration::from_secs(1);
 
+/// Connections that other callers may use up, one after the other, before a caller that waits for
+/// one gives up.
+const USED_UP: usize = 10;
+
 /// How long a connection that is suspected to be dead has to show that it is not: no longer
 /// than a try, so that the next but one finds another connection.
 const SUSPICION: Duration = Duration::from_secs(1);
@@ -93,6 +97,7 @@ impl Pool {
             (usable.min_by_key(|connection| connection.burden()).cloned(), live.len())
         };
         let least = least?;
+        least.note_use();
         if open < self.size && least.calls() > 0 && self.may_grow() {
             self.dial();
         }
@@ -101,29 +106,32 @@ impl Pool {
 
     /// A connection: the least busy one, or the one that the next try to connect brings.
     pub(crate) async fn connection(self: &Arc<Self>) -> Result<Arc<Pooled>, Unconnected> {
-        let (mut connected, mut vanished) = (None, false);
-        loop {
+        let mut vanished = false;
+        for _ in 0..USED_UP {
             if self.is_closed() {
                 return Err(Unconnected::Closed);
             }
             if let Some(connection) = self.least_busy() {
                 return Ok(connection);
             }
-            // Others may have used it up, as far as its server goes; then the next one will do.
             let answered = self.answered();
-            if connected == Some(answered) {
-                let error = self.endpoint.failed(
-                    "it closes connections at once; it may be full, or a proxy without a server",
-                );
-                return Err(Unconnected::Failed(error));
-            }
             if let Some(error) = self.just_refused() {
                 return Err(Unconnected::Failed(error));
             }
             let mut dialing = self.dial();
             match dialing.wait_for(Option::is_some).await.map(|outcome| outcome.clone()) {
                 Ok(Some(Err(error))) => return Err(Unconnected::Failed(error)),
-                Ok(_) => connected = Some(answered),
+                Ok(Some(Ok(opened))) => {
+                    if let Some(connection) = self.least_busy() {
+                        return Ok(connection);
+                    }
+                    // Where others have used it up, as far as its server goes, the next will do.
+                    let used = opened.upgrade().is_some_and(|connection| connection.is_used());
+                    if !used && self.answered() == answered && !self.is_closed() {
+                        break;
+                    }
+                }
+                Ok(None) => {}
                 // The runtime ended that the try ran on; the next is made on this one, unless
                 // it has ended, too.
                 Err(_) if vanished => {
@@ -132,6 +140,11 @@ impl Pool {
                 Err(_) => vanished = true,
             }
         }
+        Err(Unconnected::Failed(
+            self.endpoint.failed(
+                "it closes connections at once; it may be full, or a proxy without a server",
+            ),
+        ))
     }
 
     /// Waits until there is a connection, trying again and again, but not beyond `end`.

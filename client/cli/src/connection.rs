@@ -46,7 +46,7 @@ pub(crate) struct ConnectionArgs {
     target: Option<String>,
 
     /// Longest that a call may take, such as 500ms or 2s: connecting and all retries are
-    /// within it; in a batch, each try of each part (1 MiB, or what the server takes at once)
+    /// within it; in a batch, each try of each part (1 MiB or 1000 items)
     /// may take as long
     #[arg(
         long,

@@ -16,7 +16,7 @@ use crate::transport::{ConnectError, Connection, Established};
 const REFUSED: Duration = Duration::from_millis(20);
 
 /// What a try to connect has come to; `None` while it lasts.
-pub(super) type Outcome = Option<Result<(), ConnectError>>;
+pub(super) type Outcome = Option<Result<Weak<Pooled>, ConnectError>>;
 
 /// A try to connect, which all callers share.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Pool {
         (at.elapsed() < REFUSED).then(|| error.clone())
     }
 
-    async fn open(self: &Arc<Self>) -> Result<(), ConnectError> {
+    async fn open(self: &Arc<Self>) -> Result<Weak<Pooled>, ConnectError> {
         let steer = *locked(&self.steer);
         let pool = Arc::downgrade(self);
         let Established { connection, driver, addresses } =
@@ -75,7 +75,7 @@ impl Pool {
             let mut live = self.write();
             // To close the pool is to mark it first, and then to take the connections out.
             if self.is_closed() {
-                return Ok(());
+                return Ok(Weak::new());
             }
             live.retain(|connection| !connection.is_retired());
             // The client stays with its server for as long as the name gives that address.
@@ -86,7 +86,7 @@ impl Pool {
             });
             if stays {
                 self.do_not_grow();
-                return Ok(());
+                return Ok(Weak::new());
             }
             // The calls of those that go end in their own time.
             live.retain(|other| other.is_wanted() && other.peer() == peer);
@@ -94,7 +94,7 @@ impl Pool {
         }
         locked(&self.steer).prefer = peer;
         upkeep::begin(self, &opened);
-        Ok(())
+        Ok(Arc::downgrade(&opened))
     }
 
     /// Opens a connection in the place of those that are of no further use.

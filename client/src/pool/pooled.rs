@@ -11,6 +11,8 @@ use crate::transport::Connection;
 #[derive(Debug)]
 pub(crate) struct Pooled {
     connection: Connection,
+    /// Whether a call was to be made over it.
+    used: AtomicBool,
     /// Whether the server has answered a call over it.
     answered: AtomicBool,
     /// Whether it is being found out if the server still answers.
@@ -31,6 +33,7 @@ impl Pooled {
     pub(super) fn new(connection: Connection) -> Self {
         Self {
             connection,
+            used: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             suspected: AtomicBool::new(false),
             outdated: AtomicBool::new(false),
@@ -50,6 +53,17 @@ impl Pooled {
     /// Whether nothing speaks against further calls over it.
     pub(super) fn is_sound(&self) -> bool {
         self.is_wanted() && !self.suspected.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a call takes it. Every call does, so it only reads after the first.
+    pub(super) fn note_use(&self) {
+        if !self.is_used() {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
     }
 
     pub(crate) fn has_answered(&self) -> bool {

@@ -113,8 +113,11 @@ async fn a_call_does_not_move_to_the_connection_that_turned_it_away() {
 /// behind them. Among many callers it hit the same call more than once, which then failed.
 #[tokio::test(start_paused = true)]
 async fn a_proxy_that_ends_connections_after_some_calls_costs_no_error() {
-    for calls in [1, 3, 10, 100] {
+    // The answers come before the next connection is made, or long behind it.
+    let (early, late) = (Answer::Reply, Answer::after(millis(50), Answer::Reply));
+    for (calls, answer) in [(1, &early), (3, &early), (10, &late), (10, &early), (100, &late)] {
         let server = FaultServer::every_peer(Peer::ServesCalls(calls));
+        server.answer_always(answer.clone());
         let client = server.builder().retries(0).retry_budget(0.0, 0).build().unwrap();
         for _ in 0..3 {
             let took = join_all((0..60).map(|_| {
