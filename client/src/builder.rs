@@ -16,7 +16,7 @@ use crate::{
     pool::{Pool, Upkeep},
     request::{metadata, set_namespace},
     retry::RetryBudget,
-    transport::{ConnectFn, Endpoint, Head, Io, ResolveFn},
+    transport::{ConnectFn, Endpoint, Head, Io, OnReply, ReplyMetadata, ResolveFn},
     ttl::Ttl,
 };
 
@@ -58,6 +58,7 @@ pub struct Builder {
     ttl: Duration,
     namespace: String,
     metadata: Vec<(String, String)>,
+    on_reply: Option<OnReply>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -87,6 +88,7 @@ impl Builder {
             ttl: Duration::from_secs(3600),
             namespace: String::new(),
             metadata: Vec::new(),
+            on_reply: None,
         }
     }
 
@@ -278,6 +280,36 @@ impl Builder {
         self
     }
 
+    /// Shows the metadata of each reply to `observer`, errors of the server among them, before
+    /// the call returns. A call that is retried may have several replies.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use tiny_cache_client::{Client, testing::TestServer};
+    /// # #[tokio::main]
+    /// # async fn main() -> tiny_cache_client::Result<()> {
+    /// # let server = TestServer::start().await?;
+    /// let last = Arc::new(Mutex::new(None));
+    /// let seen = last.clone();
+    /// let client = Client::builder(server.address())
+    ///     .on_reply(move |reply| {
+    ///         *seen.lock().unwrap() = reply.get("x-request-id").map(str::to_owned);
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// client.get("key").await?;
+    /// assert!(last.lock().unwrap().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_reply(
+        mut self,
+        observer: impl Fn(&ReplyMetadata<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_reply = Some(Arc::new(observer));
+        self
+    }
+
     /// Makes the client and connects it.
     ///
     /// # Errors
@@ -318,6 +350,9 @@ impl Builder {
         for (name, value) in &self.metadata {
             let (name, value) = metadata(name, value)?;
             head.headers_mut().insert(name, value);
+        }
+        if let Some(observer) = self.on_reply.clone() {
+            head.set_on_reply(observer);
         }
         let (share, per_second) = self.retry_budget;
         let budget = RetryBudget::new(share, per_second);

@@ -107,5 +107,6 @@ pub use self::{
     },
     request::Request,
     tls::Tls,
+    transport::ReplyMetadata,
     ttl::Ttl,
 };

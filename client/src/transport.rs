@@ -37,10 +37,11 @@ pub use self::{
     connection::Connection,
     endpoint::{ConnectError, Endpoint},
     failure::{Failure, Reach},
-    head::Head,
+    head::{Head, ReplyMetadata},
 };
 pub(crate) use self::{
     connection::Established,
     endpoint::{ConnectFn, Io, ResolveFn},
+    head::OnReply,
     race::Steer,
 };

@@ -57,6 +57,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Verdict, Error> {
         Command::Completions(args) => args.run(),
         Command::Man(args) => args.run(),
     };
+    connection.report_trace();
     result.map_err(|error| match connection.place() {
         Ok(place) => error.at(&place),
         Err(_) => error,

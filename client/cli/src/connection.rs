@@ -3,8 +3,8 @@
 use std::{
     env,
     ffi::OsString,
-    io::{self, Write},
     path::PathBuf,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use tiny_cache_client::{Address, Builder, Client, Tls};
 
 use crate::{
     error::{Error, Place},
-    trace::Parent,
+    trace::Trace,
 };
 
 /// Where a server is that nobody has moved.
@@ -80,9 +80,13 @@ pub(crate) struct ConnectionArgs {
     pub(crate) request_id: Option<String>,
 
     /// Have the server trace the call, whatever part of calls it samples; the trace's id goes to
-    /// stderr
+    /// stderr, or a line that there is no trace
     #[arg(long, global = true)]
     pub(crate) trace: bool,
+
+    /// The trace, once a client was made
+    #[arg(skip)]
+    traced: OnceLock<Arc<Trace>>,
 
     /// Speak TLS; so does grpcs:// in front of the address, and any of the options below
     #[arg(long, global = true)]
@@ -122,6 +126,13 @@ impl ConnectionArgs {
         Ok(Place { address: self.address()?.to_string(), timeout: self.timeout, more: "--timeout" })
     }
 
+    /// Reports the trace that was asked for, after the last call.
+    pub(crate) fn report_trace(&self) {
+        if let Some(trace) = self.traced.get() {
+            trace.report();
+        }
+    }
+
     fn build(&self, finish: impl FnOnce(Builder) -> Builder) -> Result<Client, Error> {
         let tls = self.tls()?;
         let mut builder = Client::builder(self.address()?.to_string())
@@ -138,10 +149,9 @@ impl ConnectionArgs {
             builder = builder.metadata("x-request-id", id);
         }
         if self.trace {
-            let parent = Parent::new();
-            // Whoever reads no stderr does not want the id.
-            let _ = writeln!(io::stderr(), "trace {}", parent.trace_id);
-            builder = builder.metadata("traceparent", parent.sampled());
+            let trace = self.traced.get_or_init(|| Arc::new(Trace::new())).clone();
+            builder = builder.metadata("traceparent", trace.sampled());
+            builder = builder.on_reply(move |reply| trace.note(reply));
         }
         let client = finish(builder).build()?;
         match self.namespace.as_deref() {

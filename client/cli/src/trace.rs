@@ -1,24 +1,70 @@
 //! A trace context of this program's own, so that one call can be found among all others
-//! (<https://www.w3.org/TR/trace-context/>).
+//! (<https://www.w3.org/TR/trace-context/>), and whether the server made a span of it.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    io::{self, Write},
+    sync::Mutex,
+};
+
+use tiny_cache_client::ReplyMetadata;
 
 /// The caller's side of a trace that has no other part.
-pub(crate) struct Parent {
-    pub(crate) trace_id: String,
+#[derive(Debug)]
+pub(crate) struct Trace {
+    trace_id: String,
     span_id: String,
+    answer: Mutex<Answer>,
 }
 
-impl Parent {
+/// What the replies say of the trace.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answer {
+    /// There was none.
+    Unknown,
+    Untraced,
+    /// One of the calls has a span.
+    Traced,
+}
+
+impl Trace {
     pub(crate) fn new() -> Self {
         // Fresh keys from the operating system; no generator is worth a dependency here.
         let random = RandomState::new();
         let [a, b, c] = [1, 2, 3].map(|part: u8| random.hash_one(part));
-        Self { trace_id: format!("{a:016x}{b:016x}"), span_id: format!("{c:016x}") }
+        let trace_id = format!("{a:016x}{b:016x}");
+        Self { trace_id, span_id: format!("{c:016x}"), answer: Mutex::new(Answer::Unknown) }
     }
 
     /// The `traceparent` that asks for a span.
     pub(crate) fn sampled(&self) -> String {
         format!("00-{}-{}-01", self.trace_id, self.span_id)
+    }
+
+    /// Notes whether a reply names a span of this trace.
+    pub(crate) fn note(&self, reply: &ReplyMetadata<'_>) {
+        let response = reply.get("traceresponse").unwrap_or_default();
+        let is_ours = response.split('-').nth(1) == Some(&self.trace_id);
+        let mut answer = self.answer.lock().expect("nothing panics while it is locked");
+        match (is_ours, *answer) {
+            (true, _) => *answer = Answer::Traced,
+            (false, Answer::Unknown) => *answer = Answer::Untraced,
+            (false, Answer::Traced | Answer::Untraced) => {}
+        }
+    }
+
+    /// Writes the trace's id to stderr, or that nothing will be found under it.
+    pub(crate) fn report(&self) {
+        let id = &self.trace_id;
+        let line = match *self.answer.lock().expect("nothing panics while it is locked") {
+            Answer::Traced => format!("trace {id}"),
+            Answer::Untraced => "not traced: the server made no span of the call; either its \
+                                 OTEL_EXPORTER_OTLP_ENDPOINT is not set, or its collector takes \
+                                 no spans and its log says why"
+                .to_owned(),
+            Answer::Unknown => format!("trace {id}, if the call reached the server: no reply came"),
+        };
+        // A closed stderr has no reader of the id.
+        let _ = writeln!(io::stderr(), "{line}");
     }
 }

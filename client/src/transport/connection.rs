@@ -27,7 +27,7 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    ConnectError, Endpoint, Failure, Head,
+    ConnectError, Endpoint, Failure, Head, ReplyMetadata,
     gather::Gathered,
     greeting::{self, Driven, Greeted},
     race::Steer,
@@ -156,6 +156,9 @@ impl Connection {
             }
             Failure::lost(error)
         })?;
+        if let Some(observer) = &head.on_reply {
+            observer(&ReplyMetadata(response.headers()));
+        }
         reply::read(response, self.max_reply_bytes).await
     }
 

@@ -1,6 +1,6 @@
 //! The metadata of a call. A [`Head`] is made once and used for many calls.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use tiny_cache_proto::key::{InvalidNamespace, Namespace};
@@ -14,12 +14,36 @@ pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// What goes with the message of a call: the namespace, the time it has, and whatever else
 /// is wanted.
 #[derive(Clone)]
-pub struct Head(HeaderMap);
+pub struct Head {
+    headers: HeaderMap,
+    pub(super) on_reply: Option<OnReply>,
+}
+
+/// Is shown the metadata of each reply.
+pub(crate) type OnReply = Arc<dyn Fn(&ReplyMetadata<'_>) + Send + Sync>;
+
+/// The metadata of a reply, or of an error that the server sent in place of one.
+#[derive(Clone, Copy)]
+pub struct ReplyMetadata<'a>(pub(super) &'a HeaderMap);
+
+impl ReplyMetadata<'_> {
+    /// The first entry of this name, if it is visible ASCII.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.to_str().ok()
+    }
+}
+
+impl fmt::Debug for ReplyMetadata<'_> {
+    /// Names alone: values may be secret.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl fmt::Debug for Head {
     /// Names alone: values may be secret.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_set().entries(self.0.keys()).finish()
+        out.debug_set().entries(self.headers.keys()).finish()
     }
 }
 
@@ -29,7 +53,7 @@ impl Default for Head {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        Self(headers)
+        Self { headers, on_reply: None }
     }
 }
 
@@ -42,10 +66,10 @@ impl Head {
     pub fn set_namespace(&mut self, name: &str) -> Result<(), InvalidNamespace> {
         let namespace = Namespace::parse(name)?;
         if namespace == Namespace::SHARED {
-            self.0.remove(NAMESPACE);
+            self.headers.remove(NAMESPACE);
         } else {
             let value = HeaderValue::from_str(namespace.as_str()).map_err(|_| InvalidNamespace)?;
-            self.0.insert(NAMESPACE, value);
+            self.headers.insert(NAMESPACE, value);
         }
         Ok(())
     }
@@ -56,17 +80,22 @@ impl Head {
     ///
     /// The name has characters other than visible ASCII and spaces.
     pub fn set_user_agent(&mut self, program: &'static str) {
-        self.0.insert(header::USER_AGENT, HeaderValue::from_static(program));
+        self.headers.insert(header::USER_AGENT, HeaderValue::from_static(program));
     }
 
     /// Tells the server how long the caller will wait. Giving up then is left to the caller.
     pub fn set_timeout(&mut self, timeout: Duration) {
-        self.0.insert(TIMEOUT, grpc_timeout(timeout));
+        self.headers.insert(TIMEOUT, grpc_timeout(timeout));
+    }
+
+    /// Shows the metadata of each reply to `observer`.
+    pub(crate) fn set_on_reply(&mut self, observer: OnReply) {
+        self.on_reply = Some(observer);
     }
 
     /// The headers, those that every call has among them.
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.0
+        &mut self.headers
     }
 
     /// A request with these headers and no body yet.
@@ -74,7 +103,7 @@ impl Head {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
-        *request.headers_mut() = self.0.clone();
+        *request.headers_mut() = self.headers.clone();
         request
     }
 }
@@ -116,18 +145,21 @@ mod tests {
     #[test]
     fn a_program_is_named_in_place_of_the_library() {
         let mut head = Head::default();
-        assert_eq!(head.0[header::USER_AGENT], USER_AGENT);
+        assert_eq!(head.headers[header::USER_AGENT], USER_AGENT);
         head.set_user_agent("tool/1.0");
-        assert_eq!(head.0.get_all(header::USER_AGENT).iter().collect::<Vec<_>>(), ["tool/1.0"]);
+        assert_eq!(
+            head.headers.get_all(header::USER_AGENT).iter().collect::<Vec<_>>(),
+            ["tool/1.0"]
+        );
     }
 
     #[test]
     fn a_blank_namespace_is_not_sent() {
         let mut head = Head::default();
         head.set_namespace(" team ").unwrap();
-        assert_eq!(head.0[NAMESPACE], "team");
+        assert_eq!(head.headers[NAMESPACE], "team");
         head.set_namespace(" ").unwrap();
-        assert!(!head.0.contains_key(NAMESPACE));
+        assert!(!head.headers.contains_key(NAMESPACE));
         assert_eq!(head.set_namespace("a b"), Err(InvalidNamespace));
     }
 }

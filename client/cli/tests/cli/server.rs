@@ -65,27 +65,59 @@ fn a_request_id_travels_with_the_call() {
     assert_eq!(*server.seen.lock().unwrap(), ["order-7"]);
 }
 
+/// The context that a call to be traced carries, as a trace's id.
+fn trace_of(request: &Request<()>) -> Option<String> {
+    let context = request.metadata().get("traceparent")?.to_str().unwrap().to_owned();
+    let [version, trace, span, flags] = context.split('-').collect::<Vec<_>>()[..] else {
+        panic!("{context}");
+    };
+    assert_eq!((version, trace.len(), span.len(), flags), ("00", 32, 16, "01"));
+    Some(trace.to_owned())
+}
+
+/// A server that refuses each call and says that it made a span of it.
+fn tracing_server(sent: mpsc::Sender<String>) -> HealthServer {
+    HealthServer::start_with(ServingStatus::Serving, move |request| {
+        let trace = trace_of(request)?;
+        let mut status = Status::unavailable("later");
+        let response = format!("00-{trace}-00f067aa0ba902b7-01");
+        status.metadata_mut().insert("traceresponse", response.parse().unwrap());
+        let _ = sent.send(trace);
+        Some(status)
+    })
+}
+
 #[test]
-fn a_call_that_is_to_be_traced_says_so_and_prints_the_traces_id() {
-    let (sent, contexts) = mpsc::channel();
-    let HealthServer { target, .. } =
-        &HealthServer::start_with(ServingStatus::Serving, move |request| {
-            let context = request.metadata().get("traceparent")?;
-            let _ = sent.send(context.to_str().unwrap().to_owned());
-            None
-        });
+fn a_call_that_is_traced_prints_the_traces_id() {
+    let (sent, traces) = mpsc::channel();
+    let HealthServer { target, .. } = &tracing_server(sent);
     for _ in 0..2 {
         let run = run(["health", "--target", target, "--trace"]);
-        let told = run.stderr.strip_prefix("trace ").unwrap().trim_end();
-        let context = contexts.recv().unwrap();
-        let [version, trace, span, flags] = context.split('-').collect::<Vec<_>>()[..] else {
-            panic!("{context}");
-        };
-        assert_eq!((version, trace, flags), ("00", told, "01"));
-        assert_eq!((trace.len(), span.len()), (32, 16));
+        let line = format!("trace {}", traces.recv().unwrap());
+        assert_eq!(run.stderr.lines().next(), Some(&*line), "{run:?}");
     }
-    assert!(run(["health", "--target", target]).stderr.is_empty());
-    contexts.try_recv().unwrap_err();
+    run(["health", "--target", target]).ended(0, "serving\n");
+    traces.try_recv().unwrap_err();
+}
+
+/// An id was printed under which nothing was ever found.
+#[test]
+fn a_call_that_the_server_does_not_trace_says_so_in_one_line() {
+    let server = HealthServer::start(ServingStatus::Serving);
+    let run = run(["health", "--target", &server.target, "--trace"]);
+    assert_eq!(run.stdout, b"serving\n");
+    assert!(run.stderr.starts_with("not traced: "), "{run:?}");
+    assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    assert!(run.stderr.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{run:?}");
+}
+
+#[test]
+fn a_traced_call_without_a_reply_leaves_it_open_whether_there_is_a_trace() {
+    let nowhere = Nowhere::find();
+    let run = run(["health", "--target", nowhere.address(), "--trace"]);
+    let line = run.stderr.lines().next().unwrap();
+    assert!(line.starts_with("trace ") && line.ends_with("no reply came"), "{run:?}");
+    assert_eq!(run.code, 2);
 }
 
 /// The id is what leads to the cause in the server's logs, and was thrown away.
