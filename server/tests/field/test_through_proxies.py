@@ -3,7 +3,7 @@
 import pytest
 
 import proxies
-from wire import VALUE_TOO_LARGE, refused, request_id_of
+from wire import TIMEOUT_S, VALUE_TOO_LARGE, refused, request_id_of
 
 import grpc
 
@@ -23,3 +23,19 @@ def test_an_error_keeps_its_code_its_message_and_its_request_id(start, connect, 
     with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, VALUE_TOO_LARGE) as refusal:
         client.set("k", b"x" * 1025, request_id="mine")
     assert request_id_of(refusal.call) == "mine"
+
+
+@pytest.mark.parametrize("mebibytes", [5, 20])
+def test_a_refusal_reaches_a_caller_who_is_still_sending(start, connect, behind, kind, mebibytes):
+    client = connect(behind(kind, start(CACHE_MAX_VALUE_BYTES="1024").grpc).address)
+    message = bytes(mebibytes << 20)
+    # Several times: whether a reset overtakes a reply is a race.
+    for _ in range(5):
+        with refused(grpc.StatusCode.RESOURCE_EXHAUSTED) as refusal:
+            client.set("k", message, request_id="mine")
+        assert request_id_of(refusal.call) == "mine"
+        for path in ["/cache.CacheService/Gat", "/no.such.Service/Get"]:
+            with refused(grpc.StatusCode.UNIMPLEMENTED):
+                client.channel.unary_unary(path)(message, timeout=TIMEOUT_S)
+    client.set("k")
+    assert client.get("k") == b"v"
