@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    future::poll_fn,
     panic::catch_unwind,
     sync::{Arc, LazyLock},
     time::Duration,
@@ -16,6 +17,7 @@ use shuttle::{check_random, thread};
 use crate::{
     handout::Handout,
     histogram::{Exemplar, Histogram, Layout, Schema, Snapshot},
+    rpc::IntakeBudget,
     store::interleavings::{Book, Names, Register},
     sync::{AtomicUsize, Ordering},
 };
@@ -194,6 +196,34 @@ fn a_scrape_sees_whole_exemplars_and_counts_that_agree() {
             assert!(before <= after);
             worker.join().unwrap();
             assert_eq!(scrape(), 3);
+        },
+        SCHEDULES,
+    );
+}
+
+/// Messages on several workers, which together want twice the budget. The checker reports a
+/// message that is never woken as a deadlock.
+#[test]
+fn messages_that_share_the_intake_all_finish_and_never_exceed_it() {
+    const LIMIT: usize = 10;
+    check_random(
+        || {
+            let budget = IntakeBudget::new(LIMIT);
+            let shared = budget.clone();
+            spawn_each::<4>(move |i| {
+                let size = [7, 6, 5, 2][i as usize];
+                let mut share = shared.enter(size);
+                for taken in 0..size {
+                    // One of them is given up half-way.
+                    if i == 1 && taken == 3 {
+                        return;
+                    }
+                    shuttle::future::block_on(poll_fn(|cx| share.poll_take(1, cx)));
+                    assert!(shared.held() <= LIMIT);
+                }
+            });
+            assert_eq!(budget.held(), 0);
+            assert!(!budget.is_short());
         },
         SCHEDULES,
     );
