@@ -33,6 +33,13 @@ impl CacheRpcs {
         Self { store, bounds }
     }
 
+    /// Counts a refusal that the store has not counted itself.
+    fn count(&self, namespace: Namespace<'_>, rejection: &Rejection) {
+        if !matches!(rejection, Rejection::Store(_)) {
+            self.store.count_refusal(namespace);
+        }
+    }
+
     /// Reads the caller's namespace, runs a command in it, and leaves the facts about it.
     fn run<M: Message + Describe, R: Reply>(
         &self,
@@ -51,7 +58,8 @@ impl CacheRpcs {
         };
         Named::leave(namespace.as_str(), &message);
         let bounds = Bounds { deadline: current_deadline(), ..self.bounds };
-        let reply = command(&self.store, bounds, namespace, message)?;
+        let reply = command(&self.store, bounds, namespace, message)
+            .inspect_err(|rejection| self.count(namespace, rejection))?;
         facts.add_reply(&reply);
         facts.leave();
         let segments = reply.segments();

@@ -19,16 +19,23 @@ mod stripes;
 mod tally;
 mod upkeep;
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::HashMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
 
-use tiny_cache_proto::key::Key;
+use tiny_cache_proto::key::{Key, Namespace};
+
+use crate::sync::{Mutex, PoisonError};
 
 use self::{
-    capacity::Capacity, entry::Wanted, namespaces::Namespaces, route::Route, shard::Shard,
-    tally::Tally, upkeep::Sweeps,
+    capacity::Capacity,
+    entry::Wanted,
+    namespaces::{Namespaces, Slot},
+    route::Route,
+    shard::Shard,
+    tally::Tally,
+    upkeep::Sweeps,
 };
 
 pub use self::{
@@ -168,13 +175,36 @@ pub(crate) struct Detail {
 
 /// The figures of a namespace. What is held counts until it is removed, up to two seconds
 /// after its deadline.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NamespaceStats {
     pub(crate) name: String,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
+    /// Writes that were carried out, and the bytes of their values.
+    pub(crate) writes: u64,
+    pub(crate) written_bytes: u64,
+    /// Calls, and items of batches, that were refused.
+    pub(crate) refusals: u64,
+    /// Entries removed, or turned away, to stay within the limits.
+    pub(crate) evictions: u64,
     pub(crate) entries: u64,
     pub(crate) memory_bytes: u64,
+}
+
+impl NamespaceStats {
+    /// Without what the number counted for the names that had it before.
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            name: self.name.clone(),
+            hits: self.hits.saturating_sub(before.hits),
+            misses: self.misses.saturating_sub(before.misses),
+            writes: self.writes.saturating_sub(before.writes),
+            written_bytes: self.written_bytes.saturating_sub(before.written_bytes),
+            refusals: self.refusals.saturating_sub(before.refusals),
+            evictions: self.evictions.saturating_sub(before.evictions),
+            ..*self
+        }
+    }
 }
 
 /// The sharded store. Share it by `Arc`; every method may be called from any thread.
@@ -184,6 +214,8 @@ pub struct Store {
     shards: Box<[Shard]>,
     tally: Tally,
     namespaces: Arc<Namespaces>,
+    /// What each number had counted when its last name gave it back, by the number.
+    released: Mutex<HashMap<usize, NamespaceStats>>,
     sweeps: Sweeps,
     limits: StoreLimits,
 }
@@ -208,6 +240,7 @@ impl Store {
             shards: plan.into_iter().map(shard).collect(),
             tally: Tally::new(workers),
             namespaces,
+            released: Mutex::default(),
             sweeps: Sweeps::new(),
             limits,
         })
@@ -254,19 +287,49 @@ impl Store {
     }
 
     fn by_namespace(&self) -> Vec<NamespaceStats> {
-        let reads = self.tally.reads();
-        let held: Vec<_> = self.shards.iter().map(Shard::by_namespace).collect();
-        let told = self.namespaces.names().into_iter().map(|(slot, name)| {
-            let (hits, misses) = reads[slot.index()];
+        let names = self.namespaces.names();
+        let before = self.released.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = self.by_slot();
+        let named = names.into_iter().map(|(slot, name)| {
+            let counted = &each[slot.index()];
+            let counted = before.get(&slot.index()).map_or(counted.clone(), |at| counted.since(at));
+            NamespaceStats { name, ..counted }
+        });
+        named.collect()
+    }
+
+    /// The figures of each number, of all names that it ever had.
+    fn by_slot(&self) -> Vec<NamespaceStats> {
+        let shards: Vec<_> = self.shards.iter().map(Shard::by_namespace).collect();
+        let usages = self.tally.by_namespace().into_iter().enumerate();
+        let each = usages.map(|(slot, usage)| {
+            let shares = || shards.iter().map(|shard| shard[slot]);
             NamespaceStats {
-                name,
-                hits,
-                misses,
-                entries: held.iter().map(|shard| shard[slot.index()].0).sum(),
-                memory_bytes: held.iter().map(|shard| shard[slot.index()].1).sum(),
+                name: String::new(),
+                hits: usage.hits,
+                misses: usage.misses,
+                writes: usage.writes,
+                written_bytes: usage.written_bytes,
+                refusals: usage.refusals,
+                evictions: shares().map(|share| share.evictions).sum(),
+                entries: shares().map(|share| share.entries).sum(),
+                memory_bytes: shares().map(|share| share.bytes).sum(),
             }
         });
-        told.collect()
+        each.collect()
+    }
+
+    /// Takes the numbers of namespaces back that hold nothing, when a new name finds none. The
+    /// next name's counters start at zero.
+    fn release_empty_namespaces(&self) {
+        if !self.namespaces.full() {
+            return;
+        }
+        let each = self.by_slot();
+        let mut before = self.released.lock().unwrap_or_else(PoisonError::into_inner);
+        for slot in self.namespaces.release(|slot| each[slot.index()].entries == 0) {
+            before.insert(slot.index(), each[slot.index()].clone());
+        }
     }
 
     fn locate<'a>(&self, key: Key<'a>) -> (&Shard, Wanted<'a>) {
@@ -292,9 +355,10 @@ impl Lane {
     /// # Errors
     /// [`Refused`] when the value is too large; the old value stands.
     pub fn set(&self, key: Key<'_>, value: &[u8], ttl: Ttl) -> Result<(), Refused> {
-        self.admissible(value)?;
+        self.admissible(key, value)?;
         let (shard, wanted) = self.store().locate(key);
-        shard.set(wanted, value, ttl);
+        let slot = shard.set(wanted, value, ttl);
+        self.count_write(slot, value.len());
         Ok(())
     }
 
@@ -304,10 +368,11 @@ impl Lane {
     /// [`Refused`] when nothing is there and the value is too large.
     pub fn set_if_absent(&self, key: Key<'_>, value: &[u8], ttl: Ttl) -> Result<Outcome, Refused> {
         let (shard, wanted) = self.store().locate(key);
-        shard.set_if(wanted, value, ttl, |current| match current {
+        let done = shard.set_if(wanted, value, ttl, |current| match current {
             Some(_) => Ok(Outcome::Exists),
-            None => self.admissible(value).map(|()| Outcome::Stored),
-        })
+            None => self.admissible(key, value).map(|()| Outcome::Stored),
+        });
+        self.counted_write(done?, value)
     }
 
     /// Replaces the value if it equals `expected`. Counts neither as a hit nor as a miss.
@@ -322,11 +387,28 @@ impl Lane {
         ttl: Ttl,
     ) -> Result<Outcome, Refused> {
         let (shard, wanted) = self.store().locate(key);
-        shard.set_if(wanted, value, ttl, |current| match current {
+        let done = shard.set_if(wanted, value, ttl, |current| match current {
             None => Ok(Outcome::NotFound),
             Some(current) if current != expected => Ok(Outcome::Mismatch),
-            Some(_) => self.admissible(value).map(|()| Outcome::Stored),
-        })
+            Some(_) => self.admissible(key, value).map(|()| Outcome::Stored),
+        });
+        self.counted_write(done?, value)
+    }
+
+    /// Counts a call, or an item of a batch, that is refused before it reaches the store.
+    pub(crate) fn count_refusal(&self, namespace: Namespace<'_>) {
+        self.count_refused(self.store().namespaces.find(namespace.as_str()));
+    }
+
+    fn counted_write(
+        &self,
+        (outcome, written): (Outcome, Option<Slot>),
+        value: &[u8],
+    ) -> Result<Outcome, Refused> {
+        if let Some(slot) = written {
+            self.count_write(slot, value.len());
+        }
+        Ok(outcome)
     }
 
     /// Removes the entry, if there is one.
@@ -337,11 +419,12 @@ impl Lane {
 
     /// Every value up to the limit can be taken: a shard always holds several of the largest,
     /// or is the only one, and makes room by eviction.
-    fn admissible(&self, value: &[u8]) -> Result<(), Refused> {
+    fn admissible(&self, key: Key<'_>, value: &[u8]) -> Result<(), Refused> {
         if value.len() <= self.store().limits.max_value_bytes {
             return Ok(());
         }
         self.count_oversize();
+        self.count_refusal(key.namespace());
         Err(Refused::Oversize)
     }
 }

@@ -41,6 +41,10 @@ const CODES: [(Code, &str); 17] = [
     (Code::Unauthenticated, "UNAUTHENTICATED"),
 ];
 
+/// The statuses whose counts the alerts of `dashboards/prometheus` go by: the servers' own
+/// failures, and OK for the durations.
+const ALERTED: [Code; 4] = [Code::Ok, Code::Internal, Code::Unavailable, Code::DataLoss];
+
 /// A status as gRPC writes it.
 pub(crate) fn code_name(code: Code) -> &'static str {
     CODES[code as usize].1
@@ -126,7 +130,9 @@ impl Meter {
         Metered { meter: self.clone(), method, started, ended: false }
     }
 
-    /// How long the RPCs of all workers took, by method and status; only what was seen.
+    /// How long the RPCs of all workers took, by method and status: what was seen, and what
+    /// alerts are about. A series that is born with its first failure has no increase at that
+    /// scrape, so the failure would reach no alert.
     pub(crate) fn durations(meters: &[Meter]) -> Vec<(Method, &'static str, Snapshot)> {
         let pairs = Method::ALL.into_iter().flat_map(|method| {
             CODES.iter().enumerate().map(move |(code, (_, name))| (method, code, *name))
@@ -134,7 +140,10 @@ impl Meter {
         pairs
             .filter_map(|(method, code, name)| {
                 let parts = meters.iter().map(|meter| &meter.0.durations[method as usize][code]);
-                Some((method, name, together(&DURATIONS, parts)?))
+                let seen = together(&DURATIONS, parts);
+                let alerted = method.is_of_the_cache() && ALERTED.contains(&CODES[code].0);
+                let from_zero = || alerted.then(|| Snapshot::new(&DURATIONS));
+                Some((method, name, seen.or_else(from_zero)?))
             })
             .collect()
     }
@@ -221,6 +230,7 @@ mod tests {
         Meter::durations(std::slice::from_ref(meter))
             .into_iter()
             .map(|(method, code, snapshot)| (method.name(), code, snapshot.count()))
+            .filter(|(_, _, count)| *count > 0)
             .collect()
     }
 
@@ -256,6 +266,15 @@ mod tests {
     }
 
     #[test]
+    fn what_alerts_go_by_is_there_at_zero_before_it_is_seen() {
+        let durations = Meter::durations(&[Meter::default()]);
+        let zeros = |status| durations.iter().filter(|(_, code, _)| *code == status).count();
+        assert_eq!(["OK", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"].map(zeros), [9; 4]);
+        assert_eq!(durations.len(), 4 * 9);
+        assert!(durations.iter().all(|(_, _, snapshot)| snapshot.count() == 0));
+    }
+
+    #[test]
     fn a_sampled_request_leaves_its_trace_beside_its_bucket() {
         let meter = Meter::default();
         let exemplar = Exemplar { trace_id: [1; 16], span_id: [2; 8] };
@@ -267,7 +286,8 @@ mod tests {
             Some(exemplar),
         );
         let durations = Meter::durations(&[meter]);
-        let sightings = durations[0].2.classic().into_iter().filter_map(|bucket| {
+        let get_ok = durations.iter().find(|(_, _, snapshot)| snapshot.count() > 0).unwrap();
+        let sightings = get_ok.2.classic().into_iter().filter_map(|bucket| {
             let sighting = bucket.sighting?;
             Some((bucket.bound, sighting.exemplar, sighting.value >= 3.0))
         });

@@ -68,6 +68,22 @@ impl Method {
         }
     }
 
+    /// Whether the contract's own service has it.
+    pub(crate) fn is_of_the_cache(self) -> bool {
+        matches!(
+            self,
+            Self::Get
+                | Self::MultiGet
+                | Self::Set
+                | Self::SetIfAbsent
+                | Self::CompareAndSet
+                | Self::MultiSet
+                | Self::Delete
+                | Self::MultiDelete
+                | Self::Stats
+        )
+    }
+
     /// The full name, `package.Service/Method`; `_OTHER` for what nobody serves, as
     /// OpenTelemetry's conventions for RPC have it.
     pub(crate) fn name(self) -> &'static str {

@@ -39,6 +39,8 @@ pub(super) struct Ledger {
     expired_removals: AtomicU64,
     /// What each namespace but the shared one holds; made when the first of them is written to.
     namespaces: OnceLock<Box<[Held]>>,
+    /// Evictions from the shared keyspace, which has no place in `namespaces`.
+    shared_evictions: AtomicU64,
 }
 
 /// Entries and bytes, which may wrap below zero for a moment as above.
@@ -46,6 +48,15 @@ pub(super) struct Ledger {
 struct Held {
     entries: AtomicU64,
     bytes: AtomicU64,
+    evictions: AtomicU64,
+}
+
+/// What one namespace holds in a shard, and lost there for want of room.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct NamespaceShare {
+    pub(super) entries: u64,
+    pub(super) bytes: u64,
+    pub(super) evictions: u64,
 }
 
 /// What an entry counts as.
@@ -149,6 +160,9 @@ impl Ledger {
                 self.expired_removals.fetch_add(1, Ordering::Relaxed);
             }
             Departure::Evicted { write } => {
+                let evictions =
+                    self.held(slot).map_or(&self.shared_evictions, |held| &held.evictions);
+                evictions.fetch_add(1, Ordering::Relaxed);
                 let now = self.writes.load(Ordering::Relaxed) as u32;
                 let age = u64::from(now.wrapping_sub(write));
                 // An entry that was let in went to the end of the queue: all others would
@@ -188,21 +202,25 @@ impl Ledger {
         stats.write_stalls += self.write_stalls.load(Ordering::Relaxed);
     }
 
-    /// Entries and bytes of each namespace, by its number; the shared one's are what the others
-    /// leave. What is past its deadline is in them until it is removed.
-    pub(super) fn by_namespace(&self) -> [(u64, u64); SLOTS] {
-        let mut each = [(0, 0); SLOTS];
+    /// The share of each namespace, by its number; what the shared keyspace holds is what the
+    /// others leave. An entry past its deadline counts until it is removed.
+    pub(super) fn by_namespace(&self) -> [NamespaceShare; SLOTS] {
+        let mut each = [NamespaceShare::default(); SLOTS];
         let (mut entries, mut bytes) = (0, 0);
         if let Some(namespaces) = self.namespaces.get() {
-            for (told, held) in each.iter_mut().zip(namespaces) {
-                told.0 = not_below_zero(held.entries.load(Ordering::Relaxed));
-                told.1 = not_below_zero(held.bytes.load(Ordering::Relaxed));
-                entries += told.0;
-                bytes += told.1;
+            for (share, held) in each.iter_mut().zip(namespaces) {
+                share.entries = not_below_zero(held.entries.load(Ordering::Relaxed));
+                share.bytes = not_below_zero(held.bytes.load(Ordering::Relaxed));
+                share.evictions = held.evictions.load(Ordering::Relaxed);
+                entries += share.entries;
+                bytes += share.bytes;
             }
         }
-        let shared = (self.entries().saturating_sub(entries), self.bytes().saturating_sub(bytes));
-        each[Slot::SHARED.index()] = shared;
+        each[Slot::SHARED.index()] = NamespaceShare {
+            entries: self.entries().saturating_sub(entries),
+            bytes: self.bytes().saturating_sub(bytes),
+            evictions: self.shared_evictions.load(Ordering::Relaxed),
+        };
         each
     }
 

@@ -11,8 +11,8 @@ use super::{
     clock::{Clock, Deadline},
     entry::{Entry, HashOnly, StoredKey, Wanted},
     expiry::ExpiryIndex,
-    ledger::{Departure, Footprint, Ledger},
-    namespaces::{Namespaces, SLOTS},
+    ledger::{Departure, Footprint, Ledger, NamespaceShare},
+    namespaces::{Namespaces, SLOTS, Slot},
     route::Prehashed,
     stripes::Stripes,
 };
@@ -102,8 +102,8 @@ impl Shard {
         held
     }
 
-    /// Entries and bytes of each namespace.
-    pub(super) fn by_namespace(&self) -> [(u64, u64); SLOTS] {
+    /// The share of each namespace.
+    pub(super) fn by_namespace(&self) -> [NamespaceShare; SLOTS] {
         self.ledger.by_namespace()
     }
 
@@ -114,24 +114,27 @@ impl Shard {
         }
     }
 
-    pub(super) fn set(&self, wanted: Wanted<'_>, value: &[u8], ttl: Ttl) {
+    /// Writes a value. Returns the number of its namespace.
+    pub(super) fn set(&self, wanted: Wanted<'_>, value: &[u8], ttl: Ttl) -> Slot {
         let write = Write::new(self, wanted, value, ttl);
         {
             let _guard = self.stripes.lock(wanted.hash);
             write.insert();
         }
         write.settle();
+        write.footprint.slot
     }
 
     /// Reads the live value, lets `decide`, and writes when it says [`Outcome::Stored`]; no
-    /// other write of the key comes in between.
+    /// other write of the key comes in between. Returns the number of the namespace that was
+    /// written to, if one was.
     pub(super) fn set_if(
         &self,
         wanted: Wanted<'_>,
         value: &[u8],
         ttl: Ttl,
         decide: impl FnOnce(Option<&[u8]>) -> Result<Outcome, Refused>,
-    ) -> Result<Outcome, Refused> {
+    ) -> Result<(Outcome, Option<Slot>), Refused> {
         let guard = self.stripes.lock(wanted.hash);
         let current = self.live(wanted);
         let outcome = decide(current.as_deref())?;
@@ -140,8 +143,9 @@ impl Shard {
             write.insert();
             drop(guard);
             write.settle();
+            return Ok((outcome, Some(write.footprint.slot)));
         }
-        Ok(outcome)
+        Ok((outcome, None))
     }
 
     pub(super) fn delete(&self, wanted: Wanted<'_>) {

@@ -18,20 +18,33 @@ pub(super) struct Tally(Box<[CachePadded<Counts>]>);
 struct Counts {
     /// One of each namespace, the shared one first. Their sum is the whole, so that no figure
     /// is the difference of two that change, and none goes back.
-    reads: Box<[Reads]>,
+    namespaces: Box<[Counted]>,
     rejected_oversize: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Reads {
+struct Counted {
     hits: AtomicU64,
     misses: AtomicU64,
+    writes: AtomicU64,
+    written_bytes: AtomicU64,
+    refusals: AtomicU64,
+}
+
+/// What callers did in one namespace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Usage {
+    pub(super) hits: u64,
+    pub(super) misses: u64,
+    pub(super) writes: u64,
+    pub(super) written_bytes: u64,
+    pub(super) refusals: u64,
 }
 
 impl Default for Counts {
     fn default() -> Self {
         Self {
-            reads: (0..SLOTS).map(|_| Reads::default()).collect(),
+            namespaces: (0..SLOTS).map(|_| Counted::default()).collect(),
             rejected_oversize: AtomicU64::new(0),
         }
     }
@@ -46,19 +59,22 @@ impl Tally {
         for counts in &self.0 {
             stats.rejected_oversize += counts.rejected_oversize.load(Ordering::Relaxed);
         }
-        for (hits, misses) in self.reads() {
-            stats.hits += hits;
-            stats.misses += misses;
+        for usage in self.by_namespace() {
+            stats.hits += usage.hits;
+            stats.misses += usage.misses;
         }
     }
 
-    /// Hits and misses in each namespace, by its number.
-    pub(super) fn reads(&self) -> [(u64, u64); SLOTS] {
-        let mut sums = [(0, 0); SLOTS];
+    /// What callers did in each namespace, by its number.
+    pub(super) fn by_namespace(&self) -> [Usage; SLOTS] {
+        let mut sums = [Usage::default(); SLOTS];
         for counts in &self.0 {
-            for (sum, reads) in sums.iter_mut().zip(&counts.reads) {
-                sum.0 += reads.hits.load(Ordering::Relaxed);
-                sum.1 += reads.misses.load(Ordering::Relaxed);
+            for (sum, counted) in sums.iter_mut().zip(&counts.namespaces) {
+                sum.hits += counted.hits.load(Ordering::Relaxed);
+                sum.misses += counted.misses.load(Ordering::Relaxed);
+                sum.writes += counted.writes.load(Ordering::Relaxed);
+                sum.written_bytes += counted.written_bytes.load(Ordering::Relaxed);
+                sum.refusals += counted.refusals.load(Ordering::Relaxed);
             }
         }
         sums
@@ -84,13 +100,27 @@ impl Lane {
     }
 
     pub(super) fn count_read(&self, slot: Slot, hit: bool) {
-        let reads = &self.counts().reads[slot.index()];
-        let counter = if hit { &reads.hits } else { &reads.misses };
+        let counted = self.counted(slot);
+        let counter = if hit { &counted.hits } else { &counted.misses };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_write(&self, slot: Slot, value_bytes: usize) {
+        let counted = self.counted(slot);
+        counted.writes.fetch_add(1, Ordering::Relaxed);
+        counted.written_bytes.fetch_add(value_bytes as u64, Ordering::Relaxed);
     }
 
     pub(super) fn count_oversize(&self) {
         self.counts().rejected_oversize.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_refused(&self, slot: Slot) {
+        self.counted(slot).refusals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn counted(&self, slot: Slot) -> &Counted {
+        &self.counts().namespaces[slot.index()]
     }
 
     fn counts(&self) -> &Counts {

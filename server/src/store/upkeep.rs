@@ -139,6 +139,7 @@ impl Upkeep {
             }
             shard.settle();
         }
+        self.store.release_empty_namespaces();
         Span::current().record("removed", all_removed);
         Span::current().record("lag_seconds", longest_lag.as_secs_f64());
         self.store.sweeps.record(begun.elapsed(), longest_lag);

@@ -18,11 +18,14 @@ crate::rows![
     evictions_are_told_by_cause,
     shards_add_up_to_the_whole,
     each_namespace_has_its_figures,
+    a_namespace_shows_what_it_writes_and_what_it_loses,
     the_hundred_and_first_namespace_is_one_of_the_rest,
+    a_new_team_has_figures_after_a_hundred_junk_namespaces_are_gone,
+    counters_that_alerts_go_by_are_zero_from_the_start,
     maintenance_goes_on_by_itself,
 ];
 
-const COUNTERS: [&str; 24] = [
+const COUNTERS: [&str; 28] = [
     "tiny_cache_log_lines_dropped_total",
     "tiny_cache_hits_total",
     "tiny_cache_misses_total",
@@ -40,6 +43,10 @@ const COUNTERS: [&str; 24] = [
     "tiny_cache_forced_maintenance_total",
     "tiny_cache_namespace_hits_total",
     "tiny_cache_namespace_misses_total",
+    "tiny_cache_namespace_writes_total",
+    "tiny_cache_namespace_written_bytes_total",
+    "tiny_cache_namespace_refusals_total",
+    "tiny_cache_namespace_evictions_total",
     "tiny_cache_worker_busy_seconds_total",
     "tiny_cache_connections_accepted_total",
     "tiny_cache_connections_refused_total",
@@ -213,6 +220,80 @@ async fn each_namespace_has_its_figures(on: Deployment) {
     assert_eq!(of_namespace(&site, "_shared").await, Some([1.0, 0.0, 1.0, half - 2.0]));
     cache.delete(within("team", key("k"))).await.unwrap();
     assert_eq!(of_namespace(&site, "team").await, Some([2.0, 1.0, 0.0, 0.0]));
+}
+
+/// "Who writes so much?" is what the runbook of an eviction storm asks.
+async fn a_namespace_shows_what_it_writes_and_what_it_loses(on: Deployment) {
+    let site = on.start_with(&[("CACHE_MAX_ITEMS", "64"), ("CACHE_MAX_VALUE_BYTES", "1000")]);
+    let mut cache = site.connect().await;
+    for n in 0..500 {
+        cache.set(within("batch-job", item(&format!("k{n}"), vec![7; 100]))).await.unwrap();
+    }
+    cache.set_if_absent(within("team", item("lock", "me"))).await.unwrap();
+    cache.set_if_absent(within("team", item("lock", "you"))).await.unwrap();
+    cache.set(within("team", item("large", vec![7; 1001]))).await.unwrap_err();
+    cache.set(within("team", item("", "v"))).await.unwrap_err();
+    cache.stats(Empty {}).await.unwrap();
+    let scrape = Scrape::of(&site).await;
+    let of = |figure: &str, name: &str| {
+        scrape.value(&format!("tiny_cache_namespace_{figure}{{cache_namespace=\"{name}\"}}"))
+    };
+    for (figure, name, expected) in [
+        ("writes_total", "batch-job", 500.0),
+        ("written_bytes_total", "batch-job", 50_000.0),
+        ("refusals_total", "batch-job", 0.0),
+        ("writes_total", "team", 1.0),
+        ("written_bytes_total", "team", 2.0),
+        ("refusals_total", "team", 2.0),
+    ] {
+        let figure_of = of(figure, name);
+        assert!((figure_of - expected).abs() < 1e-9, "{figure} of {name}: {figure_of}");
+    }
+    assert!(of("evictions_total", "batch-job") > 400.0);
+    scrape.assert(&[
+        ("inserts_total", scrape.sum("tiny_cache_namespace_writes_total")),
+        ("evictions_total", scrape.sum("tiny_cache_namespace_evictions_total")),
+    ]);
+}
+
+/// A hundred made-up names took the numbers for ever, and a new team was `_other` until a restart.
+async fn a_new_team_has_figures_after_a_hundred_junk_namespaces_are_gone(on: Deployment) {
+    let site = on.start();
+    let mut cache = site.connect().await;
+    for n in 0..100 {
+        let name = format!("junk{n}");
+        cache.set(within(&name, item("k", "v"))).await.unwrap();
+        cache.delete(within(&name, key("k"))).await.unwrap();
+    }
+    cache.set(within("kept", item("k", "v"))).await.unwrap();
+    Scrape::until(&site, |scrape| scrape.series("tiny_cache_namespace_hits_total") < 102).await;
+    for _ in 0..3 {
+        cache.set(within("new-team", item("k", "v"))).await.unwrap();
+    }
+    cache.get(within("new-team", key("k"))).await.unwrap();
+    assert_eq!(of_namespace(&site, "new-team").await.unwrap()[..3], [1.0, 0.0, 1.0]);
+    let scrape = Scrape::of(&site).await;
+    let writes = "tiny_cache_namespace_writes_total{cache_namespace=\"new-team\"}";
+    assert!((scrape.value(writes) - 3.0).abs() < 1e-9, "counts of the junk are not the team's");
+    scrape.assert(&[("entries", scrape.sum("tiny_cache_namespace_entries"))]);
+}
+
+/// The first scrape after a first failure showed 1, of which no increase is known.
+async fn counters_that_alerts_go_by_are_zero_from_the_start(on: Deployment) {
+    let site = on.start();
+    let scrape = Scrape::of(&site).await;
+    for call in every_call() {
+        for status in ["OK", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"] {
+            assert!(scrape.calls(&call.path()[1..], status).abs() < 1e-9);
+            let series = format!(
+                "rpc_server_call_duration_seconds_count{{rpc_system_name=\"grpc\",\
+                 rpc_method=\"{}\",rpc_response_status_code=\"{status}\"}}",
+                &call.path()[1..]
+            );
+            assert_eq!(scrape.find(&series), Some(0.0), "{series}");
+        }
+    }
+    scrape.assert(&[("connections_refused_total", 0.0), ("lru_evictions_total", 0.0)]);
 }
 
 async fn the_hundred_and_first_namespace_is_one_of_the_rest(on: Deployment) {

@@ -188,6 +188,26 @@ fn namespaces(namespaces: &[NamespaceStats]) -> Vec<Family> {
             "Reads that found none, by namespace",
             each(|stats| stats.misses),
         ),
+        Family::counter(
+            "tiny_cache_namespace_writes_total",
+            "Writes that were carried out, by namespace",
+            each(|stats| stats.writes),
+        ),
+        Family::counter(
+            "tiny_cache_namespace_written_bytes_total",
+            "Bytes of the values of those writes, by namespace",
+            each(|stats| stats.written_bytes),
+        ),
+        Family::counter(
+            "tiny_cache_namespace_refusals_total",
+            "Calls, and values in batches, that were refused, by namespace",
+            each(|stats| stats.refusals),
+        ),
+        Family::counter(
+            "tiny_cache_namespace_evictions_total",
+            "Entries pushed out or turned away for want of room, by namespace",
+            each(|stats| stats.evictions),
+        ),
         Family::gauge(
             "tiny_cache_namespace_entries",
             "Entries of each namespace, until they are removed",
