@@ -227,7 +227,7 @@ async fn a_namespace_shows_what_it_writes_and_what_it_loses(on: Deployment) {
     let site = on.start_with(&[("CACHE_MAX_ITEMS", "64"), ("CACHE_MAX_VALUE_BYTES", "1000")]);
     let mut cache = site.connect().await;
     for n in 0..500 {
-        cache.set(within("batch-job", item(&format!("k{n}"), vec![7; 100]))).await.unwrap();
+        cache.set(within("batch-job", item(format!("k{n}"), vec![7; 100]))).await.unwrap();
     }
     cache.set_if_absent(within("team", item("lock", "me"))).await.unwrap();
     cache.set_if_absent(within("team", item("lock", "you"))).await.unwrap();
