@@ -1,6 +1,6 @@
 //! What one thread of its own does: it owns its connections for life.
 
-use std::{net::TcpStream, rc::Rc};
+use std::{error::Error, net::TcpStream, rc::Rc};
 
 use tokio::{
     sync::mpsc::UnboundedReceiver,
@@ -8,7 +8,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::debug;
+use tracing::{debug, field::display};
 
 use crate::{
     acceptor::Handed,
@@ -47,7 +47,9 @@ impl Worker {
                 if let Err(problem) = shared.connection(socket, &peer).await {
                     let fault = Fault::of(&problem);
                     fault.into_iter().for_each(|fault| peer.faults.count(fault));
-                    debug!(peer = ?addr, %problem, ?fault, "connection ended early");
+                    let cause = problem.source().map(display);
+                    let peer = addr.map(display);
+                    debug!(peer, %problem, cause, ?fault, "connection ended early");
                 }
                 drop(place);
             });

@@ -23,7 +23,7 @@ use tokio::{
     time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
-use tracing::debug;
+use tracing::{debug, field::display};
 
 use super::{
     blocks::PREFACE_BYTES,
@@ -48,7 +48,7 @@ const SEND_BUFFER_BYTES: usize = 256 << 10;
 pub(crate) const HEADER_LIST_BYTES: usize = 16 << 10;
 
 /// Metadata beyond which the library refuses a request, with HTTP's status 431. It ends the
-/// connection at four times as much.
+/// connection when the fields come in more than seven of its largest frames.
 const LARGEST_HEADER_LIST_BYTES: u32 = 64 << 10;
 
 /// After this long without a word from the peer it is pinged, and after
@@ -264,7 +264,8 @@ where
         for refused in self.flusher.take_refused() {
             self.peer.faults.count(Fault::StreamRefused);
             let code = code_name(refused.code);
-            debug!(peer = ?self.peer.addr, stream = refused.stream, code, "HTTP/2 refused a request");
+            let peer = self.peer.addr.map(display);
+            debug!(peer, stream = refused.stream, code, "HTTP/2 refused a request");
         }
     }
 }

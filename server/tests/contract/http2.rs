@@ -11,6 +11,7 @@ use crate::support::{
     Deployment, Site,
     frames::{CONTINUATION, Frames, HEADERS, Outcome, block, string},
     messages::{item, key},
+    process::Process,
     run,
     scrape::Scrape,
 };
@@ -138,6 +139,23 @@ fn a_request_that_is_refused_below_the_services_is_counted() {
         let refused = "tiny_cache_connection_errors_total{kind=\"stream_refused\"}";
         let counted = Scrape::of(&site).await.value(refused);
         assert!((counted - wrong.len() as f64).abs() < 1e-9, "{counted}");
+    });
+}
+
+/// It was in no log, at any level.
+#[test]
+fn a_request_that_http2_refuses_is_logged_at_debug() {
+    run(async {
+        let mut server = Process::start(&[("CACHE_LOG_LEVEL", "DEBUG")]);
+        let mut frames = Frames::connect(server.grpc_addr()).await;
+        let request = get_with(&[("te", Some("gzip"))], &[]);
+        frames.request(1, &request, 16 << 10, &get()).await;
+        assert_eq!(frames.outcome(1).await, Outcome::Reset(1));
+        let lines = server.logged_until("HTTP/2 refused a request");
+        let fields = &lines.last().unwrap()["fields"];
+        assert_eq!(fields["stream"], 1);
+        assert_eq!(fields["code"], "PROTOCOL_ERROR");
+        assert_eq!(fields["peer"], frames.local_addr().to_string());
     });
 }
 

@@ -45,6 +45,10 @@ impl Frames {
         frames
     }
 
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap()
+    }
+
     /// Sends a frame. The peer may have ended the connection: reading says so.
     pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         let [_, length @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();
