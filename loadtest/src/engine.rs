@@ -32,6 +32,6 @@ pub use self::{
     plan::{Arrivals, HIGHEST_RATE, Plan},
     second::Second,
     source::{Job, Supply},
-    tally::{CallTally, ErrorTally, Tally, Times, histogram},
+    tally::{CallTally, ErrorTally, Tally, Times, growing, histogram},
     worker::StartError,
 };

@@ -101,6 +101,9 @@ pub enum Error {
     /// What is shown or written while a run lasts cannot be, or no longer.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// Something that was to be written at the end was not.
+    #[error("{0}")]
+    Outputs(String),
     /// The table cannot be written.
     #[error("cannot write the report: {0}")]
     Output(io::Error),

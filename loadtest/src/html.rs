@@ -1,7 +1,8 @@
 //! The command `html`: draws an earlier report.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -58,10 +59,15 @@ pub fn draw(args: &HtmlArgs) -> Result<Option<String>, HtmlError> {
     if output == args.report {
         return Err(HtmlError::Same { path: path() });
     }
-    let json =
-        fs::read(&args.report).map_err(|error| HtmlError::Unreadable { path: path(), error })?;
-    let report = serde_json::from_slice(&json)
-        .map_err(|error| HtmlError::NoReport { path: path(), error })?;
+    let file =
+        File::open(&args.report).map_err(|error| HtmlError::Unreadable { path: path(), error })?;
+    let report = serde_json::from_reader(BufReader::new(file)).map_err(|error| {
+        if error.is_io() {
+            HtmlError::Unreadable { path: path(), error: error.into() }
+        } else {
+            HtmlError::NoReport { path: path(), error }
+        }
+    })?;
     let page = report::html::page(&report);
     if output == Path::new("-") {
         return Ok(Some(page));

@@ -26,19 +26,23 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Writes the report: the table to `out` and, where asked for, the files.
+    /// Writes the report: the files that were asked for, and the table to `out`. Files come
+    /// first, since a terminal may be gone; whatever cannot be written, the others are.
     ///
     /// # Errors
     ///
     /// One of them cannot be written. A reader of `out` that has left is no error.
     pub fn publish(self, out: &mut impl Write) -> Result<(), Error> {
-        match write!(out, "{}", self.report).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                return Err(Error::Output(error));
-            }
-            _ => {}
+        let files = self.outputs.write(&self.report);
+        let table = write!(out, "{}", self.report).and_then(|()| out.flush());
+        let table = match table {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+            _ => Ok(()),
+        };
+        match (files, table) {
+            (Err(files), Err(table)) => Err(Error::Outputs(format!("{files}; {table}"))),
+            (files, table) => files.and(table),
         }
-        self.outputs.write(&self.report)
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a run shows and writes. All are opened before the first request: a long run must not end with
-//! the news that its result has no place.
+//! What a run shows and writes. All are opened before the first request: a long run must not
+//! end with the news that its result has no place.
 
 use std::path::PathBuf;
 
@@ -34,14 +34,17 @@ impl Outputs {
         })
     }
 
-    /// Writes what is written at the end, and says what could not be written before.
+    /// Writes what is written at the end. One that cannot be written takes none of the others
+    /// with it; all faults, those of the run among them, make up one error.
     pub(crate) fn write(self, report: &Report) -> Result<(), Error> {
-        if let Some(file) = &self.json {
-            file.write_json(report)?;
-        }
-        if let Some(file) = &self.html {
-            file.write(html::page(report).as_bytes())?;
-        }
-        Ok(self.watched?)
+        let json = self.json.as_ref().map(|file| file.write_json(report));
+        let html = self.html.as_ref().map(|file| file.write(html::page(report).as_bytes()));
+        let files = [json, html].into_iter().flatten().map(|written| written.map_err(Error::from));
+        let faults: Vec<_> = files
+            .chain([self.watched.map_err(Error::from)])
+            .filter_map(Result::err)
+            .map(|fault| fault.to_string())
+            .collect();
+        if faults.is_empty() { Ok(()) } else { Err(Error::Outputs(faults.join("; "))) }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod html; // for people, in a browser
 mod latency; // percentiles
 mod schema; // the same, described for machines
 mod search; // what a search found
+mod seconds; // what each second brought, in bounded memory
 mod server; // the server's own figures
 mod settings; // what was asked for
 mod table; // for people, in a terminal
@@ -24,11 +25,12 @@ pub use self::{
     latency::{Histogram, Latency},
     schema::schema,
     search::{LimitedBy, SearchReport},
+    seconds::Seconds,
     server::{Generator, Server, ServerStats},
     settings::{Settings, TraceSettings, WorkloadSettings},
     trace::TraceReport,
 };
-pub(crate) use self::{file::ReportFile, table::time};
+pub(crate) use self::{file::ReportFile, seconds::spans, table::time};
 use crate::machine::Machine;
 
 /// The figures of one run.
@@ -62,6 +64,7 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// The same for each second that was measured, in order; those of a step follow those of
     /// the one before.
+    #[serde(deserialize_with = "seconds::deserialize")]
     pub seconds: Vec<SecondReport>,
     /// The server's own figures.
     pub server: Server,
@@ -144,8 +147,14 @@ pub struct SecondReport {
     pub misses: u64,
     /// From the intended instant to the reply, or from the sending in a closed loop.
     pub latency_us: Option<Latency>,
-    /// The same in full.
-    pub histogram: Histogram,
+    /// The latencies in full, of this second and of those after it up to `histogram_seconds`; none
+    /// in a second that an earlier histogram covers. Up to 1024 seconds each has its own. In longer
+    /// runs histograms cover 2, 4, 8 or more seconds, so that there are never more than 1024 of
+    /// them, or 32 for each step.
+    pub histogram: Option<Histogram>,
+    /// Seconds that the histogram covers; none without one.
+    #[serde(default)]
+    pub histogram_seconds: Option<u64>,
 }
 
 /// A part of a whole, 0 to 1; none of nothing.

@@ -15,13 +15,13 @@ use tiny_cache_client::ErrorKind;
 
 use crate::{
     cli::{LoadArgs, ServerArgs, Target},
-    engine::{Control, Course, Crew, Parts, Played, Second, Stopped},
+    engine::{Control, Course, Crew, Parts, Played, Stopped},
     error::Error,
     interrupt::Interrupt,
     machine::Machine,
     outcome::INTERRUPTED,
     outputs::Outputs,
-    report::{Generator, Histogram, Latency, SecondReport, Server, ServerStats},
+    report::{Generator, SecondReport, Seconds, Server, ServerStats},
     target::Outlet,
     usage::{Usage, UsageError, UsageReport, UsageSource, own_cpu},
     watch::{self, Goal, Phase, Watchers},
@@ -60,7 +60,7 @@ pub(crate) struct Session {
     machine: Machine,
     crew: Crew,
     interrupt: Interrupt,
-    seconds: Vec<SecondReport>,
+    seconds: Seconds,
     steps: usize,
     pub(crate) started: SystemTime,
     pub(crate) outputs: Outputs,
@@ -93,7 +93,7 @@ impl Session {
             opened = opening => opened?,
             () = interrupt.received() => return Err(Error::Interrupted),
         };
-        let (seconds, started) = (Vec::new(), SystemTime::now());
+        let (seconds, started) = (Seconds::default(), SystemTime::now());
         Ok(Self {
             target: target.clone(),
             figures,
@@ -119,7 +119,7 @@ impl Session {
         let (step, seconds) = (self.steps, &mut self.seconds);
         self.steps += 1;
         let playing = self.crew.play(course, &control, |index, second| {
-            seconds.push(SecondReport::of(step, index, second));
+            seconds.push(step, index, second);
             watchers.borrow_mut().second(step, index, second);
         });
         let stopping = async {
@@ -179,7 +179,7 @@ impl Session {
             },
             generator,
             machine: self.machine,
-            seconds: self.seconds,
+            seconds: self.seconds.finish(),
             started: humantime::format_rfc3339_seconds(self.started).to_string(),
             outputs: self.outputs,
         }
@@ -230,21 +230,6 @@ pub(crate) struct Closed {
     pub(crate) seconds: Vec<SecondReport>,
     pub(crate) started: String,
     pub(crate) outputs: Outputs,
-}
-
-impl SecondReport {
-    fn of(step: usize, index: u64, second: &Second) -> Self {
-        Self {
-            step,
-            second: index,
-            requests: second.requests,
-            failed: second.failed,
-            hits: second.hits,
-            misses: second.misses,
-            latency_us: Latency::of(second.times()),
-            histogram: Histogram(second.times().clone()),
-        }
-    }
 }
 
 /// The server's own figures; none where it has none to give.

@@ -204,7 +204,7 @@ fn draw(lines: &mut [Line], samples: &[Sample; 2], judging: &Judging) {
         return;
     }
     let mut rng = Pcg64Mcg::seed_from_u64(judging.seed);
-    let mut weights = samples.each_ref().map(|sample| vec![0; sample.seconds()]);
+    let mut weights = samples.each_ref().map(|sample| vec![0; sample.spans()]);
     for _ in 0..judging.resamples {
         for (sample, weights) in iter::zip(samples, &mut weights) {
             sample.runs().draw(&mut rng, weights);

@@ -2,7 +2,8 @@
 //! that there are here.
 
 use std::{
-    fs, io,
+    fs::File,
+    io::{self, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -31,13 +32,18 @@ enum Problem {
     Report { tool: Tool, error: serde_json::Error },
 }
 
-/// Reads a report.
+/// Reads a report, piece by piece: one of a day has some 20 MiB.
 pub(super) fn report(path: &Path) -> Result<Report, ReadError> {
-    let read = || {
-        let bytes = fs::read(path).map_err(Problem::File)?;
-        let json: Value = serde_json::from_slice(&bytes).map_err(Problem::Json)?;
-        let tool = tool(&json).map_err(|what| Problem::Else { what })?;
-        serde_json::from_value(json).map_err(|error| Problem::Report { tool, error })
+    let open = || File::open(path).map(BufReader::new).map_err(Problem::File);
+    let read = || match serde_json::from_reader(open()?) {
+        Ok(report) => Ok(report),
+        Err(error) if error.is_io() => Err(Problem::File(error.into())),
+        // Once more as whatever JSON it is, for what it is instead.
+        Err(error) => {
+            let json: Value = serde_json::from_reader(open()?).map_err(Problem::Json)?;
+            let tool = tool(&json).map_err(|what| Problem::Else { what })?;
+            Err(Problem::Report { tool, error })
+        }
     };
     read().map_err(|problem| ReadError { path: path.to_owned(), problem })
 }

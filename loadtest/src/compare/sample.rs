@@ -1,9 +1,13 @@
-//! What the runs of one side add up to, and the same of seconds drawn anew.
+//! What the runs of one side add up to, and the same of seconds drawn anew. Where a histogram
+//! covers several seconds, these are drawn together.
 
 use hdrhistogram::Histogram;
 
 use super::{bins::Bins, bootstrap::Runs, metric::Metric};
-use crate::report::{Figures, SecondReport, ratio};
+use crate::{
+    engine::growing,
+    report::{Figures, Histogram as ReportHistogram, SecondReport, ratio, spans},
+};
 
 /// Answered requests beyond a quantile below which it has no interval.
 const BEYOND: f64 = 10.0;
@@ -45,21 +49,23 @@ pub(super) struct Sample {
     /// None without an origin.
     fetches: Option<f64>,
     per_core_second: Option<f64>,
-    seconds: Vec<Counts>,
+    seconds: usize,
+    /// What is drawn.
+    spans: Vec<Counts>,
     runs: Runs,
     /// None if the seconds have other times than those that are compared.
     bins: Option<Bins>,
 }
 
-impl<'a> RunFigures<'a> {
+impl RunFigures<'_> {
     pub(super) fn has_response_times(&self) -> bool {
         self.figures.response_histogram.is_some()
     }
 
-    fn histogram(&self, times: Times) -> &'a Histogram<u64> {
+    fn histogram(&self, times: Times) -> Histogram<u64> {
         match (times, &self.figures.response_histogram) {
-            (Times::Response, Some(response)) => &response.0,
-            _ => &self.figures.service_histogram.0,
+            (Times::Response, Some(response)) => response.decode(),
+            _ => self.figures.service_histogram.decode(),
         }
     }
 
@@ -67,7 +73,7 @@ impl<'a> RunFigures<'a> {
         let figures = self.figures;
         Counts {
             seconds: figures.duration_seconds,
-            answered: figures.service_histogram.0.len() as f64,
+            answered: figures.service_histogram.decode().len() as f64,
             times: sum(histogram),
             made: figures.operations.values().map(|kind| kind.requests).sum::<u64>() as f64,
             failed: figures.failed as f64,
@@ -76,24 +82,27 @@ impl<'a> RunFigures<'a> {
         }
     }
 
-    /// A run's seconds. The last one is as long as what is left of the run, unless they are of
-    /// several rates: then nobody knows.
-    fn seconds(&self) -> impl Iterator<Item = Counts> {
+    /// A run's spans of seconds. The last second is as long as what is left of the run, unless
+    /// the seconds are of several rates: then nobody knows.
+    fn spans(&self) -> impl Iterator<Item = (Counts, Histogram<u64>)> {
         let last = self.seconds.last().map(|last| (last.step, last.second));
         let is_one_step =
             self.seconds.first().map(|first| first.step) == last.map(|(step, _)| step);
-        self.seconds.iter().map(move |second| {
-            let is_last = is_one_step && Some((second.step, second.second)) == last;
-            let left = self.figures.duration_seconds - second.second as f64;
-            Counts {
-                seconds: if is_last { left.max(0.0) } else { 1.0 },
-                answered: second.requests.saturating_sub(second.failed) as f64,
-                times: sum(&second.histogram.0),
-                made: second.requests as f64,
-                failed: second.failed as f64,
-                hits: second.hits as f64,
-                misses: second.misses as f64,
+        spans(self.seconds).map(move |span| {
+            let times = span.first().and_then(|first| first.histogram.as_ref());
+            let times = times.map_or_else(growing, ReportHistogram::decode);
+            let mut counts = Counts { times: sum(&times), ..Counts::default() };
+            for second in span {
+                let is_last = is_one_step && Some((second.step, second.second)) == last;
+                let left = self.figures.duration_seconds - second.second as f64;
+                counts.seconds += if is_last { left.max(0.0) } else { 1.0 };
+                counts.answered += second.requests.saturating_sub(second.failed) as f64;
+                counts.made += second.requests as f64;
+                counts.failed += second.failed as f64;
+                counts.hits += second.hits as f64;
+                counts.misses += second.misses as f64;
             }
+            (counts, times)
         })
     }
 }
@@ -105,35 +114,40 @@ impl Sample {
         let mut histogram = Histogram::new(3).expect("3 significant digits are within bounds");
         for run in runs {
             let own = run.histogram(times);
-            whole.add(&run.counts(own), 1.0);
-            histogram.add(own).expect("it grows up to what is added");
+            whole.add(&run.counts(&own), 1.0);
+            histogram.add(&own).expect("it grows up to what is added");
         }
         let fetches = runs.iter().filter_map(|run| run.figures.origin.as_ref());
         let per_core: Vec<f64> = runs.iter().filter_map(|run| run.per_core_second).collect();
         let other_times =
             times == Times::Service && runs.iter().any(RunFigures::has_response_times);
-        let histograms: Vec<_> = runs
-            .iter()
-            .flat_map(|run| run.seconds.iter().map(|second| &second.histogram.0))
-            .collect();
+        let drawn: Vec<Vec<(Counts, Histogram<u64>)>> =
+            runs.iter().map(|run| run.spans().collect()).collect();
+        let histograms: Vec<_> = drawn.iter().flatten().map(|(_, times)| times).collect();
         Self {
             whole,
             histogram,
             fetches: fetches.map(|origin| origin.fetches as f64).reduce(|sum, more| sum + more),
             per_core_second: (!per_core.is_empty())
                 .then(|| per_core.iter().sum::<f64>() / per_core.len() as f64),
-            seconds: runs.iter().flat_map(RunFigures::seconds).collect(),
-            runs: Runs::new(runs.iter().map(|run| run.seconds.len())),
+            seconds: runs.iter().map(|run| run.seconds.len()).sum(),
             bins: (!other_times).then(|| Bins::of(&histograms)),
+            runs: Runs::new(drawn.iter().map(Vec::len)),
+            spans: drawn.iter().flatten().map(|(counts, _)| *counts).collect(),
         }
     }
 
     /// How many seconds there are to draw from.
     pub(super) fn seconds(&self) -> usize {
-        self.seconds.len()
+        self.seconds
     }
 
-    /// The seconds, by run.
+    /// How many things there are to draw: seconds, or spans of some.
+    pub(super) fn spans(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// What is drawn, by run.
     pub(super) fn runs(&self) -> &Runs {
         &self.runs
     }
@@ -160,8 +174,7 @@ impl Sample {
     /// Adds seconds up, each so many times.
     pub(super) fn draw(&self, weights: &[u32]) -> Drawn {
         let mut sum = Counts::default();
-        for (second, weight) in self.seconds.iter().zip(weights).filter(|(_, weight)| **weight > 0)
-        {
+        for (second, weight) in self.spans.iter().zip(weights).filter(|(_, weight)| **weight > 0) {
             sum.add(second, f64::from(*weight));
         }
         Drawn(sum)
@@ -170,7 +183,7 @@ impl Sample {
     /// What a metric of the seconds is to be multiplied by to be that of the report; none if
     /// they do not tell of it, and then why.
     pub(super) fn scale(&self, metric: Metric) -> Result<f64, &'static str> {
-        let weights = vec![1; self.seconds.len()];
+        let weights = vec![1; self.spans.len()];
         let all = self.draw(&weights);
         match metric {
             Metric::Max => return Err("seconds drawn anew tell nothing of the longest"),

@@ -69,7 +69,8 @@ impl Made {
                     hits,
                     misses: self.requests - hits,
                     latency_us: Latency::of(&times),
-                    histogram: Histogram(times),
+                    histogram: Some(Histogram::of(&times)),
+                    histogram_seconds: Some(1),
                 }
             })
             .collect()
@@ -83,7 +84,7 @@ impl Made {
 fn figures(seconds: &[SecondReport]) -> Figures {
     let sum = |field: fn(&SecondReport) -> u64| seconds.iter().map(field).sum::<u64>();
     let mut times = Hdr::new_with_max(3_600_000_000_000, 3).unwrap();
-    seconds.iter().for_each(|second| times += &second.histogram.0);
+    seconds.iter().for_each(|second| times += second.histogram.as_ref().unwrap().decode());
     let [requests, failed] = [sum(|second| second.requests), sum(|second| second.failed)];
     let [hits, misses] = [sum(|second| second.hits), sum(|second| second.misses)];
     let latency = Latency::of(&times);
@@ -107,10 +108,10 @@ fn figures(seconds: &[SecondReport]) -> Figures {
         response_us: latency,
         service_us: latency,
         slip_us: None,
-        response_histogram: Some(Histogram(times.clone())),
+        response_histogram: Some(Histogram::of(&times)),
         slip_histogram: None,
         unsent: None,
-        service_histogram: Histogram(times),
+        service_histogram: Histogram::of(&times),
     }
 }
 

@@ -252,8 +252,9 @@ pub fn histogram() -> Histogram<u64> {
         .expect("an hour of nanoseconds and 3 significant digits are within bounds")
 }
 
-/// The same, taking only the room that its values need: there is one for each second.
-pub(super) fn growing() -> Histogram<u64> {
+/// The same, which takes only the room that its values need: there is one for each second.
+#[must_use]
+pub fn growing() -> Histogram<u64> {
     Histogram::new(3).expect("3 significant digits are within bounds")
 }
 

@@ -208,9 +208,9 @@ impl Figures {
             response_us: Latency::of(&all.response),
             service_us: Latency::of(&all.service),
             slip_us: Latency::of(&tally.slip),
-            response_histogram: Some(Histogram(all.response)).filter(|times| !times.0.is_empty()),
-            service_histogram: Histogram(all.service),
-            slip_histogram: Some(Histogram(tally.slip.clone())).filter(|slip| !slip.0.is_empty()),
+            response_histogram: unless_empty(&all.response),
+            service_histogram: Histogram::of(&all.service),
+            slip_histogram: unless_empty(&tally.slip),
             unsent: (tally.unsent > 0).then_some(Unsent {
                 requests: tally.unsent,
                 longest_seconds: tally.unsent_longest.as_secs_f64(),
@@ -229,6 +229,10 @@ impl Figures {
             }
         }
     }
+}
+
+fn unless_empty(times: &hdrhistogram::Histogram<u64>) -> Option<Histogram> {
+    (!times.is_empty()).then(|| Histogram::of(times))
 }
 
 impl OperationFigures {

@@ -1,10 +1,8 @@
 //! Latencies as they are reported: microseconds at some places of the distribution, and the
 //! whole of it.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::hdr;
 
@@ -33,10 +31,11 @@ impl Latency {
     /// Reads a histogram of nanoseconds; none of an empty one.
     #[must_use]
     pub fn of(nanoseconds: &hdrhistogram::Histogram<u64>) -> Option<Self> {
-        let micros = |nanos: u64| Duration::from_nanos(nanos).as_secs_f64() * 1e6;
+        // One division keeps the digits short: 1.234, not 1.2339999999999998.
+        let micros = |nanos: u64| nanos as f64 / 1e3;
         let at = |quantile| micros(nanoseconds.value_at_quantile(quantile));
         (!nanoseconds.is_empty()).then(|| Self {
-            mean: nanoseconds.mean() / 1e3,
+            mean: nanoseconds.mean().round() / 1e3,
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
@@ -49,12 +48,38 @@ impl Latency {
 
 /// Every latency, in nanoseconds to three significant digits: HdrHistogram's compressed V2
 /// encoding in base64.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
-#[serde(transparent)]
+// Held encoded: a few kilobytes, where a histogram that counts takes some hundred.
+#[derive(Clone, Debug, Eq, JsonSchema, PartialEq)]
+#[schemars(transparent)]
 // The pattern is the encoding's first 32 bits, its cookie, and what base64 consists of.
 #[schemars(extend("contentEncoding" = "base64", "pattern" = "^HISTFA[A-Za-z0-9+/]+={0,2}$"))]
-pub struct Histogram(
-    #[serde(with = "hdr")]
-    #[schemars(with = "String")]
-    pub hdrhistogram::Histogram<u64>,
-);
+pub struct Histogram(#[schemars(with = "String")] Box<[u8]>);
+
+impl Histogram {
+    /// Encodes a histogram.
+    #[must_use]
+    pub fn of(nanoseconds: &hdrhistogram::Histogram<u64>) -> Self {
+        Self(hdr::encode(nanoseconds).into())
+    }
+
+    /// The histogram itself.
+    #[must_use]
+    pub fn decode(&self) -> hdrhistogram::Histogram<u64> {
+        hdr::decode(&self.0).expect("it was encoded here, or checked when it was read")
+    }
+}
+
+impl Serialize for Histogram {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hdr::to_text(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Histogram {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = hdr::from_text(&text).filter(|bytes| hdr::decode(bytes).is_some());
+        let none = || D::Error::custom("not a histogram in HdrHistogram's V2 encoding");
+        bytes.map(|bytes| Self(bytes.into())).ok_or_else(none)
+    }
+}

@@ -93,11 +93,12 @@ impl Judge<'_> {
     /// than the plan's by the quickest reply and an origin, but not by a queue that has grown.
     fn in_time(&self, figures: &Figures) -> f64 {
         let Some(times) = &figures.response_histogram else { return 0.0 };
+        let times = times.decode();
         let step = self.step.as_secs_f64();
-        let quickest = Duration::from_nanos(times.0.min()) + self.origin;
+        let quickest = Duration::from_nanos(times.min()) + self.origin;
         let late = figures.duration_seconds - step - quickest.as_secs_f64();
         let late = if late > SPARE.as_secs_f64() { late } else { 0.0 };
-        times.0.len() as f64 / figures.requests as f64 * step / (step + late)
+        times.len() as f64 / figures.requests as f64 * step / (step + late)
     }
 }
 

@@ -68,7 +68,7 @@ impl Slo {
 impl Point {
     /// Nanoseconds; none where there are no times.
     fn of(self, times: Option<&Histogram>) -> Option<f64> {
-        let times = &times?.0;
+        let times = times?.decode();
         Some(match self {
             Self::Percentile(percent) => times.value_at_percentile(percent) as f64,
             Self::Mean => times.mean(),

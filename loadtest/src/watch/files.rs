@@ -1,13 +1,15 @@
 //! The files that get a row for each second. A thread of its own writes, so that neither a
-//! slow disk nor a pipe that nobody reads holds the run up. A file that cannot be written any
-//! more is left as it is.
+//! slow disk nor a pipe that nobody reads holds the run up, or takes its memory: beyond a
+//! minute of seconds that wait to be written, new ones are left out and counted. A file that
+//! cannot be written any more is left as it is.
 
 use std::{
+    cell::Cell,
     fs::{File, OpenOptions},
     io,
     path::{Path, PathBuf},
     pin::pin,
-    sync::mpsc,
+    sync::mpsc::{self, TrySendError},
     thread,
 };
 
@@ -23,6 +25,9 @@ pub(super) struct Sink {
     file: File,
 }
 
+/// Seconds that may wait to be written. Each takes some hundred kilobytes.
+const WAITING: usize = 60;
+
 /// Writes the seconds that come, to their end.
 type Write = fn(File, &mut dyn Iterator<Item = Passed>) -> io::Result<()>;
 
@@ -32,7 +37,9 @@ pub(super) struct Files(Vec<Writer>);
 struct Writer {
     option: &'static str,
     path: PathBuf,
-    seconds: mpsc::Sender<Passed>,
+    seconds: mpsc::SyncSender<Passed>,
+    /// Seconds that found no room.
+    left_out: Cell<u64>,
     ended: oneshot::Receiver<Result<(), WatchError>>,
 }
 
@@ -52,7 +59,9 @@ impl Files {
     pub(super) fn second(&self, passed: impl Fn() -> Passed) {
         for writer in &self.0 {
             // A writer that has failed says so at the end.
-            let _ = writer.seconds.send(passed());
+            if let Err(TrySendError::Full(_)) = writer.seconds.try_send(passed()) {
+                writer.left_out.set(writer.left_out.get() + 1);
+            }
         }
     }
 
@@ -70,6 +79,15 @@ impl Files {
                     biased;
                     ended = &mut writer.ended => {
                         let result = ended.expect("a writer does not panic");
+                        let lost = writer.left_out.get();
+                        let result = result.and_then(|()| match lost {
+                            0 => Ok(()),
+                            _ => Err(WatchError::new(
+                                writer.option,
+                                writer.path.display(),
+                                format!("{lost} seconds are missing: writing was too slow"),
+                            )),
+                        });
                         faults.extend(result.err().into_iter().flat_map(|WatchError(said)| said));
                         continue;
                     }
@@ -97,7 +115,7 @@ impl Sink {
     }
 
     fn start(self, write: Write) -> Result<Writer, WatchError> {
-        let (seconds, passed) = mpsc::channel::<Passed>();
+        let (seconds, passed) = mpsc::sync_channel::<Passed>(WAITING);
         let (end, ended) = oneshot::channel();
         let Self { option, path, file } = self;
         let name = path.clone();
@@ -108,7 +126,7 @@ impl Sink {
             let _ = end.send(result);
         };
         match thread::Builder::new().name("files".to_owned()).spawn(run) {
-            Ok(_detached) => Ok(Writer { option, path, seconds, ended }),
+            Ok(_detached) => Ok(Writer { option, path, seconds, left_out: Cell::new(0), ended }),
             Err(error) => Err(WatchError::new(option, path.display(), error)),
         }
     }

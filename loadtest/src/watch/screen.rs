@@ -92,18 +92,18 @@ fn taken() -> MutexGuard<'static, Option<Mode>> {
     TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Gives the terminal back before the signals that end a process do so.
+/// Gives the terminal back before SIGQUIT ends the process. What else ends it ends the run
+/// first.
 #[cfg(unix)]
 fn end_at_signals() {
     use tokio::signal::unix::{SignalKind, signal};
-    for kind in [SignalKind::hangup(), SignalKind::quit()] {
-        if let Ok(mut signal) = signal(kind) {
-            tokio::spawn(async move {
-                signal.recv().await;
-                give_back();
-                process::exit(128 + kind.as_raw_value());
-            });
-        }
+    let kind = SignalKind::quit();
+    if let Ok(mut signal) = signal(kind) {
+        tokio::spawn(async move {
+            signal.recv().await;
+            give_back();
+            process::exit(128 + kind.as_raw_value());
+        });
     }
 }
 

@@ -91,7 +91,7 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
     match figures.failed {
         0 if figures.requests == 0 => words("warn", "Empty.", "Not one request was measured."),
         0 => words("good", "Clean.", "Every request was answered."),
-        _ if figures.service_histogram.0.is_empty() => {
+        _ if figures.service_us.is_none() => {
             words("bad", "Failed.", "Not one request was answered.")
         }
         failed => {

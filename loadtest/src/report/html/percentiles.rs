@@ -1,7 +1,7 @@
 //! Latency by percentile, drawn as HdrHistogram's plotter does it: each nine takes the same
 //! room.
 
-use hdrhistogram::Histogram;
+use hdrhistogram::Histogram as Hdr;
 use maud::{Markup, html};
 
 use super::{
@@ -9,7 +9,7 @@ use super::{
     frame::{Frame, Key, line},
     units::{nanos, trimmed},
 };
-use crate::report::Figures;
+use crate::report::{Figures, Histogram};
 
 /// Points for each halving of the requests that are left.
 const POINTS: u32 = 8;
@@ -19,10 +19,11 @@ const COLUMNS: u32 = 48;
 
 /// The chart; nothing where no request was answered.
 pub(super) fn chart(figures: &Figures) -> Markup {
-    let response = figures.response_histogram.as_ref().map(|histogram| &histogram.0);
+    let response = figures.response_histogram.as_ref().map(Histogram::decode);
+    let service = figures.service_histogram.decode();
     let lines: Vec<_> = [
-        ("response", "response, from the planned instant", response),
-        ("service", "service, from the sending", Some(&figures.service_histogram.0)),
+        ("response", "response, from the planned instant", response.as_ref()),
+        ("service", "service, from the sending", Some(&service)),
     ]
     .into_iter()
     .filter_map(|(class, text, histogram)| Some((class, text, histogram?)))
@@ -30,7 +31,7 @@ pub(super) fn chart(figures: &Figures) -> Markup {
     .collect();
     let Some((_, _, first)) = lines.first() else { return html! {} };
     let at = |quantile| nanos(first.value_at_quantile(quantile) as f64);
-    let ends = |histogram: &Histogram<u64>| [histogram.min() as f64, histogram.max() as f64];
+    let ends = |histogram: &Hdr<u64>| [histogram.min() as f64, histogram.max() as f64];
     let frame = Frame {
         name: "percentiles",
         title: "Latency by percentile",
@@ -62,7 +63,7 @@ pub(super) fn chart(figures: &Figures) -> Markup {
 }
 
 /// What a pointer is told at so many nines.
-fn told(lines: &[(&str, &str, &Histogram<u64>)], nines: f64) -> String {
+fn told(lines: &[(&str, &str, &Hdr<u64>)], nines: f64) -> String {
     let left = 10_f64.powf(-nines);
     let digits = nines as usize + 1;
     let texts = lines.iter().map(|(class, _, histogram)| {
@@ -74,7 +75,7 @@ fn told(lines: &[(&str, &str, &Histogram<u64>)], nines: f64) -> String {
 
 /// Quantiles in nines, with the nanoseconds at them. The longest ends where one request of
 /// all is left.
-fn points(histogram: &Histogram<u64>) -> impl Iterator<Item = (f64, f64)> {
+fn points(histogram: &Hdr<u64>) -> impl Iterator<Item = (f64, f64)> {
     let end = (histogram.len() as f64).log10();
     histogram.iter_quantiles(POINTS).map(move |step| {
         let nanos = step.value_iterated_to().min(histogram.max());

@@ -29,7 +29,8 @@ fn second(step: usize, second: u64, nanos: &[u64], failed: u64) -> SecondReport 
         hits: nanos.len() as u64,
         misses: failed,
         latency_us: Latency::of(&histogram),
-        histogram: Histogram(histogram),
+        histogram: Some(Histogram::of(&histogram)),
+        histogram_seconds: Some(1),
     }
 }
 
@@ -55,10 +56,10 @@ fn figures(nanos: &[u64], seconds: f64) -> Figures {
         response_us: Latency::of(&histogram),
         service_us: Latency::of(&histogram),
         slip_us: None,
-        response_histogram: Some(Histogram(histogram.clone())).filter(|_| !nanos.is_empty()),
+        response_histogram: Some(Histogram::of(&histogram)).filter(|_| !nanos.is_empty()),
         slip_histogram: None,
         unsent: None,
-        service_histogram: Histogram(histogram),
+        service_histogram: Histogram::of(&histogram),
     }
 }
 
@@ -76,8 +77,13 @@ fn step(rate: u64, held: Option<bool>) -> Step {
 fn report(seconds: Vec<SecondReport>) -> Report {
     let nanos: Vec<u64> = seconds
         .iter()
-        .flat_map(|second| second.histogram.0.iter_recorded())
-        .flat_map(|value| vec![value.value_iterated_to(); value.count_at_value() as usize])
+        .flat_map(|second| {
+            let times = second.histogram.as_ref().unwrap().decode();
+            let values = times.iter_recorded();
+            let values = values
+                .flat_map(|value| vec![value.value_iterated_to(); value.count_at_value() as usize]);
+            values.collect::<Vec<_>>()
+        })
         .collect();
     Report {
         tool: Tool::this(),

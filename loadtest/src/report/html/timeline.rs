@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::units;
-use crate::report::{Latency, Report, SecondReport, ratio};
+use crate::report::{Latency, Report, SecondReport, ratio, spans};
 
 /// Most columns: about one for each dot of a telephone's screen.
 const MOST_COLUMNS: usize = 600;
@@ -23,6 +23,8 @@ pub(super) struct Timeline {
     /// Length of the whole.
     pub(super) seconds: usize,
     per_column: usize,
+    /// Seconds in the longest column.
+    longest: usize,
 }
 
 /// Where a step begins.
@@ -50,7 +52,8 @@ pub(super) struct Column {
 impl Timeline {
     pub(super) fn of(report: &Report) -> Self {
         let per_column = report.seconds.len().div_ceil(MOST_COLUMNS).max(1);
-        let mut timeline = Self { columns: Vec::new(), steps: Vec::new(), seconds: 0, per_column };
+        let mut timeline =
+            Self { columns: Vec::new(), steps: Vec::new(), seconds: 0, per_column, longest: 0 };
         for seconds in report.seconds.chunk_by(|one, other| one.step == other.step) {
             timeline.step(report, seconds);
         }
@@ -65,9 +68,17 @@ impl Timeline {
             None => (report.settings.requests_per_second, report.figures.duration_seconds),
         };
         let begin = self.seconds as f64;
-        for some in seconds.chunks(self.per_column) {
-            self.columns.push(Column::of(some, self.seconds as f64, measured));
-            self.seconds += some.len();
+        // A histogram of several seconds is drawn in one column.
+        let (mut first, mut end) = (0, 0);
+        for span in spans(seconds) {
+            end += span.len();
+            if end - first >= self.per_column || end == seconds.len() {
+                let some = &seconds[first..end];
+                self.columns.push(Column::of(some, self.seconds as f64, measured));
+                self.longest = self.longest.max(some.len());
+                self.seconds += some.len();
+                first = end;
+            }
         }
         self.steps.push(Begin { at: begin, end: self.seconds as f64, asked });
     }
@@ -81,13 +92,13 @@ impl Timeline {
         if self.steps.len() > 1 {
             note.push_str(" The steps follow each other; a vertical line stands between them.");
         }
-        if self.per_column > 1 {
+        if self.longest > 1 {
             note.push_str(&format!(
                 " {} seconds were drawn in {} columns of up to {}: a rate is their mean, a latency \
                  that of the worst of them.",
                 units::count(self.seconds as u64),
                 units::count(self.columns.len() as u64),
-                self.per_column
+                self.longest
             ));
         }
         note
@@ -105,7 +116,8 @@ impl Column {
             seconds.iter().map(|second| (measured - second.second as f64).clamp(0.0, 1.0)).sum();
         let mut rows = BTreeMap::new();
         for second in seconds {
-            for value in second.histogram.0.iter_recorded() {
+            let Some(histogram) = &second.histogram else { continue };
+            for value in histogram.decode().iter_recorded() {
                 *rows.entry(row(value.value_iterated_to())).or_default() += value.count_at_value();
             }
         }

@@ -1,0 +1,177 @@
+//! However a run ends, its report is there: after signals, without a terminal, and where one of
+//! several outputs cannot be written.
+
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, outside the functions that the lint knows to be tests"
+)]
+
+mod fake_server;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use fake_server::{FakeServer, Manners};
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use serde_json::Value;
+
+const LONG: [&str; 8] =
+    ["run", "--duration", "1h", "--rate", "500", "--max-slip", "1h", "--mix=get=1"];
+
+fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
+}
+
+/// Starts a long run that writes its report to this file.
+fn start(server: &FakeServer, json: &Path) -> Child {
+    let mut command = binary();
+    command.args(LONG).args(["--target", &server.target(), "--json"]).arg(json);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn send(signal: &str, process: u32) {
+    let sent = Command::new("kill").args([signal, &process.to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn report(json: &Path) -> Value {
+    serde_json::from_slice(&fs::read(json).unwrap()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn every_signal_that_asks_for_the_end_leaves_a_report() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let server = FakeServer::start(Manners::default());
+        let directory = tempfile::tempdir().unwrap();
+        let json = directory.path().join("report.json");
+        let child = start(&server, &json);
+        server.wait_for_gets(10);
+        send(signal, child.id());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal}: {output:?}");
+        assert_eq!(report(&json)["ending"], "interrupted", "{signal}");
+    }
+}
+
+/// A terminal that was closed, or a connection by ssh that broke, ended the process at once:
+/// hours of a run were lost.
+#[test]
+fn a_lost_terminal_ends_the_run_with_its_report() {
+    for progress in ["live", "lines"] {
+        let server = FakeServer::start(Manners::default());
+        let directory = tempfile::tempdir().unwrap();
+        let [json, html] = ["report.json", "report.html"].map(|name| directory.path().join(name));
+        let pty = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
+        command.env("TERM", "xterm");
+        command.args(LONG);
+        command.args(["--target", &server.target(), "--progress", progress]);
+        command.args(["--json", json.to_str().unwrap(), "--html", html.to_str().unwrap()]);
+        let mut child = pty.slave.spawn_command(command).unwrap();
+        server.wait_for_gets(10);
+        drop(pty);
+        child.wait().unwrap();
+        assert_eq!(report(&json)["ending"], "interrupted", "{progress}");
+        assert!(fs::read_to_string(&html).unwrap().ends_with("</html>"), "{progress}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn under_nohup_a_run_outlives_its_terminal() {
+    let server = FakeServer::start(Manners::default());
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("report.json");
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "trap '' HUP; exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_tiny-cache-loadtest"),
+    ]);
+    command.args(LONG).args(["--target", &server.target(), "--json"]).arg(&json);
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    server.wait_for_gets(10);
+    send("-HUP", child.id());
+    server.wait_for_gets(200);
+    assert_eq!(child.try_wait().unwrap(), None);
+    send("-TERM", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(report(&json)["requests"].as_u64().unwrap() >= 100);
+}
+
+const SHORT: [&str; 7] = ["run", "--target", "null", "--rate", "max", "--requests", "1000"];
+
+/// The first output that could not be written took all others with it, the table among them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_for_one_output_spares_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = binary()
+        .current_dir(directory.path())
+        .args(SHORT)
+        .args(["--json", "/dev/full", "--html", "page.html", "--csv", "/dev/full"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let line = stderr(&output);
+    assert!(line.contains("--json /dev/full: No space left on device"), "{line}");
+    assert!(line.contains("; --csv /dev/full: No space left on device"), "{line}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("hit ratio"), "{output:?}");
+    let page = fs::read_to_string(directory.path().join("page.html")).unwrap();
+    assert!(page.ends_with("</html>"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_table_that_cannot_be_written_costs_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let child = binary()
+        .current_dir(directory.path())
+        .args(SHORT)
+        .args(["--json", "report.json"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(stderr(&output).contains("cannot write the report: No space left"), "{output:?}");
+    assert_eq!(report(&directory.path().join("report.json"))["requests"], 1000);
+}
+
+#[test]
+fn a_reader_of_the_table_that_has_left_is_no_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("report.json");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = binary().args(SHORT).arg("--json").arg(&json).stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(report(&json)["requests"], 1000);
+}
+
+/// Beyond `ulimit -f` a write does not fail by itself: SIGXFSZ ends the process before.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_like_a_full_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new("sh")
+        .current_dir(directory.path())
+        .args(["-c", "ulimit -f 1; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tiny-cache-loadtest")])
+        .args(SHORT)
+        .args(["--json", "report.json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(stderr(&output).contains("--json report.json: File too large"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("hit ratio"), "{output:?}");
+}
