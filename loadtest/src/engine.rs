@@ -10,12 +10,14 @@ mod plan; // when they are sent
 mod alarm; // waking up in time
 mod feed; // the accesses of a trace
 mod source; // what is sent next
+mod fill; // before and after, whether the cache has the keys
 mod pace; // sending at the planned instants, or whenever a slot is free
 mod lane; // the way of one request
 mod tally; // what became of it
 mod second; // and in which second
 mod control; // stopping all threads
 mod live; // what can be seen meanwhile
+mod written; // and which keys are left behind
 mod worker; // the thread around all that
 mod crew; // all of them
 
@@ -23,6 +25,7 @@ pub(crate) use self::{
     control::Control,
     crew::{Crew, LEAD, Parts, Played},
     live::Live,
+    written::Written,
 };
 pub use self::{
     control::Stopped,

@@ -51,7 +51,11 @@ fn main() -> ExitCode {
 /// Prints the report, and after it what spoils it.
 fn conclude(outcome: Outcome) -> Result<ExitCode, Error> {
     let (complaint, code) = (outcome.verdict.complaint(), outcome.verdict.exit_code());
+    let warning = outcome.warning.clone();
     outcome.publish(&mut io::stdout().lock())?;
+    if let Some(warning) = warning {
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    }
     if let Some(complaint) = complaint {
         complain(&complaint);
     }

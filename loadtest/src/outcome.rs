@@ -22,6 +22,8 @@ pub struct Outcome {
     pub report: Report,
     /// How it ended.
     pub verdict: Verdict,
+    /// What else is to be known, that is not part of the report.
+    pub warning: Option<String>,
     pub(crate) outputs: Outputs,
 }
 

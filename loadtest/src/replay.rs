@@ -36,7 +36,7 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
         connections: args.connections(),
         way: Way::find(&args.target, &args.server)?,
         supply: Supply::Traced(Arc::new(feed)),
-        prefill: false,
+        written: None,
         origin: args.origin.unwrap_or_default(),
         verify: None,
     };
@@ -45,7 +45,7 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let outputs = Outputs::open(&args.output)?;
         let (target, server) = (&args.target, &args.server);
-        let cast = Cast { target, server, parts: &parts, prefill: None };
+        let cast = Cast { target, server, parts: &parts, prefill: None, own_namespace: None };
         let mut session = Session::open(cast, outputs).await?;
         let reading = reader.start(trace, args.limit, args.speed.is_some())?;
         let played = session.play(course, "replay", goal).await;
@@ -81,6 +81,6 @@ pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
             generator: closed.generator,
             machine: closed.machine,
         };
-        Ok(Outcome { report, verdict, outputs: closed.outputs })
+        Ok(Outcome { report, verdict, outputs: closed.outputs, warning: closed.warning })
     })
 }

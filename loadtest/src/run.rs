@@ -1,12 +1,12 @@
 //! The command `run`: a made-up workload at a pace of its own.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::runtime;
 
 use crate::{
     cli::{LoadArgs, RunArgs, Target},
-    engine::{Course, Pace, Parts, Played, Stopped, Supply, Tally},
+    engine::{Course, Pace, Parts, Played, Stopped, Supply, Tally, Written},
     error::Error,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
@@ -23,8 +23,8 @@ use crate::{
 ///
 /// The run could not begin: options do not go together, or the server is not what it should
 /// be.
-#[expect(clippy::needless_pass_by_value, reason = "the settings of a run end with it")]
-pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
+pub fn run(mut args: Box<RunArgs>) -> Result<Outcome, Error> {
+    args.load.make_own_namespace();
     let load = &args.load;
     let (courses, spec) = (args.courses()?, load.spec()?);
     let first = courses.first().expect("there is never none");
@@ -72,21 +72,27 @@ pub fn run(args: Box<RunArgs>) -> Result<Outcome, Error> {
             generator: closed.generator,
             machine: closed.machine,
         };
-        Ok(Outcome { report, verdict, outputs: closed.outputs })
+        Ok(Outcome { report, verdict, outputs: closed.outputs, warning: closed.warning })
     })
 }
 
 /// What a crew is made of that sends a made-up workload.
 pub(crate) fn parts(load: &LoadArgs, spec: &Spec, pace: Pace) -> Result<Parts, Error> {
-    if load.verify && !matches!(load.target, Target::Server(_)) {
-        return Err(Error::Idle { option: "--verify", needs: "a tiny-cache server" });
+    let tiny_cache_only = [("--verify", load.verify), ("--no-namespace", load.no_namespace)];
+    if let Some((option, _)) = tiny_cache_only.into_iter().find(|(_, is_there)| *is_there)
+        && !matches!(load.target, Target::Server(_))
+    {
+        return Err(Error::Idle { option, needs: "a tiny-cache server" });
     }
     Ok(Parts {
         threads: load.threads(pace),
         connections: load.connections(pace),
         way: Way::find(&load.target, &load.server)?,
         supply: Supply::Made(Box::new(spec.clone())),
-        prefill: load.prefill,
+        written: load
+            .own_namespace
+            .then(|| Written::new(spec.keys, spec.spaces).map(Arc::new))
+            .flatten(),
         origin: load.workload.origin.unwrap_or_default(),
         verify: load.verify.then(|| load.server.spaces()),
     })

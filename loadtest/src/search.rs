@@ -32,8 +32,8 @@ use crate::{
 ///
 /// The search could not begin: options do not go together, or the server is not what it should
 /// be.
-#[expect(clippy::needless_pass_by_value, reason = "the settings of a search end with it")]
-pub fn run(args: Box<SearchArgs>) -> Result<Outcome, Error> {
+pub fn run(mut args: Box<SearchArgs>) -> Result<Outcome, Error> {
+    args.load.make_own_namespace();
     let load = &args.load;
     let (rules, spec) = (args.rules()?, load.spec()?);
     let first = args.course(rules.from, 0);
@@ -71,7 +71,7 @@ pub fn run(args: Box<SearchArgs>) -> Result<Outcome, Error> {
             generator: closed.generator,
             machine: closed.machine,
         };
-        Ok(Outcome { report, verdict, outputs: closed.outputs })
+        Ok(Outcome { report, verdict, outputs: closed.outputs, warning: closed.warning })
     })
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Cast<'a> {
     pub(crate) parts: &'a Parts,
     /// How many keys are written first; none without a prefill.
     pub(crate) prefill: Option<u64>,
+    /// The namespace that is left empty; none where somebody named it.
+    pub(crate) own_namespace: Option<String>,
 }
 
 impl<'a> Cast<'a> {
@@ -45,6 +47,7 @@ impl<'a> Cast<'a> {
             server: &load.server,
             parts,
             prefill: load.prefill.then_some(spec.keys * spec.spaces as u64),
+            own_namespace: load.own_namespace.then(|| load.server.spaces().join(", ")),
         }
     }
 }
@@ -55,10 +58,15 @@ pub(crate) struct Session {
     /// Not used for the run: it asks for the server's figures.
     figures: Outlet,
     before: Option<ServerStats>,
+    prefilled: Option<ServerStats>,
     version: Option<String>,
     gauges: Gauges,
     machine: Machine,
     crew: Crew,
+    /// The namespace that is left empty, and whether it is known what to remove.
+    own_namespace: Option<(String, bool)>,
+    /// Whether requests were given up that may still write.
+    is_abandoned: bool,
     interrupt: Interrupt,
     seconds: Seconds,
     steps: usize,
@@ -69,7 +77,7 @@ pub(crate) struct Session {
 impl Session {
     /// Connects, and fills the cache if asked to.
     pub(crate) async fn open(cast: Cast<'_>, mut outputs: Outputs) -> Result<Self, Error> {
-        let Cast { target, server, parts, prefill } = cast;
+        let Cast { target, server, parts, prefill, own_namespace } = cast;
         let mut interrupt = Interrupt::listen();
         let machine = Machine::look();
         let opening = async {
@@ -77,40 +85,54 @@ impl Session {
             let before = stats(&figures, target).await?;
             let version = figures.version().await;
             let mut crew = Crew::assemble(parts)?;
-            match prefill {
-                None => crew.ready().await?,
-                Some(keys) => {
-                    let (name, goal) = ("prefill".to_owned(), Goal::Requests(keys));
-                    let phase = Phase { name, goal, course: None };
-                    outputs.watchers.begin(&target.to_string(), phase, crew.live());
-                    watched(crew.ready(), &RefCell::new(&mut outputs.watchers)).await?;
-                }
-            }
-            let gauges = Gauges::read(target, server).await;
-            Ok::<_, Error>((figures, before, version, crew, gauges))
+            crew.ready().await?;
+            Ok::<_, Error>((figures, before, version, crew))
         };
-        let (figures, before, version, crew, gauges) = tokio::select! {
+        let (figures, before, version, mut crew) = tokio::select! {
             opened = opening => opened?,
             () = interrupt.received() => return Err(Error::Interrupted),
         };
-        let (seconds, started) = (Seconds::default(), SystemTime::now());
-        Ok(Self {
+        let mut prefilled = None;
+        if let Some(keys) = prefill {
+            let phase = Phase { name: "prefill".into(), goal: Goal::Requests(keys), course: None };
+            outputs.watchers.begin(&target.to_string(), phase, crew.live());
+            let watchers = RefCell::new(&mut outputs.watchers);
+            if let Err(error) = fill(&mut crew, &mut interrupt, &watchers).await {
+                if parts.written.is_some()
+                    && let Err(why) = empty(&mut crew, &mut interrupt).await
+                {
+                    outputs.watchers.say(&left_behind(&own_namespace.unwrap_or_default(), &why));
+                }
+                return Err(error);
+            }
+            prefilled = stats(&figures, target).await.unwrap_or_default();
+        }
+        let gauges = Gauges::read(target, server).await;
+        let mut session = Self {
             target: target.clone(),
             figures,
             before,
+            prefilled,
             version,
             gauges,
             machine,
             crew,
+            own_namespace: own_namespace.map(|name| (name, parts.written.is_some())),
+            is_abandoned: false,
             interrupt,
-            seconds,
+            seconds: Seconds::default(),
             steps: 0,
-            started,
+            started: SystemTime::now(),
             outputs,
-        })
+        };
+        if let Some(note) = session.server().eviction_note() {
+            session.say(&format!("prefill: {note}"));
+        }
+        Ok(session)
     }
 
-    /// Plays one course. The first Ctrl-C stops it; a second one does not wait for its end.
+    /// Plays one course. The first Ctrl-C stops it, a second one does not wait for the replies
+    /// to come, and a third one ends the process as it is.
     pub(crate) async fn play(&mut self, course: Course, phase: &str, goal: Goal) -> Played {
         let control = Arc::new(Control::default());
         let phase = Phase { name: phase.to_owned(), goal, course: Some(course) };
@@ -125,17 +147,21 @@ impl Session {
         let stopping = async {
             self.interrupt.received().await;
             control.stop(Stopped::Interrupted);
-            watchers.borrow_mut().say(
-                "interrupted: waiting for the requests under way; Ctrl-C again leaves at once",
-            );
+            watchers
+                .borrow_mut()
+                .say("interrupted: waiting for the requests under way; Ctrl-C again leaves them");
+            self.interrupt.received().await;
+            control.abandon(Stopped::Interrupted);
             self.interrupt.received().await;
             watch::give_back();
             process::exit(INTERRUPTED.into())
         };
-        tokio::select! {
+        let played = tokio::select! {
             played = watched(playing, &watchers) => played,
             () = stopping => unreachable!("it ends the process"),
-        }
+        };
+        self.is_abandoned |= control.is_abandoned();
+        played
     }
 
     /// Tells something while it goes on.
@@ -159,6 +185,7 @@ impl Session {
             Some(link) => link.stats().await.ok().map(ServerStats::from),
             None => None,
         };
+        let warning = self.leave().await;
         // A pipe that nobody reads is not waited for when somebody wants to leave.
         self.outputs.watched = self.outputs.watchers.close(self.interrupt.received()).await;
         let per_core = usage.as_ref().ok().and_then(|usage| {
@@ -168,15 +195,16 @@ impl Session {
             Ok(usage) => (usage, None),
             Err(why) => (None, Some(why)),
         };
+        let server = Server {
+            after,
+            usage,
+            usage_unknown,
+            operations_per_core_second: per_core,
+            ..self.server()
+        };
         Closed {
-            server: Server {
-                version: self.version,
-                before: self.before,
-                after,
-                usage,
-                usage_unknown,
-                operations_per_core_second: per_core,
-            },
+            server,
+            warning,
             generator,
             machine: self.machine,
             seconds: self.seconds.finish(),
@@ -184,6 +212,66 @@ impl Session {
             outputs: self.outputs,
         }
     }
+}
+
+impl Session {
+    /// What is known of the server so far.
+    fn server(&self) -> Server {
+        Server {
+            version: self.version.clone(),
+            before: self.before.clone(),
+            prefilled: self.prefilled.clone(),
+            ..Server::default()
+        }
+    }
+
+    /// Removes what the run wrote, where it made up its own namespace; says why not.
+    async fn leave(&mut self) -> Option<String> {
+        let (namespace, is_known) = self.own_namespace.as_ref()?;
+        let why = match is_known {
+            false => Err("too many keys to keep account of".to_owned()),
+            true if self.is_abandoned => Err("requests were left under way".to_owned()),
+            true => empty(&mut self.crew, &mut self.interrupt).await,
+        };
+        why.err().map(|why| left_behind(namespace, &why))
+    }
+}
+
+/// Writes every key once.
+async fn fill(
+    crew: &mut Crew,
+    interrupt: &mut Interrupt,
+    watchers: &RefCell<&mut Watchers>,
+) -> Result<(), Error> {
+    let control = Arc::new(Control::default());
+    let filling = crew.fill(&control);
+    let mut filling = pin!(watched(filling, watchers));
+    tokio::select! {
+        filled = &mut filling => return Ok(filled?),
+        () = interrupt.received() => control.stop(Stopped::Interrupted),
+    }
+    // The writes under way are waited for, so that none comes after its removal.
+    tokio::select! {
+        _ = filling => {}
+        () = interrupt.received() => {}
+    }
+    Err(Error::Interrupted)
+}
+
+/// Removes what was written; Ctrl-C breaks that off.
+async fn empty(crew: &mut Crew, interrupt: &mut Interrupt) -> Result<(), String> {
+    let control = Arc::new(Control::default());
+    tokio::select! {
+        emptied = crew.empty(&control) => emptied.map_err(|error| error.to_string()),
+        () = interrupt.received() => Err("interrupted".to_owned()),
+    }
+}
+
+fn left_behind(namespace: &str, why: &str) -> String {
+    format!(
+        "the namespace {namespace} was not emptied: {why}; what is left there goes when its ttl \
+         is over"
+    )
 }
 
 /// What server and generator had used when the first course began.
@@ -206,7 +294,7 @@ impl Gauges {
     }
 
     /// What they used since, or why that is not known.
-    async fn read_again(self) -> (Result<Option<UsageReport>, String>, Generator) {
+    async fn read_again(&self) -> (Result<Option<UsageReport>, String>, Generator) {
         let seconds = self.at.elapsed().as_secs_f64();
         let cpu = match (self.own_cpu, own_cpu()) {
             (Some(before), Some(after)) => Some(after.saturating_sub(before).as_secs_f64()),
@@ -214,11 +302,14 @@ impl Gauges {
         };
         let generator = Generator { cpu_seconds: cpu, cores: cpu.map(|cpu| cpu / seconds) };
         let usage = async {
-            let Some((source, before)) = self.server? else { return Ok(None) };
-            let after = source.sample().await?;
-            UsageReport::between(&source, &before, &after).map(Some)
+            let Some((source, before)) = self.server.as_ref().map_err(ToString::to_string)? else {
+                return Ok(None);
+            };
+            let after = source.sample().await.map_err(|error| error.to_string())?;
+            let report = UsageReport::between(source, before, &after);
+            report.map(Some).map_err(|error| error.to_string())
         };
-        (usage.await.map_err(|error: UsageError| error.to_string()), generator)
+        (usage.await, generator)
     }
 }
 
@@ -230,6 +321,8 @@ pub(crate) struct Closed {
     pub(crate) seconds: Vec<SecondReport>,
     pub(crate) started: String,
     pub(crate) outputs: Outputs,
+    /// What was left behind, and why.
+    pub(crate) warning: Option<String>,
 }
 
 /// The server's own figures; none where it has none to give.

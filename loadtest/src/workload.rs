@@ -162,9 +162,15 @@ impl Workload {
 }
 
 impl Spec {
+    /// A key by its number.
+    #[must_use]
+    pub fn key(&self, number: u64) -> String {
+        keys::text(number, self.key_size)
+    }
+
     fn write(&self, number: u64, rng: &mut Pcg64Mcg) -> Write {
         Write {
-            key: keys::text(number, self.key_size),
+            key: self.key(number),
             size: self.value_size.of_key(number, self.seed),
             ttl: self.ttl.draw(rng),
         }

@@ -86,6 +86,7 @@ fn day() -> Report {
 }
 
 /// Runs the tool, and prints and bounds what it takes.
+#[expect(clippy::print_stdout, reason = "the figures are for people")]
 fn measured(directory: &Path, arguments: &[&str]) {
     let begun = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))

@@ -11,6 +11,7 @@ mod fake_server;
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Output, Stdio},
 };
@@ -174,4 +175,30 @@ fn a_limit_on_the_size_of_files_is_an_error_like_a_full_disk() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(stderr(&output).contains("--json report.json: File too large"), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("hit ratio"), "{output:?}");
+}
+
+/// A second Ctrl-C ended the process at once, and what had been measured was lost.
+#[test]
+fn a_second_interrupt_leaves_the_requests_under_way_and_still_reports() {
+    for pace in [&["--rate", "500", "--max-slip", "1h"][..], &["--rate", "max", "--in-flight", "4"]]
+    {
+        let server = FakeServer::start(Manners { hang_on: Some("0"), ..Manners::default() });
+        let directory = tempfile::tempdir().unwrap();
+        let json = directory.path().join("report.json");
+        let mut command = binary();
+        command.args(["run", "--target", &server.target(), "--no-namespace", "--duration", "1h"]);
+        command.args(["--mix", "get=1", "--keys", "2", "--key-size", "1", "--timeout", "1h"]);
+        command.args(pace).arg("--json").arg(&json);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        server.wait_for_gets(4);
+        send("-INT", child.id());
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = said.find(|line| line.as_ref().unwrap().starts_with("interrupted"));
+        assert!(line.unwrap().unwrap().contains("Ctrl-C again"));
+        send("-INT", child.id());
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let report = report(&json);
+        assert_eq!(report["ending"], "interrupted");
+        assert!(report["abandoned_requests"].as_u64().unwrap() > 0, "{report}");
+    }
 }

@@ -1,7 +1,11 @@
 //! The options that every command has which sends a made-up workload: what drives which
 //! server, and how.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{
+    hash::{BuildHasher, RandomState},
+    num::NonZeroUsize,
+    time::{Duration, SystemTime},
+};
 
 use clap::Args;
 
@@ -61,6 +65,14 @@ pub struct LoadArgs {
     #[arg(long)]
     pub prefill: bool,
 
+    /// Work in the shared keyspace, without a namespace, and leave there what was written
+    #[arg(long, conflicts_with = "namespace")]
+    pub no_namespace: bool,
+
+    /// Whether the namespace was made up for this run.
+    #[arg(skip)]
+    pub own_namespace: bool,
+
     /// Check that every value read is one that may be there: not torn, not another key's or
     /// namespace's, not replaced or removed before, not past its ttl. Values are as long as what
     /// tells that, 60 bytes, at least
@@ -90,6 +102,18 @@ pub struct LoadArgs {
 }
 
 impl LoadArgs {
+    /// Makes up a namespace where nobody named one, so that a run neither finds what an earlier
+    /// one left nor touches what others have.
+    pub fn make_own_namespace(&mut self) {
+        let is_server = matches!(self.target, Target::Server(_));
+        if is_server && self.server.namespace.is_empty() && !self.no_namespace {
+            let random = RandomState::new().hash_one(SystemTime::now()) as u32;
+            let name = format!("loadtest-{random:08x}");
+            self.server.namespace.push(name.parse().expect("letters, digits and a hyphen"));
+            self.own_namespace = true;
+        }
+    }
+
     /// An open loop of so many requests in a second.
     #[must_use]
     pub fn open(&self, rate: u64) -> Pace {

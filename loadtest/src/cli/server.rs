@@ -19,7 +19,8 @@ const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VE
 #[derive(Args, Clone, Debug)]
 pub struct ServerArgs {
     /// Namespace to work in; several with commas between: each request is for one of them, and
-    /// all have the same keys [default: the shared keyspace]
+    /// all have the same keys [default: run and search make up a name, and remove what they wrote;
+    /// replay works in the shared keyspace]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub namespace: Vec<Namespace>,
 

@@ -29,8 +29,8 @@ pub struct WorkloadArgs {
     #[arg(long, value_name = "NAME")]
     pub preset: Option<Preset>,
 
-    /// Number of keys
-    #[arg(long, value_name = "N", default_value = "100000")]
+    /// Number of keys: with values of 1 KiB, the default takes some 70 MiB of a cache
+    #[arg(long, value_name = "N", default_value = "50000")]
     pub keys: NonZeroU64,
 
     /// uniform, zipf:EXPONENT, hot:KEYS%:OPERATIONS% or sequential [default: uniform]

@@ -45,6 +45,9 @@ fn conditions(report: &Report) -> Vec<(String, String)> {
         // Never the same twice.
         machine.remove("load_average");
         settings.remove("target");
+        if report.settings.own_namespace {
+            settings.remove("namespaces");
+        }
     }
     let rates: Vec<_> = report.steps.iter().map(|step| step.requests_per_second).collect();
     let limits = report.server.before.as_ref().map(|server| {

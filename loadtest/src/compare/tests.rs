@@ -111,6 +111,7 @@ fn figures(seconds: &[SecondReport]) -> Figures {
         response_histogram: Some(Histogram::of(&times)),
         slip_histogram: None,
         unsent: None,
+        abandoned_requests: 0,
         service_histogram: Histogram::of(&times),
     }
 }

@@ -19,6 +19,7 @@ pub enum Stopped {
 #[derive(Default)]
 pub(crate) struct Control {
     stop: CancellationToken,
+    abandon: CancellationToken,
     why: Mutex<Option<Stopped>>,
 }
 
@@ -39,7 +40,23 @@ impl Control {
         self.stop.is_cancelled()
     }
 
-    /// Waits until they are.
+    /// Stops all threads without their replies.
+    pub(crate) fn abandon(&self, why: Stopped) {
+        self.stop(why);
+        self.abandon.cancel();
+    }
+
+    /// Whether replies are waited for no longer.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandon.is_cancelled()
+    }
+
+    /// Waits until replies are waited for no longer.
+    pub(crate) async fn abandoned(&self) {
+        self.abandon.cancelled().await;
+    }
+
+    /// Waits until they are to stop.
     pub(crate) async fn stopping(&self) {
         self.stop.cancelled().await;
     }

@@ -16,7 +16,8 @@ use super::{
     second::{Second, Seconds},
     source::Supply,
     tally::Tally,
-    worker::{self, Begin, Event, Order, StartError, Verify},
+    worker::{self, Begin, Event, Order, StartError, Task, Verify},
+    written::Written,
 };
 use crate::{lanes::LaneId, target::Way, verify::Ledger};
 
@@ -33,8 +34,8 @@ pub(crate) struct Parts {
     pub way: Way,
     /// What to send.
     pub supply: Supply,
-    /// Whether to write every key first.
-    pub prefill: bool,
+    /// Where to keep account of the keys that were written; none where they stay.
+    pub written: Option<Arc<Written>>,
     /// How long the origin takes after a miss.
     pub origin: Duration,
     /// The keyspaces whose values are verified; none where they are not.
@@ -43,7 +44,7 @@ pub(crate) struct Parts {
 
 /// The threads of a run.
 pub(crate) struct Crew {
-    words: Vec<mpsc::UnboundedSender<Begin>>,
+    threads: Vec<mpsc::UnboundedSender<Task>>,
     events: mpsc::UnboundedReceiver<(usize, Event)>,
     live: Arc<Live>,
 }
@@ -57,7 +58,7 @@ pub(crate) struct Played {
 }
 
 impl Crew {
-    /// Starts the threads, which connect and fill.
+    /// Starts the threads, which connect.
     ///
     /// # Errors
     ///
@@ -71,13 +72,13 @@ impl Crew {
             epoch: Instant::now(),
             spaces: spaces.as_slice().into(),
         });
-        let words = (0..parts.threads)
+        let threads = (0..parts.threads)
             .map(|index| {
                 let id = LaneId { index, of: parts.threads };
                 worker::spawn(Order {
                     id,
                     supply: parts.supply.clone(),
-                    prefill: parts.prefill,
+                    written: parts.written.clone(),
                     origin: parts.origin,
                     connections: id.share(parts.connections),
                     way: parts.way.clone(),
@@ -87,23 +88,63 @@ impl Crew {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { words, events, live: Arc::new(live) })
+        Ok(Self { threads, events, live: Arc::new(live) })
     }
 
-    /// Waits until all threads are connected and have filled the cache.
+    /// Waits until all threads are connected.
     ///
     /// # Errors
     ///
-    /// One of them could not.
+    /// One of them could not, the first that said so.
     pub(crate) async fn ready(&mut self) -> Result<(), StartError> {
-        for _ in 0..self.words.len() {
-            match self.hear().await.1 {
-                Event::Ready => {}
-                Event::Failed(error) => return Err(error),
-                Event::Second(..) | Event::Done(_) => unreachable!("no course has begun"),
-            }
+        for _ in 0..self.threads.len() {
+            self.heard_ready().await?;
         }
         Ok(())
+    }
+
+    /// Writes every key once, until `control` stops that.
+    ///
+    /// # Errors
+    ///
+    /// A write failed.
+    pub(crate) async fn fill(&mut self, control: &Arc<Control>) -> Result<(), StartError> {
+        self.order(|| Task::Fill(Arc::clone(control)));
+        self.all_done().await
+    }
+
+    /// Removes what may have been written, until `control` stops that.
+    ///
+    /// # Errors
+    ///
+    /// A call failed.
+    pub(crate) async fn empty(&mut self, control: &Arc<Control>) -> Result<(), StartError> {
+        self.order(|| Task::Empty(Arc::clone(control)));
+        self.all_done().await
+    }
+
+    fn order(&self, task: impl Fn() -> Task) {
+        for thread in &self.threads {
+            thread.send(task()).expect("a thread that is ready waits for a task");
+        }
+    }
+
+    /// Waits for all threads; the first failure is returned.
+    async fn all_done(&mut self) -> Result<(), StartError> {
+        let mut all = Ok(());
+        for _ in 0..self.threads.len() {
+            let one = self.heard_ready().await;
+            all = all.and(one);
+        }
+        all
+    }
+
+    async fn heard_ready(&mut self) -> Result<(), StartError> {
+        match self.hear().await.1 {
+            Event::Ready => Ok(()),
+            Event::Failed(error) => Err(error),
+            Event::Second(..) | Event::Done(_) => unreachable!("no course is being played"),
+        }
     }
 
     /// What can be seen at any instant.
@@ -120,13 +161,11 @@ impl Crew {
         mut second: impl FnMut(u64, &Second),
     ) -> Played {
         let started = Instant::now() + LEAD;
-        for word in &self.words {
-            let begin = Begin { course, start: started, control: Arc::clone(control) };
-            word.send(begin).expect("a thread that is ready waits for a word");
-        }
+        let begin = || Begin { course, start: started, control: Arc::clone(control) };
+        self.order(|| Task::Play(begin()));
         let mut tally = Tally::default();
-        let mut seconds = Seconds::new(self.words.len());
-        let mut running = self.words.len();
+        let mut seconds = Seconds::new(self.threads.len());
+        let mut running = self.threads.len();
         while running > 0 {
             let (place, event) = self.hear().await;
             match event {

@@ -17,6 +17,7 @@ use super::{
     second::Second,
     source::Job,
     tally::{Tally, Times},
+    written::Written,
 };
 use crate::{
     target::{Answer, Outlet, Verifier},
@@ -34,6 +35,8 @@ pub(super) struct Bench {
     pub(super) counters: Arc<Counters>,
     /// Present where values are verified.
     pub(super) verifier: Option<Verifier>,
+    /// Present where the run is to remove what it wrote.
+    pub(super) written: Option<Arc<Written>>,
 }
 
 /// The requests of one thread in one course; no other thread touches them but for the counters.
@@ -47,6 +50,8 @@ pub(super) struct Lane {
     on_wire: Cell<usize>,
     /// Requests whose instant has come, and fills after a miss among them.
     under_way: Cell<usize>,
+    /// Requests without a reply, fills left out.
+    unanswered: Cell<u64>,
     waiting: RefCell<VecDeque<(Job, Departure)>>,
     idle: Notify,
     turn: Cell<usize>,
@@ -107,6 +112,7 @@ impl Lane {
             most,
             on_wire: Cell::new(0),
             under_way: Cell::new(0),
+            unanswered: Cell::new(0),
             waiting: RefCell::default(),
             idle: Notify::new(),
             turn: Cell::new(0),
@@ -152,11 +158,19 @@ impl Lane {
         Some(next)
     }
 
-    /// Waits for the requests that were sent.
+    /// Waits for the requests that were sent, unless they are to be abandoned.
     pub(super) async fn drained(&self) {
         while self.under_way.get() > 0 {
-            self.idle.notified().await;
+            tokio::select! {
+                () = self.idle.notified() => {}
+                () = self.control.abandoned() => break,
+            }
         }
+    }
+
+    /// Requests whose replies nobody waits for any more, if the course was abandoned.
+    pub(super) fn abandoned(&self) -> u64 {
+        if self.control.is_abandoned() { self.unanswered.get() } else { 0 }
     }
 
     /// Gives up what has not been put on the wire: it was never sent, and counts as that.
@@ -182,7 +196,9 @@ impl Lane {
         let Departure { planned, measured } = departure;
         let sent = self.start.elapsed();
         self.bench.counters.sent();
+        self.unanswered.set(self.unanswered.get() + 1);
         let reply = self.bench.issue(outlet, job.space, &job.operation).await;
+        self.unanswered.set(self.unanswered.get() - 1);
         let times = Times {
             intended: planned.map(|planned| planned.intended),
             due: planned.map_or(sent, |planned| planned.due),
@@ -273,7 +289,7 @@ impl Lane {
     }
 }
 
-/// A prefill's write failed, with what was said.
+/// A write of the prefill, or a removal, failed: what was said.
 #[derive(Debug)]
 pub(super) struct Unfilled(pub(super) String);
 
@@ -285,6 +301,9 @@ impl Bench {
         space: usize,
         operation: &Operation,
     ) -> Result<Answer, CallError> {
+        if let Some(written) = &self.written {
+            written.note(space, operation);
+        }
         let outlet = &self.outlets[outlet];
         match (&self.verifier, outlet.link()) {
             (Some(verifier), Some(link)) => verifier.issue(link, space, operation).await,
@@ -303,5 +322,18 @@ impl Bench {
         let reply = self.issue(outlet, space, operation).await;
         self.counters.count(&reply);
         reply.map(|_done| ()).map_err(|error| Unfilled(format!("{}: {error}", error.name())))
+    }
+
+    /// Removes keys of one keyspace.
+    pub(super) async fn remove(
+        &self,
+        outlet: usize,
+        space: usize,
+        keys: &[String],
+    ) -> Result<(), Unfilled> {
+        let Some(link) = self.outlets[outlet].link() else { return Ok(()) };
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        let removed = link.at(space).multi_delete(&keys).await;
+        removed.map_err(|error| Unfilled(format!("{}: {error}", error.name())))
     }
 }

@@ -2,7 +2,7 @@
 //! nothing of what is sent.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     io,
     rc::Rc,
     time::{Duration, Instant},
@@ -14,14 +14,11 @@ use super::{
     alarm::Alarm,
     control::{Control, Stopped},
     course::{Course, Length, Pace},
-    lane::{Bench, Departure, Lane, Planned, Unfilled},
+    lane::{Departure, Lane, Planned},
     plan::Plan,
     source::{Job, Source},
 };
-use crate::{
-    lanes::LaneId,
-    workload::{Spec, Workload},
-};
+use crate::lanes::LaneId;
 
 /// Requests sent in a row by a thread that is late, before those that were answered
 /// meanwhile get their turn.
@@ -30,9 +27,6 @@ const ROW: usize = 16;
 /// How late a thread may be before the course is broken off: catching up would only measure
 /// the queue in this process.
 const HOPELESS: Duration = Duration::from_secs(5);
-
-/// Writes under way on each connection during a prefill.
-const FILLING: usize = 16;
 
 /// Where the next instant comes from.
 enum Instants {
@@ -152,8 +146,11 @@ impl Course {
         let outlets = lane.bench.outlets.len();
         let running: Vec<_> =
             (0..slots).map(|index| task::spawn_local(slot(index % outlets))).collect();
-        for slot in running {
-            slot.await.expect("a slot does not panic");
+        for mut slot in running {
+            tokio::select! {
+                ended = &mut slot => ended.expect("a slot does not panic"),
+                () = lane.control.abandoned() => slot.abort(),
+            }
         }
     }
 }
@@ -203,39 +200,4 @@ impl Budget {
             }
         }
     }
-}
-
-/// Writes a thread's part of the keys, each once.
-pub(super) async fn prefill(bench: &Rc<Bench>, spec: &Spec, id: LaneId) -> Result<(), Unfilled> {
-    let workload = Rc::new(Workload::new(spec.clone(), id));
-    let next = Rc::new(Cell::new(id.index as u64));
-    let failed = Rc::new(RefCell::new(None));
-    let rng = Rc::new(RefCell::new(id.rng(spec.seed.rotate_left(32))));
-    let writer = |outlet: usize| {
-        let (bench, workload) = (Rc::clone(bench), Rc::clone(&workload));
-        let (next, failed, rng) = (Rc::clone(&next), Rc::clone(&failed), Rc::clone(&rng));
-        async move {
-            while failed.borrow().is_none() {
-                let number = next.get();
-                if number >= workload.keys() {
-                    break;
-                }
-                next.set(number + id.of as u64);
-                for space in 0..workload.spaces() {
-                    let write = workload.fill(number, &mut rng.borrow_mut());
-                    if let Err(why) = bench.prefill(outlet, space, &write).await {
-                        failed.borrow_mut().get_or_insert(why);
-                    }
-                }
-                task::consume_budget().await;
-            }
-        }
-    };
-    let outlets = bench.outlets.len();
-    let running: Vec<_> =
-        (0..outlets * FILLING).map(|index| task::spawn_local(writer(index % outlets))).collect();
-    for writer in running {
-        writer.await.expect("a writer does not panic");
-    }
-    failed.take().map_or(Ok(()), Err)
 }

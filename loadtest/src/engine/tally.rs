@@ -74,6 +74,8 @@ pub struct Tally {
     pub unsent: u64,
     /// What the first of them had waited by then.
     pub unsent_longest: Duration,
+    /// Requests that were sent and whose replies were not waited for.
+    pub abandoned: u64,
     /// The last reply.
     pub last: Duration,
     /// What was found of the values, warm-up and prefill included; none where nobody looked.
@@ -99,6 +101,7 @@ impl Default for Tally {
             errors: Vec::new(),
             unsent: 0,
             unsent_longest: Duration::ZERO,
+            abandoned: 0,
             last: Duration::ZERO,
             findings: None,
             calls: Default::default(),
@@ -159,6 +162,7 @@ impl Tally {
         self.slip += other.slip;
         self.last = self.last.max(other.last);
         self.unsent += other.unsent;
+        self.abandoned += other.abandoned;
         self.unsent_longest = self.unsent_longest.max(other.unsent_longest);
         match (&mut self.findings, other.findings) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),

@@ -1,5 +1,6 @@
-//! One thread of a crew: a current-thread runtime with its connections. It connects, fills
-//! the cache if asked to, and then runs one course after the other; each step is told.
+//! One thread of a crew: a current-thread runtime with its connections. It connects, then does
+//! what it is ordered: fill the cache, play a course, remove what was written. It reports the
+//! end of each.
 
 use std::{
     cell::RefCell,
@@ -18,14 +19,15 @@ use tokio::{
 };
 
 use super::{
-    control::Control,
+    control::{Control, Stopped},
     course::{Course, Length},
+    fill,
     lane::{Bench, Clock, Lane, Unfilled},
     live::Counters,
-    pace,
     second::Second,
     source::{Source, Supply},
     tally::Tally,
+    written::Written,
 };
 use crate::{
     lanes::LaneId,
@@ -39,7 +41,7 @@ use crate::{
 pub(super) struct Order {
     pub id: LaneId,
     pub supply: Supply,
-    pub prefill: bool,
+    pub written: Option<Arc<Written>>,
     pub origin: Duration,
     pub connections: usize,
     pub way: Way,
@@ -56,18 +58,28 @@ pub(super) struct Verify {
     pub spaces: Arc<[String]>,
 }
 
-/// A word to a thread.
+/// What a thread is to do.
+pub(super) enum Task {
+    /// Write its part of the keys.
+    Fill(Arc<Control>),
+    /// Play a course.
+    Play(Begin),
+    /// Remove its part of the keys that were written.
+    Empty(Arc<Control>),
+}
+
+/// The start of a course.
 pub(super) struct Begin {
     pub course: Course,
     pub start: Instant,
     pub control: Arc<Control>,
 }
 
-/// What a thread says.
+/// What a thread reports.
 pub(super) enum Event {
-    /// It is connected and has filled its part.
+    /// It is connected, or has filled or emptied its part.
     Ready,
-    /// It cannot start.
+    /// It could not.
     Failed(StartError),
     /// What a second of the course brought, counted from the end of the warm-up.
     Second(u64, Second),
@@ -84,6 +96,9 @@ pub enum StartError {
     /// A write of the prefill failed.
     #[error("the prefill failed: {0}")]
     Prefill(String),
+    /// What was written could not be removed.
+    #[error("{0}")]
+    Emptying(String),
     /// The system gives no thread or no event queue.
     #[error("cannot start a thread: {0}")]
     Runtime(#[from] io::Error),
@@ -94,37 +109,60 @@ pub enum StartError {
 /// # Errors
 ///
 /// The system gives none.
-pub(super) fn spawn(order: Order) -> io::Result<mpsc::UnboundedSender<Begin>> {
-    let (word, words) = mpsc::unbounded_channel();
+pub(super) fn spawn(order: Order) -> io::Result<mpsc::UnboundedSender<Task>> {
+    let (tasks, received) = mpsc::unbounded_channel();
     let run = move || {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build_local(LocalOptions::default());
         match runtime {
-            Ok(runtime) => runtime.block_on(order.follow(words)),
+            Ok(runtime) => runtime.block_on(order.follow(received)),
             Err(error) => order.say(Event::Failed(error.into())),
         }
     };
     thread::Builder::new().name("loadtest".to_owned()).spawn(run)?;
-    Ok(word)
+    Ok(tasks)
 }
 
 impl Order {
-    async fn follow(self, mut words: mpsc::UnboundedReceiver<Begin>) {
-        let bench = match self.prepare().await {
+    async fn follow(self, mut tasks: mpsc::UnboundedReceiver<Task>) {
+        let bench = match self.connect().await {
             Ok(bench) => bench,
             Err(error) => return self.say(Event::Failed(error)),
         };
         let source = Rc::new(Source::new(&self.supply, self.id));
         self.say(Event::Ready);
-        while let Some(begin) = words.recv().await {
-            let tally = self.run(&bench, &source, begin).await;
-            self.say(Event::Done(Box::new(tally)));
+        while let Some(task) = tasks.recv().await {
+            self.say(match (task, &self.supply) {
+                (Task::Play(begin), _) => {
+                    Event::Done(Box::new(self.run(&bench, &source, begin).await))
+                }
+                (Task::Fill(control), Supply::Made(spec)) => {
+                    match fill::fill(&bench, spec, self.id, &control).await {
+                        Ok(()) => Event::Ready,
+                        Err(Unfilled(why)) => {
+                            // The others need not go on.
+                            control.stop(Stopped::Interrupted);
+                            Event::Failed(StartError::Prefill(why))
+                        }
+                    }
+                }
+                (Task::Empty(control), Supply::Made(spec)) => {
+                    match fill::empty(&bench, spec, self.id, &control).await {
+                        Ok(()) => Event::Ready,
+                        Err(Unfilled(why)) => {
+                            control.stop(Stopped::Interrupted);
+                            Event::Failed(StartError::Emptying(why))
+                        }
+                    }
+                }
+                (Task::Fill(_) | Task::Empty(_), Supply::Traced(_)) => Event::Ready,
+            });
         }
     }
 
-    /// Connects and fills.
-    async fn prepare(&self) -> Result<Rc<Bench>, StartError> {
+    /// Connects.
+    async fn connect(&self) -> Result<Rc<Bench>, StartError> {
         let mut outlets = Vec::with_capacity(self.connections);
         for _ in 0..self.connections {
             outlets.push(self.way.open().await?);
@@ -135,13 +173,8 @@ impl Order {
             .clone()
             .map(|Verify { ledger, epoch, spaces }| Verifier::new(ledger, epoch, spaces));
         let (values, origin) = (Values::new(), self.origin);
-        let bench = Rc::new(Bench { outlets, values, origin, counters, verifier });
-        if let (true, Supply::Made(spec)) = (self.prefill, &self.supply) {
-            pace::prefill(&bench, spec, self.id)
-                .await
-                .map_err(|Unfilled(why)| StartError::Prefill(why))?;
-        }
-        Ok(bench)
+        let written = self.written.clone();
+        Ok(Rc::new(Bench { outlets, values, origin, counters, verifier, written }))
     }
 
     /// Runs a course to its end.
@@ -169,6 +202,7 @@ impl Order {
         ticking.abort();
         lane.hand_over_last();
         let mut tally = lane.tally.take();
+        tally.abandoned = lane.abandoned();
         tally.findings = bench.verifier.as_ref().map(Verifier::findings);
         tally
     }

@@ -65,6 +65,10 @@ pub struct Figures {
     /// Requests that were due and never sent, since the run was stopped; none where all were
     /// sent.
     pub unsent: Option<Unsent>,
+    /// Requests that were sent and whose replies were not waited for, since the run was
+    /// interrupted twice. They are in no other figure.
+    #[serde(default)]
+    pub abandoned_requests: u64,
 }
 
 /// Requests that waited for room on the wire when the run was stopped. They are in no other
@@ -215,6 +219,7 @@ impl Figures {
                 requests: tally.unsent,
                 longest_seconds: tally.unsent_longest.as_secs_f64(),
             }),
+            abandoned_requests: tally.abandoned,
         }
     }
 }

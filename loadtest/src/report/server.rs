@@ -1,5 +1,6 @@
 //! The server's own figures, as its Stats RPC gives them.
 
+use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tiny_cache_proto::cache::CacheStats;
@@ -14,6 +15,8 @@ pub struct Server {
     pub version: Option<String>,
     /// Before the first request; none where the server has none to give.
     pub before: Option<ServerStats>,
+    /// After the prefill; none without one.
+    pub prefilled: Option<ServerStats>,
     /// After the last reply.
     pub after: Option<ServerStats>,
     /// What it used of its machine, from the end of the prefill to the last reply; none where
@@ -24,6 +27,41 @@ pub struct Server {
     /// Requests for each second of the server's CPU time, those of warm-ups and fills among
     /// them.
     pub operations_per_core_second: Option<f64>,
+}
+
+impl Server {
+    /// Entries that were evicted during the prefill and during the run, where there was a
+    /// prefill and any were.
+    fn evicted(&self) -> Option<[u64; 2]> {
+        let (before, prefilled) = (self.before.as_ref()?, self.prefilled.as_ref()?);
+        let evicted = |from: &ServerStats, to: &ServerStats| {
+            u64::try_from(to.evictions.saturating_sub(from.evictions)).unwrap_or_default()
+        };
+        let of_run = self.after.as_ref().map_or(0, |after| evicted(prefilled, after));
+        Some([evicted(before, prefilled), of_run]).filter(|counts| counts != &[0, 0])
+    }
+
+    /// What to know where a cache could not hold what the prefill wrote.
+    #[must_use]
+    pub(crate) fn eviction_note(&self) -> Option<String> {
+        let [of_prefill, of_run] = self.evicted()?;
+        let limits = self.prefilled.as_ref()?;
+        let memory = u64::try_from(limits.max_memory_bytes).unwrap_or_default();
+        let items = match limits.max_items {
+            0 => String::new(),
+            items => format!(" and {items} entries"),
+        };
+        let during_run = match of_run {
+            0 => String::new(),
+            count => format!(" and {count} during the run"),
+        };
+        Some(format!(
+            "{of_prefill} entries were evicted during the prefill{during_run}: the keys do not \
+             fit into the server's {}{items}, and reads of evicted keys miss; use fewer --keys, \
+             a smaller --value-size or a larger cache",
+            ByteSize(memory)
+        ))
+    }
 }
 
 /// What the load generator used, in the same time.

@@ -45,6 +45,9 @@ pub struct Settings {
     pub origin_seconds: Option<f64>,
     /// The namespaces; none for the shared keyspace.
     pub namespaces: Vec<String>,
+    /// Whether the namespace was made up for this run, which emptied it at its end.
+    #[serde(default)]
+    pub own_namespace: bool,
     /// Longest a call may take.
     pub timeout_seconds: f64,
     /// What was made up; none in a replay.
@@ -114,6 +117,7 @@ impl Settings {
             threads: load.threads(course.pace),
             max_slip_seconds: course.pace.is_open().then(|| load.max_slip().as_secs_f64()),
             origin_seconds: workload.origin.map(|time| time.as_secs_f64()),
+            own_namespace: load.own_namespace,
             workload: Some(WorkloadSettings {
                 preset: workload.preset.as_ref().map(|preset| preset.name.to_owned()),
                 prefill: load.prefill,

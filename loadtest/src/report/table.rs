@@ -155,6 +155,16 @@ impl Figures {
                 format_args!("{requests:>NUMBER$}, due for up to {waited}: responses were later"),
             )?;
         }
+        if self.abandoned_requests > 0 {
+            row(
+                out,
+                "abandoned",
+                format_args!(
+                    "{:>NUMBER$}, sent, and left without a reply",
+                    self.abandoned_requests
+                ),
+            )?;
+        }
         count(out, "errors", self.failed)?;
         for failure in &self.errors {
             writeln!(out, "  {failure}")?;
@@ -245,6 +255,9 @@ impl Server {
             let [before, after] =
                 [&before, &after].map(|side| side.as_ref().map_or("-", |side| &side[index]));
             row(out, label, format_args!("{before:>NUMBER$}{after:>NUMBER$}"))?;
+        }
+        if let Some(note) = self.eviction_note() {
+            writeln!(out, "  {note}")?;
         }
         Ok(())
     }

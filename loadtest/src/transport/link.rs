@@ -226,6 +226,20 @@ impl Calls<'_> {
         }
     }
 
+    /// Removes many values.
+    ///
+    /// # Errors
+    ///
+    /// The call failed or took too long, or one of its items failed.
+    pub async fn multi_delete(&self, keys: &[&str]) -> Result<(), CallError> {
+        let reply = self.call(&rpc::MultiDelete { keys }).await?;
+        whole(keys.len(), reply.items.len())?;
+        match reply.items.into_iter().find(|item| item.status() != CacheStatus::Ok) {
+            Some(item) => Err(CallError::Item(item.error)),
+            None => Ok(()),
+        }
+    }
+
     async fn call<R: rpc::Rpc>(&self, rpc: &R) -> Result<R::Reply, Failure> {
         self.link.call(self.space, rpc).await
     }

@@ -43,6 +43,10 @@ pub(crate) struct Manners {
     pub lie: Option<Lie>,
     /// From the Get of this number on, counted from 1, no Get is answered for a second.
     pub stall_at: Option<u64>,
+    /// A MultiDelete is refused.
+    pub refuse_removals: bool,
+    /// No more entries than these are kept: a Set beyond evicts another one.
+    pub room: Option<usize>,
     /// Gets and Sets are answered one after the other, each after its part of a second.
     pub per_second: Option<u32>,
 }
@@ -81,6 +85,7 @@ struct Cache {
     /// When the last of those that wait for their turn is answered.
     turn: Mutex<Option<Instant>>,
     got: Condvar,
+    evictions: AtomicUsize,
     connections: AtomicUsize,
     /// A second handle of every socket, by the client's address.
     sockets: Mutex<HashMap<SocketAddr, TcpStream>>,
@@ -248,6 +253,10 @@ impl CacheService for Cache {
         if self.manners.lie != Some(Lie::KeepsOldValues) || !entries.contains_key(&key) {
             entries.insert(key, (value, ttl));
         }
+        if self.manners.room.is_some_and(|room| entries.len() > room) {
+            entries.pop_first();
+            self.evictions.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(Response::new(CacheResponse { status: CacheStatus::Ok.into() }))
     }
 
@@ -267,7 +276,9 @@ impl CacheService for Cache {
             return Err(Status::permission_denied("not for you"));
         }
         let size = i32::try_from(self.entries.lock().unwrap().len()).unwrap();
-        Ok(Response::new(CacheStats { size, ..CacheStats::default() }))
+        let evictions = i32::try_from(self.evictions.load(Ordering::Relaxed)).unwrap();
+        let max_memory_bytes = 100 << 20;
+        Ok(Response::new(CacheStats { size, evictions, max_memory_bytes, ..CacheStats::default() }))
     }
 
     async fn multi_get(
@@ -337,8 +348,18 @@ impl CacheService for Cache {
 
     async fn multi_delete(
         &self,
-        _: Request<MultiCacheKeyRequest>,
+        request: Request<MultiCacheKeyRequest>,
     ) -> Result<Response<MultiCacheResponse>, Status> {
-        Err(Status::unimplemented("not used by the load tester"))
+        if self.manners.refuse_removals {
+            return Err(Status::permission_denied("not for you"));
+        }
+        let mut entries = self.entries.lock().unwrap();
+        let mut items = Vec::new();
+        for key in &request.get_ref().keys {
+            entries.remove(&full_key(self, &request, key));
+            let status = CacheStatus::Ok.into();
+            items.push(CacheOperationResult { key: key.clone(), status, error: String::new() });
+        }
+        Ok(Response::new(MultiCacheResponse { items }))
     }
 }

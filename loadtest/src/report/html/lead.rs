@@ -90,7 +90,12 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
     }
     match figures.failed {
         0 if figures.requests == 0 => words("warn", "Empty.", "Not one request was measured."),
-        0 => words("good", "Clean.", "Every request was answered."),
+        0 => match report.server.eviction_note() {
+            Some(note) => {
+                ("warn", "Too small a cache.", format!("Every request was answered, but {note}."))
+            }
+            None => words("good", "Clean.", "Every request was answered."),
+        },
         _ if figures.service_us.is_none() => {
             words("bad", "Failed.", "Not one request was answered.")
         }

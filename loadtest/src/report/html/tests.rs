@@ -59,6 +59,7 @@ fn figures(nanos: &[u64], seconds: f64) -> Figures {
         response_histogram: Some(Histogram::of(&histogram)).filter(|_| !nanos.is_empty()),
         slip_histogram: None,
         unsent: None,
+        abandoned_requests: 0,
         service_histogram: Histogram::of(&histogram),
     }
 }
