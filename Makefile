@@ -93,7 +93,7 @@ clean: ## Remove everything that was built, tools and environments too
 ## Check
 
 .PHONY: ci
-ci: fmt-check clippy doc deny test test-shuttle test-interop test-field test-memory test-expiry test-drain test-restarts test-search test-dashboards test-containers ## Run everything that CI runs
+ci: fmt-check clippy doc deny test test-shuttle test-interop test-field test-memory test-expiry test-drain test-restarts test-search test-day test-dashboards test-containers ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
@@ -166,6 +166,10 @@ test-drain: ## Check that a stop under load loses no reply
 .PHONY: test-search
 test-search: ## Check that the load tester's search finds the known limit of a throttled server
 	$(CHECK) --test limit -- --ignored --nocapture
+
+.PHONY: test-day
+test-day: ## Check that a load test of a day keeps within its memory
+	$(CHECK) --test day -- --ignored --nocapture
 
 .PHONY: test-dashboards
 test-dashboards: $(DASHBOARDS_VENV)/.installed $(PROMETHEUS)/promtool ## Evaluate dashboards and alerts against a server under load (needs Python 3.11)

@@ -123,10 +123,18 @@ impl Tls {
         self
     }
 
-    /// What rustls needs to connect to `host`.
-    pub(crate) fn build(
+    /// What rustls needs to connect to `host` by itself, for another protocol than gRPC;
+    /// `protocols` are offered by ALPN.
+    ///
+    /// # Errors
+    ///
+    /// The certificates or the server's name cannot be used: [`ErrorKind::Validation`].
+    ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    pub fn config(
         &self,
         host: &str,
+        protocols: &[&[u8]],
     ) -> Result<(Arc<ClientConfig>, ServerName<'static>), Error> {
         let name = self.server_name.as_deref().unwrap_or(host);
         let server_name = ServerName::try_from(name.to_owned()).map_err(|error| {
@@ -148,7 +156,7 @@ impl Tls {
                     .map_err(|error| Error::validation(unusable).because(error))?
             }
         };
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok((Arc::new(config), server_name))
     }
 

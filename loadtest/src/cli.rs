@@ -19,16 +19,17 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use self::target::MEMCACHED_KEY_BYTES;
 pub use self::{
     compare::CompareArgs,
     html::HtmlArgs,
     load::LoadArgs,
     output::{OutputArgs, Progress},
     replay::{FormatChoice, ReplayArgs, UnitChoice},
-    run::{Rate, RunArgs},
+    run::{Rates, RunArgs},
     search::SearchArgs,
     server::ServerArgs,
-    target::{InvalidTarget, Place, RedisPlace, Target},
+    target::{InvalidTarget, Login, Place, RedisPlace, Target},
     tls::{TlsArgs, TlsError},
     trace::{GenerateArgs, StyleChoice, TraceCommand},
     workload::WorkloadArgs,

@@ -6,6 +6,7 @@
 //! it is over.
 
 mod course; // how long, and how requests follow each other
+mod rate; // how many in a second
 mod plan; // when they are sent
 mod alarm; // waking up in time
 mod feed; // the accesses of a trace
@@ -32,7 +33,8 @@ pub use self::{
     course::{Course, Length, Pace},
     feed::{Feed, Reader, Reading},
     live::Seen,
-    plan::{Arrivals, HIGHEST_RATE, Plan},
+    plan::{Arrivals, Plan},
+    rate::{HIGHEST_RATE, InvalidRate, Rate},
     second::Second,
     source::{Job, Supply},
     tally::{CallTally, ErrorTally, Tally, Times, growing, histogram},

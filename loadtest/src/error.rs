@@ -6,14 +6,15 @@ use thiserror::Error;
 use tiny_cache_client::transport::Failure;
 
 use crate::{
-    cli::{Target, TlsError},
+    cli::TlsError,
     compare::ReadError,
+    descriptors::TooFewDescriptors,
     engine::StartError,
     html::HtmlError,
     outcome::INTERRUPTED,
     report::FileError,
     trace::{Format, TraceError},
-    transport::Unreachable,
+    transport::{CallError, Unreachable},
     watch::WatchError,
 };
 
@@ -43,6 +44,14 @@ pub enum Error {
     /// No key would be cold.
     #[error("a hot set takes 2 --keys or more")]
     HotKeys,
+    /// No key with this prefix can be asked for.
+    #[error("--key-prefix {prefix:?}: {fault}")]
+    KeyPrefix {
+        /// What was asked for.
+        prefix: String,
+        /// What is wrong with it.
+        fault: CallError,
+    },
     /// A batch is beyond the wire's limit.
     #[error("--batch {batch} exceeds {} keys", tiny_cache_proto::codec::MAX_BATCH_ITEMS)]
     Batch {
@@ -82,10 +91,13 @@ pub enum Error {
     #[error("{target} does not answer as a tiny-cache server: Stats: {}: {failure}", failure.name())]
     Unfit {
         /// What was asked.
-        target: Target,
+        target: String,
         /// What became of the question.
         failure: Failure,
     },
+    /// There is no room for the connections.
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
     /// A thread could not start.
     #[error(transparent)]
     Start(#[from] StartError),

@@ -19,6 +19,7 @@ pub mod search;
 // What every run has around its requests: connections, Ctrl-C, and those who watch.
 pub(crate) mod session;
 mod interrupt;
+pub mod descriptors;
 pub mod watch;
 
 // What is sent: a workload that is made up, perhaps after a preset.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use tokio::runtime;
 
 use crate::{
-    cli::ReplayArgs,
+    cli::{ReplayArgs, Target},
     engine::{Feed, Parts, Supply},
     error::Error,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
     report::{Figures, Report, Settings, Tool, TraceReport},
     session::{Cast, Session},
-    target::Way,
+    target::{Way, check_key},
     trace::Trace,
     watch::Goal,
 };
@@ -24,6 +24,10 @@ use crate::{
 ///
 /// The replay could not begin: the trace or the server is not what it should be.
 pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
+    if matches!(args.target, Target::Memcached(_)) && !args.key_prefix.is_empty() {
+        check_key(&args.key_prefix)
+            .map_err(|fault| Error::KeyPrefix { prefix: args.key_prefix.clone(), fault })?;
+    }
     let course = args.course()?;
     let trace = Trace::open(&args.traces, args.reading()?)?;
     if args.speed.is_some() && !trace.has_times() {

@@ -31,7 +31,7 @@ pub use self::{
     trace::TraceReport,
 };
 pub(crate) use self::{file::ReportFile, seconds::spans, table::time};
-use crate::machine::Machine;
+use crate::{engine::Rate, machine::Machine};
 
 /// The figures of one run.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -116,7 +116,7 @@ pub enum Ending {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Step {
     /// What was asked for; none in a closed loop.
-    pub requests_per_second: Option<u64>,
+    pub requests_per_second: Option<Rate>,
     /// How it ended.
     pub ending: Ending,
     /// Whether the requests were sent when they were planned; none in a closed loop.

@@ -121,7 +121,7 @@ impl<'a> Search<'a> {
         let verdict = Verdict::of(played.stopped, Some(args.load.max_slip()), &played.tally);
         let time = course.measured(&played.tally, played.stopped.is_some());
         let mut step = Step {
-            requests_per_second: Some(rate),
+            requests_per_second: Some(rate.into()),
             ending: verdict.ending(),
             kept_up: Some(verdict.kept_up()),
             held: None,
@@ -176,10 +176,9 @@ impl<'a> Search<'a> {
     /// The last step at the rate that was found; where none held, at the lowest one.
     fn telling(&self) -> Option<&Step> {
         match self.plan.found() {
-            Some(found) => self
-                .steps
-                .iter()
-                .rfind(|step| step.held == Some(true) && step.requests_per_second == Some(found)),
+            Some(found) => self.steps.iter().rfind(|step| {
+                step.held == Some(true) && step.requests_per_second == Some(found.into())
+            }),
             None => self.steps.iter().rev().min_by_key(|step| step.requests_per_second),
         }
     }

@@ -15,6 +15,7 @@ use tiny_cache_client::ErrorKind;
 
 use crate::{
     cli::{LoadArgs, ServerArgs, Target},
+    descriptors,
     engine::{Control, Course, Crew, Parts, Played, Stopped},
     error::Error,
     interrupt::Interrupt,
@@ -78,6 +79,7 @@ impl Session {
     /// Connects, and fills the cache if asked to.
     pub(crate) async fn open(cast: Cast<'_>, mut outputs: Outputs) -> Result<Self, Error> {
         let Cast { target, server, parts, prefill, own_namespace } = cast;
+        descriptors::raise(parts.connections, parts.threads)?;
         let mut interrupt = Interrupt::listen();
         let machine = Machine::look();
         let opening = async {
@@ -332,7 +334,7 @@ async fn stats(figures: &Outlet, target: &Target) -> Result<Option<ServerStats>,
         Ok(stats) => Ok(Some(stats.into())),
         // A server without this RPC can be driven all the same.
         Err(failure) if failure.kind() == ErrorKind::Unimplemented => Ok(None),
-        Err(failure) => Err(Error::Unfit { target: target.clone(), failure }),
+        Err(failure) => Err(Error::Unfit { target: target.to_string(), failure }),
     }
 }
 

@@ -9,7 +9,7 @@ mod memcached; // and memcached's text protocol
 use tiny_cache_client::transport::rpc;
 
 use self::{
-    line::{Line, Route},
+    line::{Line, Route, TlsWay},
     memcached::Memcached,
     redis::Redis,
 };
@@ -21,7 +21,7 @@ use crate::{
     workload::{Operation, Write},
 };
 
-pub(crate) use self::verified::Verifier;
+pub(crate) use self::{memcached::check_key, verified::Verifier};
 
 /// What came back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,11 +75,16 @@ impl Way {
             Target::Server(address) => Ok(Self::Server(Box::new(server.dial(address)?))),
             Target::Redis(redis) => {
                 let protocol = Redis(redis.clone());
-                Ok(Self::Redis(Box::new(route(protocol, &redis.place, server)?)))
+                let tls = match redis.tls {
+                    true => Some(TlsWay::new(&redis.place, &server.tls)?),
+                    false => refuse_tls(server)?,
+                };
+                Ok(Self::Redis(Box::new(route(protocol, &redis.place, server, tls)?)))
             }
             Target::Memcached(place) => {
                 let protocol = Memcached(place.clone());
-                Ok(Self::Memcached(Box::new(route(protocol, place, server)?)))
+                let tls = refuse_tls(server)?;
+                Ok(Self::Memcached(Box::new(route(protocol, place, server, tls)?)))
             }
             Target::Null => Ok(Self::Null),
         }
@@ -99,20 +104,33 @@ impl Way {
 }
 
 /// The way to a server of another system, which does not have all that tiny-cache has.
-fn route<P>(protocol: P, place: &Place, server: &ServerArgs) -> Result<Route<P>, Error> {
-    let tls = &server.tls;
-    for (asked, option) in [
-        (!server.namespace.is_empty(), "--namespace"),
-        (tls.ca.is_some(), "--ca"),
-        (tls.cert.is_some(), "--cert"),
-        (tls.server_name.is_some(), "--server-name"),
-    ] {
-        if asked {
-            return Err(Error::Idle { option, needs: "a tiny-cache server" });
-        }
+fn route<P>(
+    protocol: P,
+    place: &Place,
+    server: &ServerArgs,
+    tls: Option<TlsWay>,
+) -> Result<Route<P>, Error> {
+    if !server.namespace.is_empty() {
+        return Err(Error::Idle { option: "--namespace", needs: "a tiny-cache server" });
     }
     let (patience, timeout) = (server.connect_timeout, server.timeout);
-    Ok(Route { protocol, place: place.clone(), patience, timeout })
+    Ok(Route { protocol, place: place.clone(), tls, patience, timeout })
+}
+
+/// Refuses options of TLS for a target that is plain.
+fn refuse_tls(server: &ServerArgs) -> Result<Option<TlsWay>, Error> {
+    let tls = &server.tls;
+    let options = [
+        ("--ca", tls.ca.is_some()),
+        ("--cert", tls.cert.is_some()),
+        ("--server-name", tls.server_name.is_some()),
+    ];
+    match options.into_iter().find(|(_, is_there)| *is_there) {
+        Some((option, _)) => {
+            Err(Error::Idle { option, needs: "a target with TLS, grpcs:// or rediss://" })
+        }
+        None => Ok(None),
+    }
 }
 
 /// Where the operations of a connection go.

@@ -77,6 +77,21 @@ pub struct Write {
 }
 
 impl Operation {
+    /// The keys that it names.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let (one, names, writes): (Option<&String>, &[String], &[Write]) = match self {
+            Self::Get(key) | Self::Delete(key) => (Some(key), &[], &[]),
+            Self::Fetch(write)
+            | Self::Set(write)
+            | Self::SetIfAbsent(write)
+            | Self::CompareAndSet(write) => (Some(&write.key), &[], &[]),
+            Self::MultiGet(keys) => (None, keys, &[]),
+            Self::MultiSet(writes) => (None, &[], writes),
+        };
+        let keys = one.into_iter().chain(names).chain(writes.iter().map(|write| &write.key));
+        keys.map(String::as_str)
+    }
+
     /// Which one it is.
     #[must_use]
     pub fn call(&self) -> Call {

@@ -1,6 +1,6 @@
 //! A day at one-second resolution, without waiting for it: what the seconds of a run, the
-//! report, its page and a comparison take of memory and time. The figures are printed:
-//! `cargo test -p tiny-cache-loadtest --test day -- --nocapture`.
+//! report, its page and a comparison take of memory and time. Ignored in a normal run:
+//! `make test-day` runs it with optimisation and prints the figures.
 
 #![cfg(target_os = "linux")]
 #![expect(
@@ -28,8 +28,8 @@ const DAY: u64 = 24 * 60 * 60;
 /// What a day may take.
 const MOST_BYTES: u64 = 200 << 20;
 
-/// Ten times what a busy machine takes without optimisation.
-const MOST_TIME: Duration = Duration::from_secs(300);
+/// More than ten times what it takes.
+const MOST_TIME: Duration = Duration::from_secs(60);
 
 /// The peak of the memory of a process; none once it has ended.
 fn peak(process: &str) -> Option<u64> {
@@ -113,6 +113,7 @@ fn measured(directory: &Path, arguments: &[&str]) {
 /// Every second took a histogram of its own, some 160 KiB: a day would have taken 14 GiB, and
 /// the comparison of two such days a table of 700 MB for each.
 #[test]
+#[ignore = "takes minutes without optimisation"]
 fn a_day_takes_no_more_than_200_mib() {
     let directory = tempfile::tempdir().unwrap();
     let begun = Instant::now();

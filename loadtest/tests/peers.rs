@@ -12,9 +12,11 @@ use std::{
     collections::HashSet,
     fs,
     process::{Command, Output},
+    sync::Arc,
 };
 
 use fake_peers::{BOTH, FakePeer, Manners, System, target};
+use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
@@ -229,13 +231,93 @@ fn what_speaks_another_protocol_is_one_line() {
 #[test]
 fn what_is_for_tiny_cache_alone_is_refused() {
     for target in ["redis://127.0.0.1:1", "memcached://127.0.0.1:1"] {
-        for option in ["--namespace", "--ca", "--server-name"] {
+        for option in ["--ca", "--server-name"] {
             let line = refusal(target, &[option, "x"]);
-            assert_eq!(line, format!("error: {option} is for a tiny-cache server\n"));
+            let expected =
+                format!("error: {option} is for a target with TLS, grpcs:// or rediss://\n");
+            assert_eq!(line, expected);
+        }
+        for options in [&["--namespace", "x"][..], &["--no-namespace"]] {
+            let line = refusal(target, options);
+            assert_eq!(line, format!("error: {} is for a tiny-cache server\n", options[0]));
         }
     }
     let line = refusal("memcached://127.0.0.1:1", &["--key-size", "251"]);
-    assert!(line.contains("100000 keys take 5 to 250 characters"), "{line}");
+    assert!(line.contains("50000 keys take 5 to 250 characters"), "{line}");
     let line = refusal("redis://127.0.0.1:1/x", &[]);
-    assert!(line.contains("expected redis://HOST[:PORT][/DB]"), "{line}");
+    assert!(line.contains("expected redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]"), "{line}");
+}
+
+#[test]
+fn a_login_and_a_database_of_redis_are_used_and_no_password_is_shown() {
+    for (login, user) in [(&["s:e@c"][..], ":s%3Ae%40c@"), (&["me", "s:e@c"], "me:s%3Ae%40c@")] {
+        let manners = Manners { login: Some(login), ..Manners::default() };
+        let server = FakePeer::start(System::Redis, manners);
+        let target = format!("redis://{user}{}/3", server.address());
+        let options = ["--rate", "max", "--requests", "10", "--mix", "set=1", "--keys", "1"];
+        let output = run(&target, &[&options[..], &["--key-size", "1"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(server.keys(), ["3/0"]);
+        assert!(!format!("{output:?}").contains("s%3Ae"), "{output:?}");
+        let wrong = format!("redis://{}x@{}", user.trim_end_matches('@'), server.address());
+        let line = refusal(&wrong, &["--connect-timeout", "300ms"]);
+        assert!(line.contains(": WRONGPASS invalid username-password pair"), "{line}");
+        assert!(!line.contains("s%3Ae") && !line.contains("s:e@c"), "{line}");
+        let line = refusal(&server.target(), &["--connect-timeout", "300ms"]);
+        assert!(line.contains(": NOAUTH Authentication required."), "{line}");
+    }
+}
+
+#[test]
+fn redis_is_driven_over_tls() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let certified = rcgen::generate_simple_self_signed(vec!["cache.internal".to_owned()]).unwrap();
+    fs::write(file("ca.pem"), certified.cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .unwrap();
+    let server = FakePeer::start_with(System::Redis, Manners::default(), Some(Arc::new(config)));
+    let target = format!("rediss://{}", server.address());
+    let options = ["--ca", &file("ca.pem"), "--rate", "max", "--requests", "200", "--prefill"];
+    let named = ["--server-name", "cache.internal", "--keys", "50", "--value-size", "20KiB"];
+    let output = run(&target, &[&options[..], &named].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(server.keys().len(), 50);
+    let line = refusal(&target, &["--connect-timeout", "300ms", "--ca", &file("ca.pem")]);
+    assert!(line.contains(": TLS: invalid peer certificate"), "{line}");
+    let line = refusal(&format!("redis://{}", server.address()), &["--ca", &file("ca.pem")]);
+    assert!(line.contains("--ca is for a target with TLS, grpcs:// or rediss://"), "{line}");
+}
+
+/// `get a b` asks for two keys, and what stands behind a line end is another command.
+#[test]
+fn keys_that_memcached_has_no_place_for_are_never_sent() {
+    let server = FakePeer::start(System::Memcached, Manners::default());
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("t.csv");
+    for (key, fault) in [("a b", "a blank"), ("a\tb", "a blank"), ("a\u{7f}b", "a blank")] {
+        fs::write(&trace, format!("0,{key},3,10,1,set,60\n0,good,4,10,1,set,60\n")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
+            .args(["replay", trace.to_str().unwrap(), "--target", &server.target()])
+            .args(["--format", "twitter"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let table = String::from_utf8_lossy(&output.stdout);
+        assert!(table.contains("1 BAD_KEY, the first by a set of line 1: "), "{table}");
+        assert!(table.contains(fault), "{table}");
+        assert_eq!(server.keys(), ["good"]);
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
+    command.args(["replay", trace.to_str().unwrap(), "--target", &server.target()]);
+    let output = command.args(["--key-prefix", "my app:"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{output:?}");
+    let line = stderr(&output);
+    assert!(line.starts_with("error: --key-prefix \"my app:\": memcached"), "{line}");
 }

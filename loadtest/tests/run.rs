@@ -316,7 +316,8 @@ fn the_null_target_answers_at_once() {
 #[test]
 fn a_cache_aside_run_fetches_what_misses_and_reports_the_origins_load() {
     let server = FakeServer::start(Manners::default());
-    let options = ["--origin", "1ms", "--keys", "40", "--key-distribution", "sequential"];
+    let keys = ["--keys", "40", "--key-distribution", "sequential", "--no-namespace"];
+    let options = [&["--origin", "1ms"], &keys[..]].concat();
     // One request at a time: each key misses once and is there on the next round.
     let pace = ["--rate", "max", "--in-flight", "1", "--mix", "get=1", "--requests", "100"];
     let report = report(&server, &[&options[..], &pace].concat(), 0);
@@ -346,7 +347,8 @@ fn presets_are_listed_and_run() {
     {
         assert!(list.lines().any(|line| line.starts_with(&format!("{name} "))), "{list}");
         let options = ["--preset", name, "--keys", "100", "--prefill", "--requests", "100"];
-        let report = report(&server, &[&OPEN[..], &options].concat(), 0);
+        let options = [&OPEN[..], &options, &["--no-namespace"]].concat();
+        let report = report(&server, &options, 0);
         assert_eq!((&report["requests"], &report["failed"]), (&100.into(), &0.into()));
         assert_eq!(report["settings"]["workload"]["preset"], name);
     }
@@ -358,11 +360,12 @@ fn bad_flags_are_one_line() {
     for (options, expected) in [
         (
             &["--rate", "fast"][..],
-            "expected requests/s from 1 to 1000000000, several with commas between, or max",
+            "expected requests/s above 0 and up to 1000000000, such as 2000 or 0.5, several with \
+             commas between, or max",
         ),
         (&["--rate", "max", "--max-slip", "1ms"], "--max-slip is for a rate"),
         (&["--rate", "max", "--arrivals", "poisson"], "--arrivals is for a rate"),
-        (&["--key-size", "3"], "100000 keys take 5 to 256 characters"),
+        (&["--key-size", "3"], "50000 keys take 5 to 256 characters"),
         (&["--key-distribution", "zipf"], "zipf:EXPONENT"),
         (&["--keys", "1", "--key-distribution", "hot:10%:90%"], "2 --keys or more"),
         (&["--mix", "fetch=1"], "no operation \"fetch\"; expected one of get, set"),
@@ -393,4 +396,43 @@ fn an_unreachable_server_is_one_line() {
     let target = port.local_addr().unwrap().to_string();
     let line = refusal(&target, &[]);
     assert!(line.starts_with(&format!("error: cannot reach grpc://{target} within")), "{line}");
+}
+
+#[test]
+fn a_rate_below_one_a_second_is_kept_and_reported() {
+    let server = FakeServer::start(Manners::default());
+    let options = ["--rate", "0.5", "--duration", "100ms", "--max-slip", "1h"];
+    let report = report(&server, &options, 0);
+    assert_eq!(
+        (&report["requests"], &report["settings"]["requests_per_second"]),
+        (&1.into(), &0.5.into())
+    );
+    let rates = ["--rate", "2.5,40", "--requests", "2", "--max-slip", "1h"];
+    let output = run(&server.target(), &rates);
+    let table = stdout(&output);
+    assert!(table.contains("\n  2.5 ") && table.contains("\n  40 "), "{table}");
+}
+
+/// With many connections, the 1024 descriptors that most shells give were not enough.
+#[cfg(unix)]
+#[test]
+fn the_soft_limit_on_open_files_is_raised_and_the_hard_one_is_named() {
+    let server = FakeServer::start(Manners::default());
+    let limited = |limits: &str, options: &[&str]| {
+        Command::new("sh")
+            .args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")])
+            .arg(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
+            .args(["run", "--target", &server.target(), "--rate", "max", "--requests", "200"])
+            .args(options)
+            .output()
+            .unwrap()
+    };
+    let many = ["--connections", "150", "--in-flight", "150", "--threads", "2"];
+    let output = limited("ulimit -S -n 60", &many);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = limited("ulimit -H -n 100", &many);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let expected =
+        "error: --connections 150 needs 230 open files, and the hard limit is 100; raise";
+    assert!(stderr(&output).starts_with(expected), "{output:?}");
 }

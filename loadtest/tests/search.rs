@@ -167,7 +167,7 @@ fn what_makes_no_search_is_one_line() {
     for (options, expected) in [
         (&["--slo", "p100<1ms"][..], "below p100, such as p99.9, or mean, max or errors"),
         (&["--slo", "slip<1ms"], "is no figure of a promise"),
-        (&["--from", "0"], "expected requests/s from 1 to 1000000000"),
+        (&["--from", "0"], "expected whole requests/s from 1 to 1000000000"),
         (&["--from", "2", "--to", "1"], "--from 2 is above --to 1"),
         (&["--growth", "1"], "expected a factor above 1"),
         (&["--precision", "2"], "expected a percentage above 0%"),

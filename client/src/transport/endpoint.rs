@@ -77,7 +77,7 @@ impl Endpoint {
     ///
     /// The certificates or the server's name cannot be used.
     pub fn tls(mut self, tls: &Tls) -> Result<Self, Error> {
-        let (config, server_name) = tls.build(self.address.server_name())?;
+        let (config, server_name) = tls.config(self.address.server_name(), &[b"h2"])?;
         self.way = Way::Tls { config, server_name };
         Ok(self)
     }

@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::{OutputArgs, ServerArgs, Target, WorkloadArgs, count, positive_duration, threads};
 use crate::{
-    engine::{Arrivals, Pace},
+    engine::{Arrivals, Pace, Rate},
     error::Error,
     workload::Spec,
 };
@@ -33,8 +33,9 @@ pub(super) const MAX_SLIP: Duration = Duration::from_millis(5);
 #[derive(Args, Clone, Debug)]
 pub struct LoadArgs {
     /// Server to drive: HOST:PORT of tiny-cache, with grpcs:// in front where it speaks TLS;
-    /// redis://HOST:PORT[/DB] or memcached://HOST:PORT, to compare with; or null, which
-    /// answers at once and so measures this program
+    /// redis://[[USER]:PASSWORD@]HOST:PORT[/DB], rediss:// the same with TLS, or
+    /// memcached://HOST:PORT, to compare with; or null, which answers at once and so measures
+    /// this program
     #[arg(long, value_name = "TARGET", default_value = "127.0.0.1:50051")]
     pub target: Target,
 
@@ -116,7 +117,7 @@ impl LoadArgs {
 
     /// An open loop of so many requests in a second.
     #[must_use]
-    pub fn open(&self, rate: u64) -> Pace {
+    pub fn open(&self, rate: Rate) -> Pace {
         Pace::Open {
             rate,
             arrivals: self.arrivals.unwrap_or(Arrivals::Constant),

@@ -8,7 +8,7 @@ use std::{
 
 use super::{LoadArgs, load::IN_FLIGHT_CLOSED, positive_duration};
 use crate::{
-    engine::{Course, HIGHEST_RATE, Length, Pace},
+    engine::{Course, HIGHEST_RATE, InvalidRate, Length, Pace, Rate},
     error::Error,
 };
 use clap::Args;
@@ -31,15 +31,15 @@ over keys.
 The same --seed and number of --threads give the same operations in every run.
 
 Other systems, driven by the same operations at the same instants:
-  redis://HOST[:PORT][/DB]
-      What speaks RESP, without a login. An mset is a pipeline of SETs, as MSET takes no ttl; a
+  redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS
+      What speaks RESP. In USER and PASSWORD, / @ : and % are written as %2F %40 %3A and %25. An mset is a pipeline of SETs, as MSET takes no ttl; a
       compare-and-set is a script, as SET has IFEQ in new servers alone.
   memcached://HOST[:PORT]
       Its text protocol. A compare-and-set is a gets and a cas, thus two round trips; an
       mset is one write of many sets. A key has at most 250 bytes.
 Both answer the requests of a connection in their order, so that a slow one delays those
-behind it: --connections matters more than with gRPC. --namespace and TLS are for
-tiny-cache alone.
+behind it: --connections matters more than with gRPC. --namespace is for tiny-cache alone.
+What was written stays there until its ttl is over.
 
 Examples:
   tiny-cache-loadtest run --rate 20000 --arrivals poisson --duration 1m --prefill
@@ -52,10 +52,10 @@ Examples:
 /// What a run can be told.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// Requests in a second over all threads; several, one after the other, as 1000,2000,5000;
-    /// max for a closed loop
+    /// Requests in a second over all threads, such as 2000 or 0.5; several, one after the other,
+    /// as 1000,2000,5000; max for a closed loop
     #[arg(long, value_name = "N|max", default_value = "1000")]
-    pub rate: Rate,
+    pub rate: Rates,
 
     /// How long to measure, at each rate [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
@@ -72,25 +72,27 @@ pub struct RunArgs {
 
 /// Requests in a second over all threads, or as many as the server answers.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Rate {
+pub enum Rates {
     /// Open loop: so many in a second, one rate after the other.
-    PerSecond(Vec<u64>),
+    PerSecond(Vec<Rate>),
     /// Closed loop: the next one as soon as one is answered.
     Max,
 }
 
-impl FromStr for Rate {
+impl FromStr for Rates {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "max" {
             return Ok(Self::Max);
         }
-        let rates = text.split(',').map(|rate| match rate.parse() {
-            Ok(rate @ 1..=HIGHEST_RATE) => Ok(rate),
-            _ => Err(format!(
-                "expected requests/s from 1 to {HIGHEST_RATE}, several with commas between, or max"
-            )),
+        let rates = text.split(',').map(|rate| {
+            rate.parse().map_err(|InvalidRate| {
+                format!(
+                    "expected requests/s above 0 and up to {HIGHEST_RATE}, such as 2000 or 0.5, \
+                     several with commas between, or max"
+                )
+            })
         });
         Ok(Self::PerSecond(rates.collect::<Result<_, _>>()?))
     }
@@ -111,10 +113,10 @@ impl RunArgs {
             seed: self.load.workload.seed,
         };
         match &self.rate {
-            Rate::PerSecond(rates) => {
+            Rates::PerSecond(rates) => {
                 Ok(rates.iter().map(|&rate| course(self.load.open(rate))).collect())
             }
-            Rate::Max => {
+            Rates::Max => {
                 let idle = [
                     ("--arrivals", self.load.arrivals.is_some()),
                     ("--max-in-flight", self.load.max_in_flight.is_some()),
@@ -136,11 +138,14 @@ mod tests {
 
     #[test]
     fn a_rate_is_a_number_or_several_or_max() {
-        assert_eq!("max".parse(), Ok(Rate::Max));
-        assert_eq!("5000".parse(), Ok(Rate::PerSecond(vec![5000])));
-        assert_eq!("1,20,3".parse(), Ok(Rate::PerSecond(vec![1, 20, 3])));
-        for text in ["", "0", "-1", "fast", "1.5", "1000000001", "1,", "1,max"] {
-            assert!(text.parse::<Rate>().unwrap_err().contains("or max"), "{text}");
+        let rates = |rates: &[&str]| {
+            Ok(Rates::PerSecond(rates.iter().map(|rate| rate.parse().unwrap()).collect()))
+        };
+        assert_eq!("max".parse(), Ok(Rates::Max));
+        assert_eq!("5000".parse(), rates(&["5000"]));
+        assert_eq!("1,0.25,3".parse(), rates(&["1", "0.25", "3"]));
+        for text in ["", "0", "-1", "fast", "1.5.2", "1000000001", "1,", "1,max"] {
+            assert!(text.parse::<Rates>().unwrap_err().contains("or max"), "{text}");
         }
     }
 }

@@ -104,7 +104,7 @@ impl SearchArgs {
     /// over, the next one is to meet by chance only.
     pub(crate) fn course(&self, rate: u64, step: usize) -> Course {
         Course {
-            pace: self.load.open(rate),
+            pace: self.load.open(rate.into()),
             warm_up: self.load.warm_up.unwrap_or_default(),
             length: Length::Time(self.step_duration),
             seed: self.load.workload.seed.wrapping_add(step as u64),
@@ -115,7 +115,7 @@ impl SearchArgs {
 fn rate(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(rate @ 1..=HIGHEST_RATE) => Ok(rate),
-        _ => Err(format!("expected requests/s from 1 to {HIGHEST_RATE}")),
+        _ => Err(format!("expected whole requests/s from 1 to {HIGHEST_RATE}")),
     }
 }
 

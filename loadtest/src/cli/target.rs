@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use http::uri::Authority;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use thiserror::Error;
 use tiny_cache_client::{Address, InvalidAddress};
 
@@ -13,7 +14,7 @@ const REDIS_PORT: u16 = 6379;
 const MEMCACHED_PORT: u16 = 11211;
 
 /// Longest key of memcached: its protocol refuses a longer one.
-const MEMCACHED_KEY_BYTES: usize = 250;
+pub(crate) const MEMCACHED_KEY_BYTES: usize = 250;
 
 /// What is driven.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,13 +38,32 @@ pub struct Place {
     pub port: u16,
 }
 
-/// Where a server that speaks RESP listens, and in which database to work there.
+/// Where a server that speaks RESP listens, who to be there and in which database to work.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RedisPlace {
     /// Where.
     pub place: Place,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// Who to be; none where nobody logs in.
+    pub login: Option<Login>,
     /// Database.
     pub database: u32,
+}
+
+/// A name and a password, which is never shown.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Login {
+    /// The name; none for the default user, whom servers before Redis 6 know alone.
+    pub user: Option<String>,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 /// A text that is no target.
@@ -54,14 +74,14 @@ pub enum InvalidTarget {
     Server(#[from] InvalidAddress),
     /// It begins as an address of Redis and does not go on like one. The text is not
     /// repeated: a password may stand in it.
-    #[error("bad Redis address: expected redis://HOST[:PORT][/DB], without a login")]
+    #[error(
+        "bad Redis address: expected redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], or rediss:// for \
+         TLS; in USER and PASSWORD, / @ : and % are written as %2F %40 %3A and %25"
+    )]
     Redis,
     /// It begins as an address of memcached and does not go on like one.
     #[error("bad address `{0}`: expected memcached://HOST[:PORT]")]
     Memcached(String),
-    /// TLS was asked for where it is not spoken.
-    #[error("TLS is spoken with tiny-cache alone; write redis:// for a plain connection")]
-    Tls,
 }
 
 impl Target {
@@ -96,8 +116,9 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once("://") {
-            Some(("redis", rest)) => redis_place(rest).map(Self::Redis).ok_or(InvalidTarget::Redis),
-            Some(("rediss", _)) => Err(InvalidTarget::Tls),
+            Some((scheme @ ("redis" | "rediss"), rest)) => {
+                redis_place(rest, scheme == "rediss").map(Self::Redis).ok_or(InvalidTarget::Redis)
+            }
             Some(("memcached", rest)) => {
                 place(rest.strip_suffix('/').unwrap_or(rest), MEMCACHED_PORT)
                     .map(Self::Memcached)
@@ -109,10 +130,33 @@ impl FromStr for Target {
     }
 }
 
-fn redis_place(text: &str) -> Option<RedisPlace> {
+fn redis_place(text: &str, tls: bool) -> Option<RedisPlace> {
     let (text, database) = text.split_once('/').unwrap_or((text, ""));
     let database = if database.is_empty() { 0 } else { database.parse().ok()? };
-    Some(RedisPlace { place: place(text, REDIS_PORT)?, database })
+    let (login, text) = match text.rsplit_once('@') {
+        Some((login, text)) => (Some(redis_login(login)?), text),
+        None => (None, text),
+    };
+    Some(RedisPlace { place: place(text, REDIS_PORT)?, tls, login, database })
+}
+
+fn redis_login(text: &str) -> Option<Login> {
+    let (user, password) = text.split_once(':')?;
+    let user = Some(decoded(user)?).filter(|user| !user.is_empty());
+    Some(Login { user, password: decoded(password)? }).filter(|login| !login.password.is_empty())
+}
+
+/// The text without its percent-encoding; none where that is broken, or what would end a part
+/// of a URL stands in it.
+fn decoded(text: &str) -> Option<String> {
+    let mut rest = text.split('%');
+    let is_plain = |text: &str| !text.contains(['@', ':', '/', '?', '#', ' ']);
+    let is_coded =
+        |text: &str| text.len() >= 2 && text.bytes().take(2).all(|b| b.is_ascii_hexdigit());
+    if !is_plain(text) || rest.next().is_none() || !rest.all(is_coded) {
+        return None;
+    }
+    percent_decode_str(text).decode_utf8().ok().map(Into::into)
 }
 
 fn place(text: &str, default_port: u16) -> Option<Place> {
@@ -142,8 +186,15 @@ impl fmt::Display for Target {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server(address) => address.fmt(out),
-            Self::Redis(RedisPlace { place, database }) => {
-                write!(out, "redis://{place}/{database}")
+            Self::Redis(RedisPlace { place, tls, login, database }) => {
+                // The password is nobody's business.
+                let user = login.as_ref().and_then(|login| login.user.as_deref());
+                let user = user.map(|user| utf8_percent_encode(user, NON_ALPHANUMERIC));
+                let scheme = if *tls { "rediss" } else { "redis" };
+                match user {
+                    Some(user) => write!(out, "{scheme}://{user}@{place}/{database}"),
+                    None => write!(out, "{scheme}://{place}/{database}"),
+                }
             }
             Self::Memcached(place) => write!(out, "memcached://{place}"),
             Self::Null => out.write_str("null"),
@@ -164,6 +215,11 @@ mod tests {
             ("redis://cache", "redis://cache:6379/0"),
             ("redis://cache:7/3", "redis://cache:7/3"),
             ("redis://[::1]:7", "redis://[::1]:7/0"),
+            ("redis://:secret@cache", "redis://cache:6379/0"),
+            ("redis://me:se%40cret@cache:7/3", "redis://me@cache:7/3"),
+            ("redis://m%2Fe:secret@[::1]", "redis://m%2Fe@[::1]:6379/0"),
+            ("rediss://cache", "rediss://cache:6379/0"),
+            ("rediss://me:secret@cache:7/1", "rediss://me@cache:7/1"),
             ("memcached://cache", "memcached://cache:11211"),
             ("memcached://cache:7/", "memcached://cache:7"),
             ("memcached://[::1]:7", "memcached://[::1]:7"),
@@ -175,10 +231,15 @@ mod tests {
     #[test]
     fn a_bad_target_is_refused_with_what_is_expected() {
         for (text, expected) in [
-            ("redis://", "expected redis://HOST[:PORT][/DB]"),
-            ("redis://me:secret@cache", "without a login"),
-            ("redis://cache/x", "expected redis://HOST[:PORT][/DB]"),
-            ("rediss://cache", "TLS is spoken with tiny-cache alone"),
+            ("redis://", "expected redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]"),
+            ("redis://me@cache", "expected redis://[[USER]:PASSWORD@]HOST"),
+            ("redis://me:@cache", "expected redis://[[USER]:PASSWORD@]HOST"),
+            ("redis://me:sec%ret@cache", "% are written as"),
+            ("redis://me:sec@ret@cache", "@ : and %"),
+            ("redis://me:secret@", "expected redis://"),
+            ("redis://cache/0?secret=1", "expected redis://"),
+            ("redis://cache/x", "expected redis://"),
+            ("rediss://", "or rediss:// for TLS"),
             ("memcached://", "expected memcached://HOST[:PORT]"),
             ("memcached://me@cache", "expected memcached://HOST[:PORT]"),
             ("memcached://cache:0", "expected memcached://HOST[:PORT]"),
@@ -189,5 +250,15 @@ mod tests {
             assert!(message.contains(expected), "{text}: {message}");
             assert!(!message.contains("secret"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_login_is_decoded_and_never_shown() {
+        let Target::Redis(redis) = "redis://m%2Fe:s%3Ae%40c%25@cache".parse().unwrap() else {
+            panic!("another target")
+        };
+        let login = redis.login.clone().unwrap();
+        assert_eq!((login.user.as_deref(), login.password.as_str()), (Some("m/e"), "s:e@c%"));
+        assert!(!format!("{redis:?}").contains("s:e@c%"), "{redis:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The options of TLS, which is spoken where the target begins with `grpcs://`.
+//! The options of TLS, which is spoken where the target begins with `grpcs://` or `rediss://`.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use tiny_cache_client::{Address, Tls, transport::Endpoint};
 
 /// Whom to trust, and who to be.
 #[derive(Args, Clone, Debug, Default, Eq, PartialEq)]
-#[command(next_help_heading = "TLS (with grpcs:// in front of the target)")]
+#[command(next_help_heading = "TLS (with grpcs:// or rediss:// in front of the target)")]
 pub struct TlsArgs {
     /// Authorities to trust, in PEM [default: those of the system]
     #[arg(long, value_name = "FILE")]
@@ -47,9 +47,27 @@ impl TlsArgs {
     pub fn endpoint(&self, address: &Address) -> Result<Endpoint, TlsError> {
         let endpoint = Endpoint::new(address.clone());
         if !address.is_tls() {
-            let set_up = *self != Self::default();
-            return if set_up { Err(TlsError::Plain(address.clone())) } else { Ok(endpoint) };
+            return if self.is_set_up() {
+                Err(TlsError::Plain(address.clone()))
+            } else {
+                Ok(endpoint)
+            };
         }
+        Ok(endpoint.tls(&self.tls()?)?)
+    }
+
+    /// Whether any option is there.
+    #[must_use]
+    pub fn is_set_up(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// Whom to trust, and who to be. Reads the files.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be used.
+    pub fn tls(&self) -> Result<Tls, TlsError> {
         let mut tls = Tls::new();
         if let Some(file) = &self.ca {
             tls = tls.ca_file(file)?;
@@ -60,6 +78,6 @@ impl TlsArgs {
         if let Some(name) = &self.server_name {
             tls = tls.server_name(name);
         }
-        Ok(endpoint.tls(&tls)?)
+        Ok(tls)
     }
 }

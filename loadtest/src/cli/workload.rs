@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_help() {
         let spec = spec(&[]);
-        assert_eq!((spec.keys, spec.key_size, spec.batch, spec.seed), (100_000, 16, 16, 1));
+        assert_eq!((spec.keys, spec.key_size, spec.batch, spec.seed), (50_000, 16, 16, 1));
         assert_eq!(spec.key_distribution, KeyDistribution::Uniform);
         assert_eq!(spec.value_size.to_string(), "1KiB");
         assert_eq!(

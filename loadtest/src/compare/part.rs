@@ -12,7 +12,7 @@ use super::{
     metric::{Metric, Word, change},
     sample::{RunFigures, Sample, Times},
 };
-use crate::report::Report;
+use crate::{engine::Rate, report::Report};
 
 /// Seconds of each side below which there is no interval: two blocks and something to move
 /// them by.
@@ -22,7 +22,7 @@ const FEWEST_SECONDS: usize = 5;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Part {
     /// The rate; none where there was one only, or none.
-    pub requests_per_second: Option<u64>,
+    pub requests_per_second: Option<Rate>,
     /// Which latency: response or service.
     pub latency: &'static str,
     /// Seconds to draw from, before and after.
@@ -104,7 +104,7 @@ enum Rates {
     /// There were no steps.
     None,
     /// Number and rate of those that all reports have.
-    Common(Vec<(usize, u64)>),
+    Common(Vec<(usize, Rate)>),
     /// There were steps, but none at the same place with the same rate.
     Other,
 }
@@ -161,7 +161,11 @@ fn per_core(wholes: &[Vec<RunFigures<'_>>; 2], judging: &Judging) -> Option<Part
 }
 
 /// Compares two sides.
-pub(super) fn part(rate: Option<u64>, sides: &[Vec<RunFigures<'_>>; 2], judging: &Judging) -> Part {
+pub(super) fn part(
+    rate: Option<Rate>,
+    sides: &[Vec<RunFigures<'_>>; 2],
+    judging: &Judging,
+) -> Part {
     let responses = sides.iter().flatten().all(RunFigures::has_response_times);
     let times = if responses { Times::Response } else { Times::Service };
     let samples = sides.each_ref().map(|runs| Sample::of(runs, times));

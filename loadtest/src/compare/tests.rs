@@ -112,6 +112,7 @@ fn figures(seconds: &[SecondReport]) -> Figures {
         slip_histogram: None,
         unsent: None,
         abandoned_requests: 0,
+        resent_calls: 0,
         service_histogram: Histogram::of(&times),
     }
 }
@@ -299,7 +300,7 @@ fn each_rate_is_compared_with_itself() {
         let seconds = [0, 1]
             .map(|step| Made { median: medians[step], seed: step as u64, ..MADE }.seconds(step));
         let steps = [0, 1].map(|step| Step {
-            requests_per_second: Some(rates[step]),
+            requests_per_second: Some(rates[step].into()),
             ending: Ending::Completed,
             kept_up: Some(true),
             held: None,
@@ -313,8 +314,8 @@ fn each_rate_is_compared_with_itself() {
     let comparison = compared_so(vec![before.clone()], vec![after], &JUDGING);
     let [low, high] = &comparison.parts[..] else { panic!("{comparison}") };
     let p50 = |part: &Part| part.lines.iter().find(|line| line.metric == P50).unwrap().word;
-    assert_eq!((low.requests_per_second, p50(low)), (Some(500), Some(Word::Same)));
-    assert_eq!((high.requests_per_second, p50(high)), (Some(1000), Some(Word::Worse)));
+    assert_eq!((low.requests_per_second, p50(low)), (Some(500.into()), Some(Word::Same)));
+    assert_eq!((high.requests_per_second, p50(high)), (Some(1000.into()), Some(Word::Worse)));
     assert!(comparison.to_string().contains("p50 at 1000 requests/s"), "{comparison}");
 
     let other = stepped([200.0, 200.0], [600, 1200]);

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use super::{plan::Arrivals, tally::Tally};
+use super::{plan::Arrivals, rate::Rate, tally::Tally};
 
 /// One stretch of requests at one pace.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub enum Pace {
     /// At instants planned ahead (open loop).
     Open {
         /// Requests in a second, over all threads.
-        rate: u64,
+        rate: Rate,
         /// How the instants lie.
         arrivals: Arrivals,
         /// Most requests on the wire. Those beyond wait in this process, from their instant.
@@ -56,7 +56,7 @@ impl Course {
         let planned = match (self.length, self.pace) {
             (Length::Time(time), _) => time,
             (Length::Requests(requests), Pace::Open { rate, .. }) => {
-                Duration::from_secs_f64(requests.get() as f64 / rate as f64)
+                Duration::from_secs_f64(requests.get() as f64 / rate.per_second())
             }
             (Length::Requests(_) | Length::Whole, _) => Duration::ZERO,
         };

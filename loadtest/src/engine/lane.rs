@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     target::{Answer, Outlet, Verifier},
-    transport::CallError,
+    transport::{CallError, Link},
     values::Values,
     workload::{Call, Operation},
 };
@@ -294,6 +294,11 @@ impl Lane {
 pub(super) struct Unfilled(pub(super) String);
 
 impl Bench {
+    /// Calls that were sent again since this was last asked.
+    pub(super) fn take_resent(&self) -> u64 {
+        self.outlets.iter().filter_map(Outlet::link).map(Link::take_resent).sum()
+    }
+
     /// Makes the call of an operation, once.
     async fn issue(
         &self,

@@ -7,10 +7,8 @@ use clap::ValueEnum;
 use rand_distr::{Distribution, Exp};
 use rand_pcg::Pcg64Mcg;
 
+use super::rate::Rate;
 use crate::lanes::LaneId;
-
-/// Highest rate that can be asked for: beyond a nanosecond between two there is no clock.
-pub const HIGHEST_RATE: u64 = 1_000_000_000;
 
 /// How the instants lie.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -40,7 +38,7 @@ pub struct Plan(Instants);
 enum Instants {
     /// Multiples of the period, of which each thread has every so many: together they are
     /// as even as one thread's would be. Counted, not added up, so that nothing drifts.
-    Constant { next: u64, step: u64, rate: u64 },
+    Constant { next: u64, step: u64, rate: Rate },
     /// A Poisson process of a share of the rate. Those of all threads add up to one of the
     /// whole rate.
     Poisson { at: f64, gaps: Exp<f64>, rng: Pcg64Mcg },
@@ -49,14 +47,14 @@ enum Instants {
 impl Plan {
     /// Plans the share of a thread in `rate` requests in a second.
     #[must_use]
-    pub fn new(arrivals: Arrivals, rate: u64, lane: LaneId, seed: u64) -> Self {
+    pub fn new(arrivals: Arrivals, rate: Rate, lane: LaneId, seed: u64) -> Self {
         Self(match arrivals {
             Arrivals::Constant => {
                 Instants::Constant { next: lane.index as u64, step: lane.of as u64, rate }
             }
             Arrivals::Poisson => Instants::Poisson {
                 at: 0.0,
-                gaps: Exp::new(rate as f64 / lane.of as f64).expect("a rate is above zero"),
+                gaps: Exp::new(rate.per_second() / lane.of as f64).expect("a rate is above zero"),
                 // Not the stream of the operations: those are the same at every rate.
                 rng: lane.rng(!seed),
             },
@@ -70,10 +68,9 @@ impl Iterator for Plan {
     fn next(&mut self) -> Option<Duration> {
         Some(match &mut self.0 {
             Instants::Constant { next, step, rate } => {
-                let (second, rest) = (*next / *rate, *next % *rate);
+                let instant = rate.instant(*next);
                 *next += *step;
-                let nanos = u128::from(rest) * 1_000_000_000 / u128::from(*rate);
-                Duration::new(second, nanos as u32)
+                instant
             }
             Instants::Poisson { at, gaps, rng } => {
                 *at += gaps.sample(rng);
@@ -91,28 +88,31 @@ mod tests {
 
     #[test]
     fn constant_arrivals_are_evenly_spaced_and_do_not_drift() {
-        let plan = Plan::new(Arrivals::Constant, 8000, ALONE, 1);
+        let plan = Plan::new(Arrivals::Constant, 8000.into(), ALONE, 1);
         for (index, at) in plan.take(100_000).enumerate() {
             assert_eq!(at, Duration::from_micros(125) * index as u32);
         }
-        let third = Plan::new(Arrivals::Constant, 3, ALONE, 1).nth(3_000_001).unwrap();
+        let third = Plan::new(Arrivals::Constant, 3.into(), ALONE, 1).nth(3_000_001).unwrap();
         assert_eq!(third, Duration::new(1_000_000, 333_333_333));
     }
 
     #[test]
     fn the_constant_arrivals_of_all_threads_are_those_of_one() {
         let lanes = (0..3).map(|index| LaneId { index, of: 3 });
-        let mut merged: Vec<_> =
-            lanes.flat_map(|lane| Plan::new(Arrivals::Constant, 1000, lane, 1).take(100)).collect();
+        let mut merged: Vec<_> = lanes
+            .flat_map(|lane| Plan::new(Arrivals::Constant, 1000.into(), lane, 1).take(100))
+            .collect();
         merged.sort();
-        assert!(merged.into_iter().eq(Plan::new(Arrivals::Constant, 1000, ALONE, 1).take(300)));
+        assert!(
+            merged.into_iter().eq(Plan::new(Arrivals::Constant, 1000.into(), ALONE, 1).take(300))
+        );
     }
 
     /// Of two threads together, so that the sum is looked at as well.
     fn poisson(rate: u64, count: usize) -> Vec<f64> {
         let lanes = (0..2).map(|index| LaneId { index, of: 2 });
         let mut at: Vec<f64> = lanes
-            .flat_map(|lane| Plan::new(Arrivals::Poisson, rate, lane, 7).take(count))
+            .flat_map(|lane| Plan::new(Arrivals::Poisson, rate.into(), lane, 7).take(count))
             .map(|at| at.as_secs_f64())
             .collect();
         at.sort_by(f64::total_cmp);

@@ -74,6 +74,9 @@ pub struct Tally {
     pub unsent: u64,
     /// What the first of them had waited by then.
     pub unsent_longest: Duration,
+    /// Calls that the peer handed back unprocessed and that were sent again, those of warm-up
+    /// and fills among them.
+    pub resent: u64,
     /// Requests that were sent and whose replies were not waited for.
     pub abandoned: u64,
     /// The last reply.
@@ -102,6 +105,7 @@ impl Default for Tally {
             unsent: 0,
             unsent_longest: Duration::ZERO,
             abandoned: 0,
+            resent: 0,
             last: Duration::ZERO,
             findings: None,
             calls: Default::default(),
@@ -163,6 +167,7 @@ impl Tally {
         self.last = self.last.max(other.last);
         self.unsent += other.unsent;
         self.abandoned += other.abandoned;
+        self.resent += other.resent;
         self.unsent_longest = self.unsent_longest.max(other.unsent_longest);
         match (&mut self.findings, other.findings) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),

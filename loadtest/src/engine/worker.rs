@@ -196,6 +196,8 @@ impl Order {
             current: RefCell::new((0, Second::default())),
         };
         let most = self.id.share(course.pace.in_flight());
+        // Those of the prefill, or of the course before.
+        bench.take_resent();
         let lane = Rc::new(Lane::new(Rc::clone(bench), control, start, most, clock));
         let ticking = task::spawn_local(tick(Rc::clone(&lane), start + course.warm_up));
         course.run(&lane, Rc::clone(source), self.id).await;
@@ -203,6 +205,7 @@ impl Order {
         lane.hand_over_last();
         let mut tally = lane.tally.take();
         tally.abandoned = lane.abandoned();
+        tally.resent = bench.take_resent();
         tally.findings = bench.verifier.as_ref().map(Verifier::findings);
         tally
     }

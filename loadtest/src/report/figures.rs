@@ -69,6 +69,10 @@ pub struct Figures {
     /// interrupted twice. They are in no other figure.
     #[serde(default)]
     pub abandoned_requests: u64,
+    /// Calls that the peer handed back unprocessed (GOAWAY, REFUSED_STREAM) and that were sent
+    /// again, those of warm-up and fills among them. Their time counts from the first sending.
+    #[serde(default)]
+    pub resent_calls: u64,
 }
 
 /// Requests that waited for room on the wire when the run was stopped. They are in no other
@@ -220,6 +224,7 @@ impl Figures {
                 longest_seconds: tally.unsent_longest.as_secs_f64(),
             }),
             abandoned_requests: tally.abandoned,
+            resent_calls: tally.resent,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cli::{LoadArgs, ReplayArgs, ServerArgs},
-    engine::{Course, Length, Pace},
+    engine::{Course, Length, Pace, Rate},
     trace::Trace,
     workload::Spec,
 };
@@ -19,7 +19,7 @@ pub struct Settings {
     pub target: String,
     /// Requests in a second; none in a closed loop, at the pace of a trace, and where there
     /// was more than one rate.
-    pub requests_per_second: Option<u64>,
+    pub requests_per_second: Option<Rate>,
     /// How the instants lie: constant or poisson; none otherwise.
     pub arrivals: Option<String>,
     /// How many seconds of the trace passed in one; none where its times were not kept.

@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use super::{
     Ending, Failure, Figures, Generator, Latency, Report, Server, Unsent, ViolationFigures,
 };
+use crate::engine::Rate;
 
 /// Width of the first column.
 const LABEL: usize = 18;
@@ -21,7 +22,7 @@ impl Display for Report {
             search.fmt(out)?;
             self.curve(out)?;
             let lowest = self.steps.iter().filter_map(|step| step.requests_per_second).min();
-            if let Some(rate) = search.found_requests_per_second.or(lowest) {
+            if let Some(rate) = search.found_requests_per_second.map(Rate::from).or(lowest) {
                 row(out, "figures", format_args!("of {rate} requests/s"))?;
             }
         }
@@ -163,6 +164,13 @@ impl Figures {
                     "{:>NUMBER$}, sent, and left without a reply",
                     self.abandoned_requests
                 ),
+            )?;
+        }
+        if self.resent_calls > 0 {
+            row(
+                out,
+                "sent again",
+                format_args!("{:>NUMBER$}, handed back unprocessed by the peer", self.resent_calls),
             )?;
         }
         count(out, "errors", self.failed)?;

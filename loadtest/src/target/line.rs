@@ -2,16 +2,18 @@
 //! connection in place of one that ended, a limit for every call, and no second try of any.
 //! Knows no protocol.
 
-use std::{cell::RefCell, io, rc::Rc, time::Duration};
+use std::{cell::RefCell, fmt, io, rc::Rc, sync::Arc, time::Duration};
 
+use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     net::TcpStream,
     sync::Mutex,
     time::{Instant, sleep, timeout},
 };
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
-    cli::Place,
+    cli::{Place, TlsArgs, TlsError},
     transport::{CallError, Unreachable},
 };
 
@@ -27,10 +29,37 @@ pub(crate) trait Protocol {
     fn target(&self) -> String;
 
     /// Makes sure that who answers speaks the protocol.
-    async fn greet(&self, socket: TcpStream) -> Result<Self::Connection, CallError>;
+    async fn greet(&self, stream: Stream) -> Result<Self::Connection, CallError>;
 
     /// Whether no call can be made any more.
     fn has_ended(connection: &Self::Connection) -> bool;
+}
+
+/// Bytes to and from a server.
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// How TLS is spoken.
+#[derive(Clone)]
+pub(crate) struct TlsWay {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl fmt::Debug for TlsWay {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "TlsWay({:?})", self.name)
+    }
+}
+
+impl TlsWay {
+    /// Reads the files of TLS.
+    pub(super) fn new(place: &Place, args: &TlsArgs) -> Result<Self, TlsError> {
+        let (config, name) = args.tls()?.config(&place.host, &[])?;
+        Ok(Self { config, name })
+    }
 }
 
 /// How a line is made, and what holds for its calls.
@@ -38,6 +67,7 @@ pub(crate) trait Protocol {
 pub(crate) struct Route<P> {
     pub(super) protocol: P,
     pub(super) place: Place,
+    pub(super) tls: Option<TlsWay>,
     /// How long it is tried again at the start when nothing answers there yet.
     pub(super) patience: Duration,
     /// How long a call may take.
@@ -120,6 +150,15 @@ impl<P: Protocol> Route<P> {
         let socket = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
         // A request waits for no other one to share its packet.
         socket.set_nodelay(true).map_err(failed)?;
-        self.protocol.greet(socket).await
+        let stream = match &self.tls {
+            None => Stream::Plain(socket),
+            Some(TlsWay { config, name }) => {
+                let connector = TlsConnector::from(Arc::clone(config));
+                let stream = connector.connect(name.clone(), socket).await;
+                let failed = |error| CallError::Connection(format!("TLS: {error}"));
+                Stream::Tls(Box::new(stream.map_err(failed)?))
+            }
+        };
+        self.protocol.greet(stream).await
     }
 }

@@ -11,16 +11,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tiny_cache_client::Ttl;
-use tokio::net::TcpStream;
 
 use self::wire::{Cutter, Piece};
 use super::{
     Answer,
-    line::{Line, Protocol},
+    line::{Line, Protocol, Stream},
     pipeline::{self, Request},
 };
 use crate::{
-    cli::{Place, Target},
+    cli::{MEMCACHED_KEY_BYTES, Place, Target},
     transport::CallError,
     values::Values,
     workload::{Operation, Write},
@@ -47,8 +46,8 @@ impl Protocol for Memcached {
         Target::Memcached(self.0.clone()).to_string()
     }
 
-    async fn greet(&self, socket: TcpStream) -> Result<Connection, CallError> {
-        let pipeline = pipeline::Connection::open(socket);
+    async fn greet(&self, stream: Stream) -> Result<Connection, CallError> {
+        let pipeline = pipeline::Connection::open(stream);
         let reply = pipeline.ask(Request::new().line(format_args!("version"))).await?;
         let line = word(&reply)?;
         let version = line.strip_prefix(b"VERSION ").ok_or_else(|| refusal(line))?;
@@ -67,6 +66,9 @@ impl Line<Memcached> {
         operation: &Operation,
         values: &Values,
     ) -> Result<Answer, CallError> {
+        for key in operation.keys() {
+            check_key(key)?;
+        }
         let value = |write: &Write| values.value(&write.key, write.size);
         match operation {
             Operation::Get(key) | Operation::Fetch(Write { key, .. }) => {
@@ -150,6 +152,21 @@ impl Line<Memcached> {
         };
         Ok(Answer::Conditional { stored: self.call(call).await? })
     }
+}
+
+/// Refuses a key that the protocol cannot carry: one with a blank would be taken for two, and
+/// what stands behind a line end for a command.
+pub(crate) fn check_key(key: &str) -> Result<(), CallError> {
+    let fault = if key.is_empty() {
+        "an empty key"
+    } else if key.len() > MEMCACHED_KEY_BYTES {
+        "a key of more than 250 bytes"
+    } else if key.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        "a key with a blank or a control character"
+    } else {
+        return Ok(());
+    };
+    Err(CallError::Key(format!("memcached's text protocol has no place for {fault}: {key:?}")))
 }
 
 impl Request {

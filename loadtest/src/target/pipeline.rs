@@ -9,14 +9,11 @@ use std::{
 
 use bytes::BytesMut;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::{mpsc, oneshot},
 };
 
+use super::line::Stream;
 use crate::transport::CallError;
 
 /// Most requests that are written at once.
@@ -83,8 +80,23 @@ pub(crate) struct Connection<S: Speech> {
 }
 
 impl<S: Speech> Connection<S> {
-    pub(super) fn open(socket: TcpStream) -> Self {
-        let (half, write) = socket.into_split();
+    pub(super) fn open(stream: Stream) -> Self {
+        match stream {
+            Stream::Plain(socket) => {
+                let (read, write) = socket.into_split();
+                Self::of_halves(read, write)
+            }
+            Stream::Tls(stream) => {
+                let (read, write) = io::split(stream);
+                Self::of_halves(read, write)
+            }
+        }
+    }
+
+    fn of_halves(
+        half: impl AsyncRead + Send + Unpin + 'static,
+        write: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> Self {
         let (requests, asked) = mpsc::unbounded_channel();
         let (await_reply, waiting) = mpsc::unbounded_channel();
         let end = Arc::<OnceLock<String>>::default();
@@ -117,7 +129,7 @@ impl<S: Speech> Connection<S> {
 async fn write_requests<P>(
     mut asked: mpsc::UnboundedReceiver<Asked<P>>,
     await_reply: mpsc::UnboundedSender<Waiting<P>>,
-    mut half: OwnedWriteHalf,
+    mut half: impl AsyncWrite + Unpin,
 ) {
     let (mut batch, mut out) = (Vec::new(), Vec::new());
     loop {
@@ -134,19 +146,25 @@ async fn write_requests<P>(
         tokio::select! {
             () = await_reply.closed() => return,
             // The reader learns as well that the connection broke, and says so.
-            written = half.write_all(&out) => if written.is_err() { return },
+            written = write(&mut half, &out) => if written.is_err() { return },
         }
     }
 }
 
+/// Writes all, out of the buffers of TLS as well.
+async fn write(half: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    half.write_all(bytes).await?;
+    half.flush().await
+}
+
 /// Reads the replies.
-struct Reader<S> {
-    half: OwnedReadHalf,
+struct Reader<S, R> {
+    half: R,
     input: BytesMut,
     speech: S,
 }
 
-impl<S: Speech> Reader<S> {
+impl<S: Speech, R: AsyncRead + Unpin> Reader<S, R> {
     /// Hands out replies until nobody asks for any, or no more can come.
     async fn hand_out(
         mut self,

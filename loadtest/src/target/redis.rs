@@ -1,24 +1,22 @@
 //! Servers that speak RESP, such as Redis, Valkey and Dragonfly. Requests go out without
 //! waiting for earlier replies, which come back in the order of the requests.
 //!
-//! The client is our own, over the same pipeline as memcached's. The crate `redis` would do
-//! it, but from 1.0 on it needs a crate under the BSL-1.0, which is not among the licences of
-//! this project.
+//! The client is our own, over the same pipeline as memcached's, so that both systems are
+//! driven in the same way.
 
 mod wire; // commands and replies as bytes
 
 use bytes::Bytes;
 use tiny_cache_client::Ttl;
-use tokio::net::TcpStream;
 
 use self::wire::{Cutter, Piece};
 use super::{
     Answer,
-    line::{Line, Protocol},
+    line::{Line, Protocol, Stream},
     pipeline::{Connection, Request},
 };
 use crate::{
-    cli::{RedisPlace, Target},
+    cli::{Login, RedisPlace, Target},
     transport::CallError,
     values::Values,
     workload::{Operation, Write},
@@ -48,10 +46,20 @@ impl Protocol for Redis {
         Target::Redis(self.0.clone()).to_string()
     }
 
-    async fn greet(&self, socket: TcpStream) -> Result<Connection<Cutter>, CallError> {
-        let connection = Connection::open(socket);
-        let database = self.0.database.to_string();
-        let request = Request::new().command(&[b"PING"]).command(&[b"SELECT", database.as_bytes()]);
+    async fn greet(&self, stream: Stream) -> Result<Connection<Cutter>, CallError> {
+        let connection = Connection::open(stream);
+        let mut request = Request::new();
+        if let Some(Login { user, password }) = &self.0.login {
+            // Servers before Redis 6 take a password alone.
+            let user = user.as_ref().map(String::as_bytes);
+            let words = [Some(&b"AUTH"[..]), user, Some(password.as_bytes())];
+            request = request.command(&words.into_iter().flatten().collect::<Vec<_>>());
+        }
+        request = request.command(&[b"PING"]);
+        // A user may be kept from SELECT, and a connection begins in database 0.
+        if self.0.database != 0 {
+            request = request.command(&[b"SELECT", self.0.database.to_string().as_bytes()]);
+        }
         for piece in connection.ask(request).await? {
             if !matches!(piece, Piece::Word(_)) {
                 return Err(refusal(&piece));
@@ -213,7 +221,7 @@ fn name_of(code: &str) -> &'static str {
         "OOM" => "OUT_OF_MEMORY",
         "LOADING" => "REDIS_LOADING",
         "READONLY" => "REDIS_READ_ONLY",
-        "NOAUTH" | "NOPERM" => "REDIS_NO_AUTH",
+        "NOAUTH" | "NOPERM" | "WRONGPASS" => "REDIS_NO_AUTH",
         "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => "REDIS_CLUSTER",
         _ => "REDIS_ERROR",
     }

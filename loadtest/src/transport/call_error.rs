@@ -25,6 +25,9 @@ pub enum CallError {
         /// Items in the reply.
         answered: usize,
     },
+    /// The protocol of another system has no such key.
+    #[error("{0}")]
+    Key(String),
     /// There was no connection to a server of another system, or it broke.
     #[error("{0}")]
     Connection(String),
@@ -53,6 +56,7 @@ impl CallError {
             Self::NotOk(_) => "REPLY_NOT_OK",
             Self::Item(_) => "ITEM_FAILED",
             Self::BatchSize { .. } | Self::BadReply(_) => "BAD_REPLY",
+            Self::Key(_) => "BAD_KEY",
             Self::Connection(_) => "CONNECTION",
             Self::TimedOut(_) => "TIMED_OUT",
             Self::Refused { name, .. } => name,

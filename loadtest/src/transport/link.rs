@@ -1,12 +1,19 @@
-//! One connection at a time and the calls of a replay over it, each made once.
+//! One connection at a time and the calls over it.
 
-use std::{cell::RefCell, error::Error, fmt::Display, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    error::Error,
+    fmt::Display,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use thiserror::Error;
 use tiny_cache_client::{
     Ttl,
-    transport::{ConnectError, Connection, Endpoint, Failure, Head, rpc},
+    transport::{ConnectError, Connection, Endpoint, Failure, Head, Reach, rpc},
 };
 use tiny_cache_proto::cache::{
     CacheLookup, CacheResponse, CacheStats, CacheStatus, ConditionalCacheResponse,
@@ -14,13 +21,17 @@ use tiny_cache_proto::cache::{
 };
 use tokio::{
     sync::Mutex,
-    time::{Instant, sleep, sleep_until, timeout},
+    task,
+    time::{Instant, sleep, sleep_until, timeout_at},
 };
 
 use super::CallError;
 
 /// Pause between two tries to connect: short beside any patience worth having.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a call is sent again at most: a peer that hands everything back is a failure.
+const MOST_RESENDS: usize = 16;
 
 /// How a link is made, and what holds for its calls.
 #[derive(Clone, Debug)]
@@ -69,6 +80,7 @@ pub struct Link {
     /// Held while a connection is made in place of one that ended, so that its callers do
     /// not make one each.
     replacing: Mutex<()>,
+    resent: Cell<u64>,
 }
 
 impl Link {
@@ -79,7 +91,7 @@ impl Link {
     /// Nothing that speaks HTTP/2 answered in time.
     pub async fn open(dial: Dial) -> Result<Self, Unreachable> {
         let current = RefCell::new(Rc::new(patiently(&dial).await?));
-        Ok(Self { dial, current, replacing: Mutex::default() })
+        Ok(Self { dial, current, replacing: Mutex::default(), resent: Cell::new(0) })
     }
 
     /// The calls in one of the dial's keyspaces.
@@ -97,16 +109,42 @@ impl Link {
         self.call(0, &rpc::Stats).await
     }
 
-    /// Makes a call, once. Where the connection has to be replaced first, that is part of
-    /// the call and of its time.
+    /// Makes a call. Where the connection has to be replaced first, that is part of the call
+    /// and of its time. A call that the peer handed back unprocessed, as one that goes away
+    /// does, is sent again; any other is made once.
     async fn call<R: rpc::Rpc>(&self, space: usize, rpc: &R) -> Result<R::Reply, Failure> {
         let Dial { heads, timeout: limit, .. } = &self.dial;
         let head = &heads[space];
+        let end = Instant::now() + *limit;
         if let Some(connection) = self.usable() {
-            return connection.call_within(rpc, head, *limit).await;
+            match connection.call_within(rpc, head, *limit).await {
+                Err(failure) if is_handed_back(&failure) => {}
+                reply => return reply,
+            }
+            self.resent.set(self.resent.get() + 1);
         }
-        let call = async { self.replaced().await?.call(rpc, head).await };
-        timeout(*limit, call).await.unwrap_or(Err(Failure::Deadline(*limit)))
+        let call = async {
+            for _ in 0..MOST_RESENDS {
+                let connection = match self.usable() {
+                    Some(connection) => connection,
+                    None => self.replaced().await?,
+                };
+                match connection.call(rpc, head).await {
+                    Err(failure) if is_handed_back(&failure) => {}
+                    reply => return reply,
+                }
+                self.resent.set(self.resent.get() + 1);
+                // The peer may have no room for a stream before others have ended.
+                task::yield_now().await;
+            }
+            self.replaced().await?.call(rpc, head).await
+        };
+        timeout_at(end, call).await.unwrap_or(Err(Failure::Deadline(*limit)))
+    }
+
+    /// Calls that were sent again since this was last asked.
+    pub fn take_resent(&self) -> u64 {
+        self.resent.take()
     }
 
     /// The connection, unless it has ended.
@@ -126,6 +164,13 @@ impl Link {
         *self.current.borrow_mut() = Rc::clone(&connection);
         Ok(connection)
     }
+}
+
+/// Whether the peer did not process the call, and another connection may: it was going away, or
+/// refused the stream. What it answered, be it a refusal, is an answer.
+fn is_handed_back(failure: &Failure) -> bool {
+    matches!(failure, Failure::Unsent(_) | Failure::Lost(_))
+        && failure.reach() == Reach::NotExecuted
 }
 
 /// The calls in one keyspace.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    engine::{Course, Length, Pace},
+    engine::{Course, Length, Pace, Rate},
     trace::Meter,
 };
 
@@ -63,7 +63,7 @@ impl Phase {
     }
 
     /// Requests in a second that are asked for; none where nobody asked for a number.
-    pub(super) fn rate(&self) -> Option<u64> {
+    pub(super) fn rate(&self) -> Option<Rate> {
         match self.course?.pace {
             Pace::Open { rate, .. } => Some(rate),
             Pace::Traced { .. } | Pace::Closed { .. } => None,

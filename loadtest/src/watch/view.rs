@@ -180,6 +180,7 @@ fn draw_rates(frame: &mut Frame<'_>, area: Rect, history: &History) {
     let mut rates: Vec<u64> = history.rates.iter().take(right.width.into()).copied().collect();
     rates.resize(right.width.into(), 0);
     rates.reverse();
+    let asked = asked.map(|rate| rate.per_second().ceil() as u64);
     let top = asked.into_iter().chain(rates.iter().copied()).max().unwrap_or_default();
     let sparkline = Sparkline::default().data(rates).max(top.max(1)).style(Color::Cyan);
     frame.render_widget(sparkline, right);
@@ -250,7 +251,7 @@ mod tests {
         let requests = NonZeroU64::new(1000).unwrap();
         let course = Course {
             pace: Pace::Open {
-                rate: 500,
+                rate: 500.into(),
                 arrivals: Arrivals::Constant,
                 in_flight: 1,
                 max_in_flight: 1,

@@ -6,7 +6,7 @@ mod redis;
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
@@ -14,6 +14,27 @@ use std::{
     },
     thread,
 };
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// A TLS stream that is read and written by the same thread.
+struct Shared(Mutex<StreamOwned<ServerConnection, TcpStream>>);
+
+impl Read for &Shared {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().read(bytes)
+    }
+}
+
+impl Write for &Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap().flush()
+    }
+}
 
 /// Which system a server passes for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,6 +56,8 @@ pub(crate) struct Manners {
     pub hang_up_at: Option<&'static str>,
     /// Every request is answered by this line.
     pub not_a_cache: Option<&'static str>,
+    /// The words of AUTH without which nothing is answered.
+    pub login: Option<&'static [&'static str]>,
 }
 
 /// What is kept: a value, its expiry as it was sent, and how often it was written.
@@ -70,6 +93,15 @@ pub(crate) enum Next {
 impl FakePeer {
     /// Starts a server that is ready when this returns.
     pub(crate) fn start(system: System, manners: Manners) -> Self {
+        Self::start_with(system, manners, None)
+    }
+
+    /// The same, with TLS where there is a configuration of it.
+    pub(crate) fn start_with(
+        system: System,
+        manners: Manners,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shelf = Arc::new(Shelf { manners, ..Shelf::default() });
@@ -79,10 +111,25 @@ impl FakePeer {
                 kept.connections.fetch_add(1, Ordering::Relaxed);
                 let shelf = Arc::clone(&kept);
                 // A connection that breaks ends its thread.
-                thread::spawn(move || shelf.serve(system, &socket));
+                let tls = tls.clone();
+                thread::spawn(move || match tls {
+                    None => {
+                        socket.set_nodelay(true).ok()?;
+                        shelf.serve(system, &mut BufReader::new(&socket), &mut &socket)
+                    }
+                    Some(tls) => {
+                        let connection = ServerConnection::new(tls).ok()?;
+                        let stream = Shared(Mutex::new(StreamOwned::new(connection, socket)));
+                        shelf.serve(system, &mut BufReader::new(&stream), &mut &stream)
+                    }
+                });
             }
         });
         Self { system, address, shelf }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn target(&self) -> String {
@@ -112,13 +159,17 @@ pub(crate) fn target(system: System, address: SocketAddr) -> String {
 }
 
 impl Shelf {
-    fn serve(&self, system: System, socket: &TcpStream) -> Option<()> {
-        socket.set_nodelay(true).ok()?;
-        let (mut input, mut output) = (BufReader::new(socket), socket);
+    fn serve(
+        &self,
+        system: System,
+        input: &mut impl BufRead,
+        output: &mut impl Write,
+    ) -> Option<()> {
+        let mut client = redis::Client::default();
         loop {
             let next = match system {
-                System::Redis => redis::answer(self, &mut input)?,
-                System::Memcached => memcached::answer(self, &mut input)?,
+                System::Redis => redis::answer(self, &mut client, input)?,
+                System::Memcached => memcached::answer(self, input)?,
             };
             match next {
                 Next::Reply(reply) => {

@@ -4,18 +4,43 @@ use std::io::BufRead;
 
 use super::{Next, Shelf, block, line};
 
-pub(super) fn answer(shelf: &Shelf, input: &mut impl BufRead) -> Option<Next> {
+/// What a connection has been told.
+#[derive(Default)]
+pub(super) struct Client {
+    is_known: bool,
+    database: String,
+}
+
+pub(super) fn answer(shelf: &Shelf, client: &mut Client, input: &mut impl BufRead) -> Option<Next> {
     let words = words(input)?;
     let text = |at: usize| String::from_utf8_lossy(&words[at]).into_owned();
     let keys = |from: usize| (from..words.len()).map(text).collect::<Vec<_>>();
     let command = text(0).to_uppercase();
+    if let (Some(login), false) = (shelf.manners.login, client.is_known) {
+        client.is_known = command == "AUTH" && keys(1) == login;
+        return Some(Next::Reply(match (client.is_known, command.as_str()) {
+            (true, _) => "+OK\r\n".into(),
+            (_, "AUTH") => {
+                "-WRONGPASS invalid username-password pair or user is disabled.\r\n".into()
+            }
+            _ => "-NOAUTH Authentication required.\r\n".into(),
+        }));
+    }
+    let full = |key: String| match client.database.as_str() {
+        "" => key,
+        database => format!("{database}/{key}"),
+    };
+    let text_of_key = |at: usize| full(text(at));
     let reply = match (command.as_str(), shelf.manners.refuse_writes) {
         ("PING", _) => "+PONG\r\n".into(),
-        ("SELECT", _) => "+OK\r\n".into(),
+        ("SELECT", _) => {
+            client.database = text(1);
+            "+OK\r\n".into()
+        }
         ("INFO", _) => bulk(b"# Server\r\nredis_version:7.2.4\r\nvalkey_version:8.1.0\r\n"),
         ("GET", _) => match shelf.balk(&keys(1)) {
             Some(next) => return Some(next),
-            None => found(shelf, &text(1)),
+            None => found(shelf, &text_of_key(1)),
         },
         ("MGET", _) => {
             let mut reply = format!("*{}\r\n", words.len() - 1).into_bytes();
@@ -29,7 +54,8 @@ pub(super) fn answer(shelf: &Shelf, input: &mut impl BufRead) -> Option<Next> {
             let expiry = options.iter().position(|option| option == "EX");
             let expiry = expiry.map_or(0, |at| options[at + 1].parse().unwrap());
             let absent = options.iter().any(|option| option == "NX");
-            let stored = shelf.put(&text(1), &words[2], expiry, |there| !absent || there.is_none());
+            let stored =
+                shelf.put(&text_of_key(1), &words[2], expiry, |there| !absent || there.is_none());
             if stored { "+OK\r\n".into() } else { "$-1\r\n".into() }
         }
         // The only script there is: compare-and-set.

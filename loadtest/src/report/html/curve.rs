@@ -6,7 +6,7 @@ use super::{
     axis::Axis,
     frame::{Frame, Key, Path, Sample, line},
     trends::PERCENTILES,
-    units::{count, nanos, number},
+    units::{nanos, number, rate},
 };
 use crate::report::{Ending, Step};
 
@@ -109,7 +109,7 @@ fn point(frame: &Frame, step: &Step, class: &str, value: f64, name: &str) -> Mar
     html! {
         path.mark.(class) d=(path) {
             title {
-                @if let Some(asked) = step.requests_per_second { (count(asked)) "/s asked for, " }
+                @if let Some(asked) = step.requests_per_second { (rate(asked)) "/s asked for, " }
                 (number(answered)) "/s answered: " (name) " " (nanos(value))
                 @if let Some(flaw) = flaw { ", " (flaw.text()) }
             }

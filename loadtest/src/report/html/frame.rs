@@ -147,7 +147,7 @@ impl Frame {
                 @for step in timeline.steps.iter().filter(|step| room(step.at, step.end) > STEP_NAME) {
                     @if let Some(asked) = step.asked {
                         text x=(Number(self.x((step.at + step.end) / 2.0))) y=(Number(TOP - 7.0)) {
-                            (super::units::count(asked)) "/s"
+                            (super::units::rate(asked)) "/s"
                         }
                     }
                 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::units::{count, nanos, number, percent};
+use super::units::{self, count, nanos, number, percent};
 use crate::report::{Ending, Latency, LimitedBy, Report, SearchReport};
 
 /// What was done to what.
@@ -36,7 +36,7 @@ fn pace(report: &Report) -> String {
     match (settings.speed, settings.requests_per_second, report.steps.len()) {
         (Some(speed), _, _) => format!("at {speed} times the trace's speed (open loop)"),
         (None, Some(rate), _) => {
-            format!("at {} requests/s, {arrivals} (open loop)", count(rate))
+            format!("at {} requests/s, {arrivals} (open loop)", units::rate(rate))
         }
         (None, None, 2..) => format!("at {} rates, {arrivals} (open loop)", report.steps.len()),
         (None, None, _) => format!("{} requests at a time (closed loop)", settings.in_flight),
@@ -131,7 +131,7 @@ fn slipped_steps(report: &Report) -> String {
     let slipped = report.steps.iter().filter(|step| step.kept_up == Some(false));
     let rates: Vec<_> = slipped
         .filter_map(|step| step.requests_per_second)
-        .map(|rate| count(rate) + "/s")
+        .map(|rate| units::rate(rate) + "/s")
         .collect();
     if rates.is_empty() { String::new() } else { format!(" It slipped at {}.", rates.join(", ")) }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     curve::Flaw,
     trends::PERCENTILES,
-    units::{count, nanos, number, percent, seconds},
+    units::{count, nanos, number, percent, rate, seconds},
 };
 use crate::report::{Figures, Latency, Report, ServerStats};
 
@@ -92,7 +92,7 @@ pub(super) fn steps(report: &Report) -> Markup {
                         @for step in &report.steps {
                             @let latency = step.figures.latency();
                             tr {
-                                th scope="row" { (step.requests_per_second.map_or("-".to_owned(), count)) }
+                                th scope="row" { (step.requests_per_second.map_or("-".to_owned(), rate)) }
                                 td { (number(step.figures.answered_per_second)) }
                                 td { (count(step.figures.failed)) }
                                 td { (step.figures.hit_ratio.map_or("-".to_owned(), percent)) }

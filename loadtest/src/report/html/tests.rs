@@ -60,13 +60,14 @@ fn figures(nanos: &[u64], seconds: f64) -> Figures {
         slip_histogram: None,
         unsent: None,
         abandoned_requests: 0,
+        resent_calls: 0,
         service_histogram: Histogram::of(&histogram),
     }
 }
 
 fn step(rate: u64, held: Option<bool>) -> Step {
     Step {
-        requests_per_second: Some(rate),
+        requests_per_second: Some(rate.into()),
         ending: Ending::Completed,
         kept_up: Some(true),
         held,

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::units;
-use crate::report::{Latency, Report, SecondReport, ratio, spans};
+use crate::{
+    engine::Rate,
+    report::{Latency, Report, SecondReport, ratio, spans},
+};
 
 /// Most columns: about one for each dot of a telephone's screen.
 const MOST_COLUMNS: usize = 600;
@@ -32,7 +35,7 @@ pub(super) struct Begin {
     pub(super) at: f64,
     pub(super) end: f64,
     /// Requests in a second; none in a closed loop or after a trace.
-    pub(super) asked: Option<u64>,
+    pub(super) asked: Option<Rate>,
 }
 
 /// Some seconds of one step.

@@ -8,7 +8,10 @@ use super::{
     timeline::{Column, Timeline},
     units::{count, nanos, number, percent},
 };
-use crate::report::{Latency, Report};
+use crate::{
+    engine::Rate,
+    report::{Latency, Report},
+};
 
 /// A percentile: class, name and where a summary has it.
 type Percentile = (&'static str, &'static str, fn(&Latency) -> f64);
@@ -29,7 +32,7 @@ pub(super) fn rate(report: &Report, timeline: &Timeline) -> Markup {
     let rates = || timeline.columns.iter().filter_map(|column| column.rates);
     let asked = || timeline.steps.iter().filter_map(|step| step.asked);
     let tops = rates().map(|(answered, failed)| answered + failed);
-    let highest = tops.chain(asked().map(|asked| asked as f64)).fold(0.0, f64::max);
+    let highest = tops.chain(asked().map(Rate::per_second)).fold(0.0, f64::max);
     let (low, high) = range(rates().map(|(answered, _)| answered));
     let mut keys = vec![Key::area("answered", "answered")];
     if report.figures.failed > 0 {
@@ -56,7 +59,7 @@ pub(super) fn rate(report: &Report, timeline: &Timeline) -> Markup {
     let mut lines = Path::default();
     for step in &timeline.steps {
         if let Some(asked) = step.asked {
-            lines.begin(frame.x(step.at), frame.y(asked as f64));
+            lines.begin(frame.x(step.at), frame.y(asked.per_second()));
             lines.across(frame.x(step.end));
         }
     }

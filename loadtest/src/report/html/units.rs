@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use crate::report::time;
+use crate::{engine::Rate, report::time};
 
 /// An integer, its digits in groups of three.
 pub(super) fn count(number: u64) -> String {
@@ -13,6 +13,11 @@ pub(super) fn count(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// Requests in a second that are asked for.
+pub(super) fn rate(rate: Rate) -> String {
+    rate.whole().map_or_else(|| rate.to_string(), count)
 }
 
 /// A number that may be below one: three digits, or all before the point.

@@ -14,7 +14,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::engine::{Live, Second};
+use crate::engine::{Live, Rate, Second};
 
 /// Upper ends of the buckets in microseconds: three in a decade, from what a loopback takes to
 /// what an application would not wait for.
@@ -29,7 +29,7 @@ pub(super) struct Figures(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    rate: Option<u64>,
+    rate: Option<Rate>,
     live: Arc<Live>,
     response: Buckets,
     service: Buckets,
@@ -44,7 +44,7 @@ struct Buckets {
 
 impl Figures {
     /// Notes what rate is asked for from here on, and where requests are counted.
-    pub(super) fn begin(&self, rate: Option<u64>, live: &Arc<Live>) {
+    pub(super) fn begin(&self, rate: Option<Rate>, live: &Arc<Live>) {
         let mut state = self.state();
         state.rate = rate;
         state.live = Arc::clone(live);
@@ -93,13 +93,17 @@ impl Collector for Figures {
             declare(&mut encoder, name, help, None, &ConstCounter::new(count))?;
         }
         let gauges = [
-            ("in_flight", "Requests on the wire", Some(seen.in_flight())),
-            ("waiting", "Requests whose instant has come, without room", Some(seen.waiting)),
-            ("asked_rate", "Requests in a second that are asked for", state.rate),
+            ("in_flight", "Requests on the wire", Some(seen.in_flight() as f64)),
+            ("waiting", "Requests whose instant has come, without room", Some(seen.waiting as f64)),
+            (
+                "asked_rate",
+                "Requests in a second that are asked for",
+                state.rate.map(Rate::per_second),
+            ),
         ];
         for (name, help, value) in gauges {
             if let Some(value) = value {
-                declare(&mut encoder, name, help, None, &ConstGauge::new(value as f64))?;
+                declare(&mut encoder, name, help, None, &ConstGauge::new(value))?;
             }
         }
         let histograms = [

@@ -1,0 +1,58 @@
+//! How many files and sockets the process may open. The soft limit, 1024 on many systems, is
+//! for programs that use `select`; this one raises it to the hard limit when it starts.
+
+use thiserror::Error;
+
+/// Descriptors beside connections: outputs, and some for each thread's event loop.
+const OTHERS: usize = 64;
+const OF_A_THREAD: usize = 8;
+
+/// The limit is below what the connections need.
+#[derive(Debug, Error)]
+#[error(
+    "--connections {connections} needs {needed} open files, and the hard limit is {limit}; raise \
+     it (ulimit -Hn, or LimitNOFILE of a systemd unit), or open fewer"
+)]
+pub struct TooFewDescriptors {
+    connections: usize,
+    needed: usize,
+    limit: u64,
+}
+
+/// Raises the soft limit, and refuses what even the hard one does not allow.
+///
+/// # Errors
+///
+/// The connections would not find room.
+pub(crate) fn raise(connections: usize, threads: usize) -> Result<(), TooFewDescriptors> {
+    let needed = connections + OTHERS + threads * OF_A_THREAD;
+    match system::raise() {
+        Some(limit) if limit < needed as u64 => {
+            Err(TooFewDescriptors { connections, needed, limit })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    /// What may be open after it was raised; none without a limit.
+    pub(super) fn raise() -> Option<u64> {
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let raised = Rlimit { current: maximum, maximum };
+        match setrlimit(Resource::Nofile, raised) {
+            Ok(()) => maximum,
+            // macOS refuses what is above a limit of its own.
+            Err(_) => current,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    pub(super) fn raise() -> Option<u64> {
+        None
+    }
+}
