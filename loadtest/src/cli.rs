@@ -14,7 +14,7 @@ mod tls;
 mod trace;
 mod workload;
 
-use std::{num::NonZeroUsize, thread, time::Duration};
+use std::{num::NonZeroUsize, str::FromStr, thread, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -49,7 +49,7 @@ Exit codes:
   1    some requests failed; the report says which and why
   2    wrong usage, a missing or broken trace, an unreachable server,
        or not one request was answered
-  130  interrupted with Ctrl-C; the report covers what ran";
+  130  interrupted by Ctrl-C, SIGTERM or a lost terminal; the report covers what ran";
 
 /// Drives a tiny-cache server with real traces or a made-up workload and reports what it saw.
 #[derive(Debug, Parser)]
@@ -128,6 +128,11 @@ fn count(text: &str) -> Result<NonZeroUsize, String> {
         Ok(count) if count.get() <= MOST => Ok(count),
         _ => Err(format!("expected a number from 1 to {MOST}")),
     }
+}
+
+/// A whole number of 1 or more.
+fn positive<T: FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| "expected a whole number of 1 or more")
 }
 
 fn positive_duration(text: &str) -> Result<Duration, &'static str> {

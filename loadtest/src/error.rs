@@ -30,7 +30,9 @@ pub enum Error {
         needs: &'static str,
     },
     /// Keys are too short for their number or too long for the server.
-    #[error("--key-size {key_size} does not do: {keys} keys take {digits} to {longest} characters")]
+    #[error(
+        "--key-size {key_size} is out of range: {keys} keys take {digits} to {longest} characters"
+    )]
     KeySize {
         /// What was asked for.
         key_size: usize,
@@ -42,7 +44,7 @@ pub enum Error {
         longest: usize,
     },
     /// No key would be cold.
-    #[error("a hot set takes 2 --keys or more")]
+    #[error("--key-distribution hot needs 2 --keys or more: with one, no key is cold")]
     HotKeys,
     /// No key with this prefix can be asked for.
     #[error("--key-prefix {prefix:?}: {fault}")]

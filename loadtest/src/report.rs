@@ -153,7 +153,6 @@ pub struct SecondReport {
     /// them, or 32 for each step.
     pub histogram: Option<Histogram>,
     /// Seconds that the histogram covers; none without one.
-    #[serde(default)]
     pub histogram_seconds: Option<u64>,
 }
 

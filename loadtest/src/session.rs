@@ -12,6 +12,7 @@ use std::{
 };
 
 use tiny_cache_client::ErrorKind;
+use tokio::time::timeout;
 
 use crate::{
     cli::{LoadArgs, ServerArgs, Target},
@@ -28,6 +29,9 @@ use crate::{
     watch::{self, Goal, Phase, Watchers},
     workload::Spec,
 };
+
+/// What each step of the end may take after a second Ctrl-C.
+const HURRY: Duration = Duration::from_secs(2);
 
 /// Who takes part.
 pub(crate) struct Cast<'a> {
@@ -184,7 +188,11 @@ impl Session {
     pub(crate) async fn close(mut self, requests: u64) -> Closed {
         let (usage, generator) = self.gauges.read_again().await;
         let after = match self.figures.link() {
-            Some(link) => link.stats().await.ok().map(ServerStats::from),
+            Some(link) => {
+                let patience = if self.is_abandoned { HURRY } else { Duration::MAX };
+                let stats = timeout(patience, link.stats()).await;
+                stats.ok().and_then(Result::ok).map(ServerStats::from)
+            }
             None => None,
         };
         let warning = self.leave().await;
@@ -232,8 +240,10 @@ impl Session {
         let (namespace, is_known) = self.own_namespace.as_ref()?;
         let why = match is_known {
             false => Err("too many keys to keep account of".to_owned()),
-            true if self.is_abandoned => Err("requests were left under way".to_owned()),
-            true => empty(&mut self.crew, &mut self.interrupt).await,
+            true => {
+                let emptying = empty(&mut self.crew, &mut self.interrupt);
+                if self.is_abandoned { in_a_hurry(emptying).await } else { emptying.await }
+            }
         };
         why.err().map(|why| left_behind(namespace, &why))
     }
@@ -254,10 +264,17 @@ async fn fill(
     }
     // The writes under way are waited for, so that none comes after its removal.
     tokio::select! {
-        _ = filling => {}
+        _ = &mut filling => return Err(Error::Interrupted),
         () = interrupt.received() => {}
     }
+    let _ = timeout(HURRY, filling).await;
     Err(Error::Interrupted)
+}
+
+/// Gives up what takes too long for somebody who has pressed Ctrl-C twice.
+async fn in_a_hurry(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let late = || Err(format!("the server took more than {HURRY:?}"));
+    timeout(HURRY, work).await.unwrap_or_else(|_elapsed| late())
 }
 
 /// Removes what was written; Ctrl-C breaks that off.

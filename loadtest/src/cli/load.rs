@@ -86,7 +86,7 @@ pub struct LoadArgs {
 
     /// Threads that drive the connections, at most one for each connection
     /// [default: the number of cores, at most 4]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<NonZeroUsize>,
 
     /// What is sent

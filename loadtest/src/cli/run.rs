@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{LoadArgs, load::IN_FLIGHT_CLOSED, positive_duration};
+use super::{LoadArgs, load::IN_FLIGHT_CLOSED, positive, positive_duration};
 use crate::{
     engine::{Course, HIGHEST_RATE, InvalidRate, Length, Pace, Rate},
     error::Error,
@@ -21,7 +21,7 @@ Exit codes:
        say which
   2    wrong usage, an unreachable server, a prefill that failed,
        or not one request was answered
-  130  interrupted with Ctrl-C; the report covers what ran";
+  130  interrupted by Ctrl-C, SIGTERM or a lost terminal; the report covers what ran";
 
 pub(super) const MORE: &str = "\
 Every value of a key has the same size and, without --verify, the same bytes, so that a
@@ -62,7 +62,7 @@ pub struct RunArgs {
     pub duration: Option<Duration>,
 
     /// Stop after N measured requests, at each rate
-    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = positive::<NonZeroU64>)]
     pub requests: Option<NonZeroU64>,
 
     /// What is sent, and how

@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 
-use super::{count, positive_duration};
+use super::{count, positive, positive_duration};
 use crate::{
     error::Error,
     preset::Preset,
@@ -30,7 +30,7 @@ pub struct WorkloadArgs {
     pub preset: Option<Preset>,
 
     /// Number of keys: with values of 1 KiB, the default takes some 70 MiB of a cache
-    #[arg(long, value_name = "N", default_value = "50000")]
+    #[arg(long, value_name = "N", default_value = "50000", value_parser = positive::<NonZeroU64>)]
     pub keys: NonZeroU64,
 
     /// uniform, zipf:EXPONENT, hot:KEYS%:OPERATIONS% or sequential [default: uniform]

@@ -46,6 +46,8 @@ pub(crate) struct Parts {
 pub(crate) struct Crew {
     threads: Vec<mpsc::UnboundedSender<Task>>,
     events: mpsc::UnboundedReceiver<(usize, Event)>,
+    /// Tasks of threads whose end was not heard of.
+    pending: usize,
     live: Arc<Live>,
 }
 
@@ -88,7 +90,7 @@ impl Crew {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { threads, events, live: Arc::new(live) })
+        Ok(Self { threads, events, pending: 0, live: Arc::new(live) })
     }
 
     /// Waits until all threads are connected.
@@ -123,7 +125,8 @@ impl Crew {
         self.all_done().await
     }
 
-    fn order(&self, task: impl Fn() -> Task) {
+    fn order(&mut self, task: impl Fn() -> Task) {
+        self.pending += self.threads.len();
         for thread in &self.threads {
             thread.send(task()).expect("a thread that is ready waits for a task");
         }
@@ -132,9 +135,13 @@ impl Crew {
     /// Waits for all threads; the first failure is returned.
     async fn all_done(&mut self) -> Result<(), StartError> {
         let mut all = Ok(());
-        for _ in 0..self.threads.len() {
+        // A task that was not waited for ends first.
+        while self.pending > 0 {
             let one = self.heard_ready().await;
-            all = all.and(one);
+            self.pending -= 1;
+            if self.pending < self.threads.len() {
+                all = all.and(one);
+            }
         }
         all
     }
@@ -178,6 +185,7 @@ impl Crew {
                 Event::Done(of_thread) => {
                     seconds.finish(place);
                     tally.merge(*of_thread);
+                    self.pending -= 1;
                     running -= 1;
                 }
                 Event::Ready | Event::Failed(_) => unreachable!("the threads have started"),

@@ -171,7 +171,10 @@ pub(super) fn figures(report: &Report) -> Markup {
                 (card(
                     "Generator cores",
                     &number(cores),
-                    &format!("with {} threads", report.settings.threads),
+                    &match report.settings.threads {
+                        1 => "with 1 thread".to_owned(),
+                        threads => format!("with {threads} threads"),
+                    },
                 ))
             }
         }
