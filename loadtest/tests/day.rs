@@ -74,6 +74,7 @@ fn day() -> Report {
         settings: Settings { target: "null".to_owned(), ..Settings::default() },
         ending: Ending::Completed,
         trace_error: None,
+        trace: None,
         kept_up: Some(true),
         figures: Figures::new(&tally, Duration::from_secs(DAY), false),
         search: None,
