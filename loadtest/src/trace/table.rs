@@ -74,9 +74,12 @@ impl Table {
         Err(Problem::Header { found: Excerpt::of(line), missing })
     }
 
-    /// Whether a line is the header of a CacheLib trace, and not one that calls its times
-    /// otherwise.
+    /// Whether a line is the header of a CacheLib trace, letter by letter, and not one that calls
+    /// its times otherwise: quotes and blanks mean something to any other table.
     pub(super) fn is_cachelib(line: &[u8]) -> bool {
+        if line.iter().any(|byte| matches!(byte, b' ' | b'"')) {
+            return false;
+        }
         let other_time = |table: &Self| {
             let named = Layout::of_names(&table.dialect.names(line));
             named.has(Role::Time) && !table.layout.has(Role::Time)

@@ -468,6 +468,13 @@ fn the_formats_of_other_programs_are_read() {
     let accesses = read("cloudPhysicsIO.csv", text).unwrap();
     assert_eq!(keys(&accesses), ["42932745", "31954535"]);
     assert!(matches!(operations(&accesses)[..], [Operation::Write(_), Operation::Read(_)]));
+    // Blanks behind commas, and names that CacheLib has too.
+    for text in ["op, key, size\nget, a b, 5\n", "\"op\",\"key\",\"size\"\n\"get\",\"a b\",\"5\"\n"]
+    {
+        let accesses = read("t.csv", text).unwrap();
+        assert_eq!(keys(&accesses), ["a b"]);
+        assert_eq!(operations(&accesses), [Operation::Read(content(5, 3600))]);
+    }
     // Objects of no size are those whose size is not known.
     let accesses = read("t", oracle::written(1, 7, 0, -1)).unwrap();
     assert_eq!(operations(&accesses), [Operation::Read(content(64, 3600))]);

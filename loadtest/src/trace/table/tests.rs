@@ -86,7 +86,14 @@ fn a_header_of_cachelib_is_one_that_cachebench_would_read() {
     for line in [SHORT, LONG, b"key,op,size"] {
         assert!(Table::is_cachelib(line));
     }
-    for line in [b"key,_op,size".as_slice(), b"time,key,size,op,ttl", b"1 1 0 0", b"\xff"] {
+    for line in [
+        b"key,_op,size".as_slice(),
+        b"time,key,size,op,ttl",
+        b"op, key, size",
+        b"\"key\",\"op\",\"size\"",
+        b"1 1 0 0",
+        b"\xff",
+    ] {
         assert!(!Table::is_cachelib(line));
     }
 }
