@@ -141,7 +141,8 @@ pub(super) fn errors(figures: &Figures) -> Markup {
                                     "a " (failure.first.call) " after "
                                     (format!("{:.3} s", failure.first.sent_seconds))
                                     @if let Some(line) = failure.first.trace_line {
-                                        ", line " (line) " of the trace"
+                                        ", line " (line) " of "
+                                        (failure.first.trace_file.as_deref().unwrap_or("the trace"))
                                     }
                                 }
                                 td.text { code { (failure.first.message) } }

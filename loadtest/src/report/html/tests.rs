@@ -207,7 +207,7 @@ fn what_others_said_is_text_and_not_markup() {
             call: evil.to_owned(),
             sent_seconds: 0.5,
             trace_line: Some(7),
-            trace_file: None,
+            trace_file: Some(evil.to_owned()),
             message: evil.to_owned(),
         },
     });
