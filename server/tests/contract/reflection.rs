@@ -43,6 +43,11 @@ async fn reflection_describes_the_contract(on: Deployment) {
         let file = FileDescriptorProto::decode(&file.file_descriptor_proto[0][..]).unwrap();
         assert_eq!(file.name(), "cache.proto");
         assert_eq!(file.package(), "cache");
+        // protoc-gen-go refuses a file that does not say where its code belongs.
+        let options = file.options.as_ref().unwrap();
+        assert!(options.go_package().contains('/'));
+        assert!(!options.java_package().is_empty());
+        assert!(options.java_multiple_files());
         let methods = file.service[0].method.iter();
         let methods: Vec<&str> = methods.map(MethodDescriptorProto::name).collect();
         assert_eq!(
