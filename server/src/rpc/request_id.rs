@@ -15,6 +15,10 @@ pub(crate) fn text(id: &HeaderValue) -> Cow<'_, str> {
     String::from_utf8_lossy(id.as_bytes())
 }
 
+/// Characters of a caller's id, which goes into every line of the log that is about the call and
+/// back into the reply, where gRPC's core refuses long metadata at random.
+const LONGEST: usize = 128;
+
 /// Hexadecimal digits of 64 bits.
 const DIGITS: usize = 16;
 
@@ -34,10 +38,10 @@ impl RequestIds {
         Self { random, count: Arc::default() }
     }
 
-    /// The id that came with the request, or a new one.
+    /// The id that came with the request, or a new one where none came that can be used.
     pub(crate) fn take(&self, headers: &HeaderMap) -> HeaderValue {
         match headers.get(X_REQUEST_ID) {
-            Some(given) if !given.as_bytes().trim_ascii().is_empty() => given.clone(),
+            Some(given) if is_usable(given.as_bytes()) => given.clone(),
             _ => self.make(),
         }
     }
@@ -48,6 +52,14 @@ impl RequestIds {
         write_hex(self.count.fetch_add(1, Ordering::Relaxed), &mut text[DIGITS + 1..]);
         HeaderValue::from_bytes(&text).expect("hexadecimal digits are valid in a header")
     }
+}
+
+/// Whether an id says something, is short enough, and has the characters that gRPC allows in
+/// metadata: others come back as an error of the caller's library.
+fn is_usable(id: &[u8]) -> bool {
+    id.len() <= LONGEST
+        && id.iter().any(|byte| *byte != b' ')
+        && id.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn write_hex(number: u64, into: &mut [u8]) {
@@ -68,12 +80,19 @@ mod tests {
     }
 
     #[test]
-    fn a_given_id_is_taken_over_and_a_blank_one_is_not() {
+    fn a_given_id_is_taken_over_and_one_that_cannot_be_used_is_not() {
         let ids = RequestIds::of(0);
-        let mut headers = HeaderMap::new();
-        headers.insert(X_REQUEST_ID, HeaderValue::from_static("mine"));
-        assert_eq!(ids.take(&headers), "mine");
-        headers.insert(X_REQUEST_ID, HeaderValue::from_static("  "));
-        assert_eq!(ids.take(&headers).len(), 33);
+        let take = |given: &[u8]| {
+            let given = HeaderValue::from_bytes(given).unwrap();
+            ids.take(&HeaderMap::from_iter([(X_REQUEST_ID, given)]))
+        };
+        let longest = "x".repeat(LONGEST);
+        for given in ["mine", "a b", "{\"a\": 1}", &longest] {
+            assert_eq!(take(given.as_bytes()), given);
+        }
+        let too_long = "x".repeat(LONGEST + 1);
+        for given in ["", "  ", "a\tb", "idé", &too_long, &"x".repeat(12 << 10)] {
+            assert_eq!(take(given.as_bytes()).len(), 33, "{given:?}");
+        }
     }
 }

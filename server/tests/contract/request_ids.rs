@@ -20,6 +20,7 @@ crate::rows![
     a_given_id_comes_back_from_every_rpc,
     an_error_is_one_block_that_carries_the_given_id,
     an_id_is_made_when_none_is_given,
+    an_id_that_cannot_be_used_is_replaced,
     services_beside_the_cache_send_ids_too,
     every_http_response_carries_an_id,
 ];
@@ -83,6 +84,25 @@ async fn an_id_is_made_when_none_is_given(on: Deployment) {
     }
 }
 
+/// Echoed back, 12 KiB made gRPC's core refuse replies at random.
+async fn an_id_that_cannot_be_used_is_replaced(on: Deployment) {
+    let site = on.start();
+    let mut wire = site.wire().await;
+    let longest = "x".repeat(128);
+    for call in every_call().into_iter().chain(single_calls("")) {
+        let metadata = [(ID, longest.as_bytes())];
+        let reply = wire.call(&call.path(), &metadata, &call.message).await.unwrap();
+        assert_eq!(reply.initial(ID), Some(longest.as_str()), "{}", call.rpc);
+        for given in ["x".repeat(129), "x".repeat(12 << 10), "idé".to_owned(), "\t".to_owned()] {
+            let metadata = [(ID, given.as_bytes())];
+            let reply = wire.call(&call.path(), &metadata, &call.message).await.unwrap();
+            let id = reply.initial(ID).unwrap_or_default();
+            assert!((1..=128).contains(&id.len()), "{}: {id}", call.rpc);
+            assert_ne!(id, given, "{}", call.rpc);
+        }
+    }
+}
+
 async fn services_beside_the_cache_send_ids_too(on: Deployment) {
     let site = on.start();
     let mut wire = site.wire().await;
@@ -105,5 +125,7 @@ async fn every_http_response_carries_an_id(on: Deployment) {
         let id = response.header(ID).unwrap_or_default().to_owned();
         assert!(!id.is_empty(), "{path}");
         assert!(made.insert(id), "{path}");
+        let response = http.send("GET", path, &[(ID, &"x".repeat(129))]).await.unwrap();
+        assert!(response.header(ID).is_some_and(|id| id.len() <= 128), "{path}");
     }
 }
