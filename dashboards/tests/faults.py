@@ -70,7 +70,7 @@ def keyless(peer):
 
 
 def malformed(peer):
-    """INTERNAL, as gRPC has it: these bytes are no message."""
+    """INVALID_ARGUMENT: these bytes are no message."""
     connection = _request(peer, "Get", b"\0\0\0\0\1\xff", end=True)
     _until(peer, connection, h2.events.StreamEnded)
 

@@ -22,7 +22,7 @@ use tonic_reflection::pb::v1::{
 use self::index::Index;
 
 /// Bytes of a question. The longest name in use has about a hundred.
-const MAX_QUESTION_BYTES: usize = 64 << 10;
+pub(crate) const MAX_QUESTION_BYTES: usize = 64 << 10;
 
 const V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const V1ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
@@ -62,8 +62,19 @@ impl ServerReflection for Reflection {
         request: tonic::Request<Streaming<ServerReflectionRequest>>,
     ) -> Result<Response<Self::ServerReflectionInfoStream>, Status> {
         let index = self.0.clone();
-        let answers = request.into_inner().map(move |question| Ok(answer(&index, question?)));
+        let answers = request.into_inner().map(move |question| match question {
+            Ok(question) => Ok(answer(&index, question)),
+            Err(problem) => Err(blamed(problem)),
+        });
         Ok(Response::new(answers.boxed()))
+    }
+}
+
+/// tonic calls a question that it cannot decode INTERNAL, but the caller has sent it.
+fn blamed(problem: Status) -> Status {
+    match problem.code() {
+        Code::Internal => Status::invalid_argument(problem.message()),
+        _ => problem,
     }
 }
 

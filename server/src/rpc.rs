@@ -1,10 +1,14 @@
 //! Every RPC on its way from HTTP to a tonic service and back.
 //!
-//! `request id → meter → deadline → route → intake → service → panic guard → status → segments`
+//! `head → request id → meter → deadline → route → intake → messages → service → panic guard →
+//! status → segments`
 
+mod compression;
 mod deadline;
 mod facts;
+mod head;
 mod intake;
+mod messages;
 mod meter;
 mod method;
 mod reply;
@@ -23,11 +27,11 @@ use std::{
     time::Instant,
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
 use tokio::sync::watch;
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 use tonic_reflection::pb::v1::server_reflection_server::ServerReflectionServer;
 use tower::Service as _;
 use tracing::{debug, error};
@@ -36,10 +40,9 @@ use crate::{
     health::{Health, HealthServer},
     histogram::Exemplar,
     lifecycle::{EndsAtDrain, Phase},
-    reflection::{self, Reflection},
+    reflection::{self, MAX_QUESTION_BYTES, Reflection},
     service::CacheRpcs,
     telemetry::{ConnectionTraces, Ended, Ending, RpcSpan, TRACERESPONSE, Traces},
-    transport::HEADER_LIST_BYTES,
 };
 
 pub(crate) use self::{
@@ -55,13 +58,20 @@ pub(crate) use self::{
 };
 
 use self::{
+    compression::Coding,
     deadline::Deadline,
+    head::Head,
+    messages::{Form, Messages},
     meter::Metered,
     reply::Answered,
     request_body::{Unread, keeping_unread},
 };
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// Bytes of a message to the health service: a name. tonic reserves the length that a message
+/// announces, outside any budget.
+const HEALTH_BYTES: usize = 4 << 10;
 
 /// The services of the gRPC port, as one connection sees them.
 #[derive(Clone)]
@@ -116,19 +126,26 @@ impl Rpc {
         Self { traces, ..self.clone() }
     }
 
-    /// Finds the service of a request. Returns what was left unread where none takes it.
-    fn route(&self, request: Request<RequestBody>) -> (Routed, Option<Incoming>) {
+    /// Finds the service of a call. Returns what was left unread where none takes it.
+    fn route(&self, request: Request<RequestBody>, coding: Coding) -> (Routed, Option<Incoming>) {
+        let cache = Form { coding, max: self.intake.max_message_bytes, single: true };
+        let health = Form { coding, max: HEALTH_BYTES, single: true };
+        let question = Form { coding, max: MAX_QUESTION_BYTES, single: false };
         keeping_unread(|| {
             // The path is `/package.Service/Method`.
             let service = request.uri().path().split('/').nth(1).unwrap_or_default();
             Routed::Service(match service {
                 tiny_cache_proto::SERVICE_NAME => {
-                    let request = request.map(|body| self.intake.admit(body));
-                    self.cache.borrow_mut().call(request)
+                    let admit = |body| Messages::new(self.intake.admit(body), cache);
+                    self.cache.borrow_mut().call(request.map(admit))
                 }
-                "grpc.health.v1.Health" => self.until_drain(self.health.borrow_mut().call(request)),
+                "grpc.health.v1.Health" => {
+                    let request = request.map(|body| Messages::new(body, health));
+                    self.until_drain(self.health.borrow_mut().call(request))
+                }
                 "grpc.reflection.v1.ServerReflection"
                 | "grpc.reflection.v1alpha.ServerReflection" => {
+                    let request = request.map(|body| Messages::new(body, question));
                     let request = reflection::as_v1(request);
                     self.until_drain(self.reflection.borrow_mut().call(request))
                 }
@@ -156,27 +173,23 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
     type Error = Infallible;
     type Future = Call;
 
-    fn call(&self, request: Request<Incoming>) -> Call {
+    fn call(&self, mut request: Request<Incoming>) -> Call {
         let started = Instant::now();
-        let is_grpc = is_grpc(&request);
-        let method = if is_grpc { Method::of(request.uri().path()) } else { Method::Other };
+        let head = Head::take(&mut request);
+        let method = match head {
+            Head::Stranger(_) => Method::Other,
+            Head::Call(_) | Head::Refused(_) => Method::of(request.uri().path()),
+        };
         let span = self.traces.begin(method, &request, started);
         let request_id = self.request_ids.take(request.headers());
         let metered = self.meter.enter(method, started);
         let deadline = Deadline::of(request.headers(), started);
-        let metadata = metadata_bytes(&request);
         let request = request.map(RequestBody::new);
-        let (routed, unread) = if !is_grpc {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            (Routed::Here(ready(response)), request.into_body().unread())
-        } else if metadata > HEADER_LIST_BYTES {
-            let status = Status::resource_exhausted(format!(
-                "metadata of {metadata} bytes is larger than {HEADER_LIST_BYTES}"
-            ));
-            (Routed::Here(ready(status.into_http())), request.into_body().unread())
-        } else {
-            self.route(request)
+        let (routed, unread) = match head {
+            Head::Call(coding) => self.route(request, coding),
+            Head::Refused(response) | Head::Stranger(response) => {
+                (Routed::Here(ready(response)), request.into_body().unread())
+            }
         };
         let waiting = None;
         Call {
@@ -192,21 +205,6 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
             waiting,
         }
     }
-}
-
-/// The size of a request's header fields as HPACK counts it (RFC 7541, 4.1). The pseudo-header
-/// fields are left out: they are no caller's metadata.
-fn metadata_bytes<B>(request: &Request<B>) -> usize {
-    const OVERHEAD: usize = 32;
-    let fields = request.headers().iter();
-    fields.map(|(name, value)| name.as_str().len() + value.len() + OVERHEAD).sum()
-}
-
-fn is_grpc<B>(request: &Request<B>) -> bool {
-    request
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// A request in flight.
@@ -292,8 +290,11 @@ impl Call {
 
     /// Finishes the reply, and tells metrics, trace and log of it.
     fn answered(&mut self, response: Response<Body>) -> Response<ReplyBody> {
-        let Answered { code, hidden, mut reply } = reply::finish(response, &self.request_id);
         let (facts, named) = (Facts::take(), Named::take());
+        // tonic calls a message that it cannot decode INTERNAL, and no handler gets it.
+        let handled = facts.request_bytes.is_some() || self.panicked;
+        let Answered { code, hidden, mut reply } =
+            reply::finish(response, &self.request_id, handled);
         let code = facts.status(code);
         let took = self.started.elapsed();
         let request_id = &self.request_id;
@@ -304,15 +305,14 @@ impl Call {
                 ids
             });
         self.metered.end(code, &facts, took, ids);
-        if self.panicked {
-            let (trace_id, span_id) = in_hex(ids);
-            let request_id = &*request_id::text(request_id);
-            error!(request_id, trace_id, span_id, "a request's handler panicked");
+        let (trace_id, span_id) = in_hex(ids);
+        if code == Code::Internal {
+            self.log_fault(&trace_id, &span_id, hidden.as_deref());
         }
         debug!(
             request_id = &*request_id::text(request_id),
-            trace_id = in_hex(ids).0,
-            span_id = in_hex(ids).1,
+            trace_id,
+            span_id,
             method = self.method.name(),
             code = code_name(code),
             ?took,
@@ -325,6 +325,19 @@ impl Call {
         );
         reply
     }
+
+    /// Logs a fault of this server's own under the id that its caller was given.
+    fn log_fault(&self, trace_id: &Option<String>, span_id: &Option<String>, hidden: Option<&str>) {
+        let request_id = &*request_id::text(&self.request_id);
+        if self.panicked {
+            error!(request_id, trace_id, span_id, "a request's handler panicked");
+        } else {
+            error!(
+                request_id,
+                trace_id, span_id, hidden, "a request failed by this server's fault"
+            );
+        }
+    }
 }
 
 /// The ids of trace and span as a log shows them.
@@ -335,6 +348,11 @@ fn in_hex(ids: Option<Exemplar>) -> (Option<String>, Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+        task::Waker,
+    };
 
     #[tokio::test]
     async fn a_panic_costs_the_request_that_met_it_and_says_nothing_of_itself() {
@@ -360,5 +378,54 @@ mod tests {
         let message = headers["grpc-message"].to_str().unwrap().replace("%20", " ");
         assert_eq!(message, "Internal server error (request_id=id-7)");
         assert_eq!(meter.active(), 0);
+    }
+    /// What is written to it, for a subscriber that must own its writer.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(line)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The id of such an error was in no log below DEBUG, though its message sends callers there.
+    #[test]
+    fn a_fault_of_the_server_is_logged_under_the_id_that_the_caller_gets() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+        let answer = async {
+            Facts { request_bytes: Some(3), ..Facts::default() }.leave();
+            Ok(Status::internal("index 7 out of bounds").into_http())
+        };
+        let meter = Meter::default();
+        let mut call = Call {
+            routed: Routed::Service(Box::pin(answer)),
+            method: Method::Get,
+            started: Instant::now(),
+            deadline: None,
+            span: None,
+            panicked: false,
+            request_id: HeaderValue::from_static("id-7"),
+            metered: meter.enter(Method::Get, Instant::now()),
+            unread: None,
+            waiting: None,
+        };
+        tracing::subscriber::with_default(subscriber, || {
+            let polled = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
+            let Poll::Ready(Ok(response)) = polled else { panic!("it has answered") };
+            assert_eq!(response.headers()["grpc-status"], "13");
+        });
+        let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(lines.trim()).unwrap();
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(line["fields"]["request_id"], "id-7");
+        assert_eq!(line["fields"]["hidden"], "index 7 out of bounds");
     }
 }

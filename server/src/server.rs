@@ -17,7 +17,6 @@ use tokio::{
     sync::{mpsc::unbounded_channel, watch},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::codec::CompressionEncoding;
 use tracing::{field, info, warn};
 
 use crate::{
@@ -39,10 +38,6 @@ use crate::{
     transport::{Faults, Limits, QUIET_TIMEOUT, TlsError, tls},
     worker::Worker,
 };
-
-/// The largest request of the health service: a name. tonic reserves the length that a message
-/// announces, outside any budget.
-const HEALTH_MESSAGE_BYTES: usize = 4 << 10;
 
 /// How long the threads have to end after they were stopped. Together with the grace this
 /// stays below the promise of half a second more.
@@ -317,15 +312,13 @@ fn rpc(
         max_reply_bytes: max_message_bytes,
         deadline: None,
     };
-    // The first clients may compress; replies are never compressed, which they may refuse.
+    // Requests are unpacked before they come here. Replies are never compressed: clients may
+    // refuse that.
     let cache = CacheServiceServer::new(CacheRpcs::new(store, bounds))
-        .max_decoding_message_size(max_message_bytes)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Deflate);
-    let health = HealthServer::new(Health::new(phases.clone()));
+        .max_decoding_message_size(max_message_bytes);
     let services = Services {
         cache,
-        health: health.max_decoding_message_size(HEALTH_MESSAGE_BYTES),
+        health: HealthServer::new(Health::new(phases.clone())),
         reflection: reflection.clone().service(),
         phases: phases.clone(),
     };

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The metadata that names the keyspace.
-const X_CACHE_NAMESPACE: &str = "x-cache-namespace";
+pub(crate) const X_CACHE_NAMESPACE: &str = "x-cache-namespace";
 
 /// The nine RPCs, over one worker's lane of the store.
 #[derive(Debug)]

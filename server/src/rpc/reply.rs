@@ -41,8 +41,12 @@ pub(super) struct Answered {
     pub(super) reply: Response<ReplyBody>,
 }
 
-/// Finishes a reply.
-pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Answered {
+/// Finishes a reply. `handled`: a handler had the request's message.
+pub(super) fn finish(
+    response: Response<Body>,
+    request_id: &HeaderValue,
+    handled: bool,
+) -> Answered {
     let (mut parts, body) = response.into_parts();
     let mut code = match parts.status {
         StatusCode::OK => Code::Ok,
@@ -50,7 +54,7 @@ pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Answ
         _ => Code::Unknown,
     };
     let mut hidden = None;
-    let body = if let Some(error) = finish_error(&mut parts.headers, request_id) {
+    let body = if let Some(error) = finish_error(&mut parts.headers, request_id, handled) {
         (code, hidden) = error;
         ReplyBody::Nothing
     } else if let Some(segments) = parts.extensions.remove::<Segments>() {
@@ -69,13 +73,18 @@ pub(super) fn finish(response: Response<Body>, request_id: &HeaderValue) -> Answ
 fn finish_error(
     headers: &mut HeaderMap,
     request_id: &HeaderValue,
+    handled: bool,
 ) -> Option<(Code, Option<String>)> {
-    let code = Code::from_bytes(headers.get(GRPC_STATUS)?.as_bytes());
-    if code == Code::OutOfRange {
+    let made = Code::from_bytes(headers.get(GRPC_STATUS)?.as_bytes());
+    let code = match made {
         // tonic's answer to a message over the limit.
-        let code = Code::ResourceExhausted;
+        Code::OutOfRange => Code::ResourceExhausted,
+        // tonic's answer to a message that it cannot decode.
+        Code::Internal if !handled => Code::InvalidArgument,
+        code => code,
+    };
+    if code != made {
         headers.insert(GRPC_STATUS, HeaderValue::from(code as i32));
-        return Some((code, None));
     }
     let mut hidden = None;
     if code == Code::Internal {
@@ -140,7 +149,7 @@ mod tests {
 
     fn finished(status: Status) -> HeaderMap {
         let id = HeaderValue::from_static("id-7");
-        let (parts, body) = finish(status.into_http(), &id).reply.into_parts();
+        let (parts, body) = finish(status.into_http(), &id, true).reply.into_parts();
         assert!(http_body::Body::is_end_stream(&body));
         parts.headers
     }
@@ -162,6 +171,17 @@ mod tests {
         let message = headers[GRPC_MESSAGE].to_str().unwrap().replace("%20", " ");
         assert_eq!(message, "Internal server error (request_id=id-7)");
         assert!(!headers.contains_key(GRPC_DETAILS));
+    }
+
+    #[test]
+    fn a_message_that_no_handler_had_is_its_callers_fault() {
+        let id = HeaderValue::from_static("id-7");
+        let undecoded = Status::internal("failed to decode Protobuf message: buffer underflow");
+        let answered = finish(undecoded.into_http(), &id, false);
+        assert_eq!((answered.code, answered.hidden), (Code::InvalidArgument, None));
+        let headers = answered.reply.headers();
+        assert_eq!(headers[GRPC_STATUS], "3");
+        assert!(headers[GRPC_MESSAGE].to_str().unwrap().contains("buffer%20underflow"));
     }
 
     #[test]

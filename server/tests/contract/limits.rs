@@ -16,7 +16,6 @@ use crate::support::{
     Cache, Deployment, Site,
     http::sample,
     messages::{Call, batch_calls, item, items, key, keys},
-    wire::Wire,
 };
 
 const MIB: usize = 1 << 20;
@@ -40,7 +39,6 @@ crate::rows![
     a_connection_that_stalls_does_not_hold_up_the_large_writes_of_another,
     compressed_requests_are_accepted,
     a_compressed_message_is_as_large_as_what_it_unpacks_to,
-    a_message_that_is_no_message_costs_one_request,
 ];
 
 async fn the_largest_message_follows_from_the_largest_value(on: Deployment) {
@@ -303,21 +301,4 @@ async fn a_compressed_message_is_as_large_as_what_it_unpacks_to(on: Deployment) 
         let error = cache.get(packed).await.unwrap_err();
         assert_eq!(error.code(), Code::ResourceExhausted, "{error:?}");
     }
-}
-
-async fn a_message_that_is_no_message_costs_one_request(on: Deployment) {
-    let site = on.start();
-    let mut wire: Wire = site.wire().await;
-    let good = Call::new("Get", &key("k"));
-    // A field cut short, a wrong wire type, text that is not UTF-8.
-    for bad in [&b"\x0a\xff"[..], b"\x0f", b"\x0a\x02\xff\xfe"] {
-        let reply = wire.call(&good.path(), &[], bad).await.unwrap();
-        assert!(matches!(reply.code(), Code::Internal | Code::InvalidArgument), "{reply:?}");
-        let reply = wire.call(&good.path(), &[], &good.message).await.unwrap();
-        assert_eq!(reply.code(), Code::Ok);
-    }
-    let reply = wire.call("/cache.CacheService/NoSuchMethod", &[], &[]);
-    assert_eq!(reply.await.unwrap().code(), Code::Unimplemented);
-    let reply = wire.call("/no.such.Service/Get", &[], &[]);
-    assert_eq!(reply.await.unwrap().code(), Code::Unimplemented);
 }

@@ -33,9 +33,11 @@ macro_rules! rows_on {
 pub(crate) use {rows, rows_on};
 
 mod batches;
+mod compression;
 mod conditional;
 mod environment;
 mod eviction;
+mod framing;
 mod health;
 mod http;
 mod http2;
@@ -50,6 +52,7 @@ mod namespaces;
 mod process_metrics;
 mod reflection;
 mod request_ids;
+mod requests;
 mod stats;
 mod tls;
 mod tls_files;

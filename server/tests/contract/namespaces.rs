@@ -1,11 +1,14 @@
 //! Rows `namespace` and `namespaced key`.
 
-use tiny_cache_proto::cache::{CacheStatus, ConditionalCacheStatus};
+use http::{HeaderMap, HeaderValue};
+use prost::Message;
+use tiny_cache_proto::cache::{CacheStatus, CacheValue, ConditionalCacheStatus};
 use tonic::Code;
 
 use crate::support::{
     Deployment,
     messages::{batch_calls, item, items, key, keys, single_calls, swap, within},
+    wire::{call, framed},
 };
 
 const NAMESPACE: &str = "x-cache-namespace";
@@ -20,6 +23,7 @@ crate::rows![
     the_namespace_counts_in_the_length_of_the_key,
     in_a_batch_a_namespaced_key_that_is_too_long_is_the_items_error,
     a_plain_key_never_reaches_into_a_namespace,
+    nothing_but_its_own_header_names_a_namespace,
 ];
 
 async fn namespaces_are_keyspaces_of_their_own(on: Deployment) {
@@ -116,7 +120,7 @@ async fn every_rpc_refuses_a_malformed_namespace(on: Deployment) {
     let site = on.start();
     let mut wire = site.wire().await;
     let too_long = "n".repeat(65);
-    let malformed: [&[u8]; 12] = [
+    let malformed: [&[u8]; 14] = [
         b".a",
         b"_a",
         b"-a",
@@ -125,6 +129,9 @@ async fn every_rpc_refuses_a_malformed_namespace(on: Deployment) {
         b"a/b",
         b"a\tb",
         b"a,b",
+        // As proxies join repeated headers.
+        b"a, b",
+        b"a,a",
         b"a*",
         "té".as_bytes(),
         b"a\xff",
@@ -218,4 +225,35 @@ async fn a_plain_key_never_reaches_into_a_namespace(on: Deployment) {
     cache.delete(key(spelt)).await.unwrap();
     let found = cache.get(within("team", key("x"))).await.unwrap();
     assert!(found.into_inner().found);
+}
+
+/// Trailers of a request once replaced its headers, and with them the namespace that a proxy
+/// had set.
+async fn nothing_but_its_own_header_names_a_namespace(on: Deployment) {
+    let site = on.start();
+    let mut wire = site.wire().await;
+    let mut cache = site.connect().await;
+    cache.set(within("theirs", item("k", "secret"))).await.unwrap();
+    cache.set(within("ours", item("k", "own"))).await.unwrap();
+    let body = framed(false, &key("k").encode_to_vec());
+    let theirs = HeaderValue::from_static("theirs");
+    for name in [NAMESPACE, "x-cache-namespace-bin", "x_cache_namespace", "cache-namespace"] {
+        let mut trailers = HeaderMap::new();
+        trailers.insert(http::HeaderName::from_static(name), theirs.clone());
+        for (namespace, value) in [(Some("ours"), "own"), (None, "")] {
+            let mut request = call("/cache.CacheService/Get");
+            if name != NAMESPACE {
+                request.headers_mut().insert(name, theirs.clone());
+            }
+            if let Some(namespace) = namespace {
+                request.headers_mut().insert(NAMESPACE, HeaderValue::from_static(namespace));
+            }
+            let sent = wire
+                .send(request, std::slice::from_ref(&body), Some(trailers.clone()))
+                .await
+                .unwrap();
+            let found: CacheValue = sent.reply().await.unwrap().decoded();
+            assert_eq!(found.value, value, "{name} {namespace:?}");
+        }
+    }
 }

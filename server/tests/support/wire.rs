@@ -9,7 +9,7 @@ use h2::{
     RecvStream,
     client::{ResponseFuture, SendRequest},
 };
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -124,6 +124,32 @@ impl Wire {
         Ok(Pending { response })
     }
 
+    /// Sends a request as it stands: each piece of its body as a DATA frame, then trailers.
+    /// With neither, its headers end the stream.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the connection takes no new stream.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<()>,
+        pieces: &[Bytes],
+        trailers: Option<HeaderMap>,
+    ) -> Result<Pending, h2::Error> {
+        let mut send = self.send.clone().ready().await?;
+        let headers_alone = pieces.is_empty() && trailers.is_none();
+        let (response, mut stream) = send.send_request(request, headers_alone)?;
+        // A server that has answered already may have closed the stream: the reply tells.
+        for (index, piece) in pieces.iter().enumerate() {
+            let last = index + 1 == pieces.len() && trailers.is_none();
+            let _ = stream.send_data(piece.clone(), last);
+        }
+        if let Some(trailers) = trailers {
+            let _ = stream.send_trailers(trailers);
+        }
+        Ok(Pending { response })
+    }
+
     /// Begins a request and stops half-way: more of its body is to come, and never does
     /// while what this returns is held.
     ///
@@ -193,6 +219,11 @@ impl Pending {
         Ok(Started { initial: head.headers, body })
     }
 
+    /// Waits for the response as HTTP has it.
+    pub(crate) async fn http(self) -> Result<Response<RecvStream>, h2::Error> {
+        self.response.await
+    }
+
     /// Reads the whole reply.
     pub(crate) async fn reply(self) -> Result<Reply, h2::Error> {
         self.headers().await?.rest().await
@@ -226,6 +257,7 @@ impl Started {
             headers_ended_it,
             status,
             message: message.get(5..).map(Bytes::copy_from_slice),
+            body: message.freeze(),
         })
     }
 }
@@ -240,6 +272,8 @@ pub(crate) struct Reply {
     pub(crate) status: Status,
     /// Without its prefix; absent where the reply is an error.
     pub(crate) message: Option<Bytes>,
+    /// Every message of the reply, prefixes included.
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
@@ -255,6 +289,16 @@ impl Reply {
     pub(crate) fn initial(&self, name: &str) -> Option<&str> {
         self.initial.get(name).map(|value| value.to_str().unwrap())
     }
+}
+
+/// The headers of a gRPC call, for [`Wire::send`].
+pub(crate) fn call(path: &str) -> Request<()> {
+    Request::post(format!("http://{SERVER_NAME}{path}"))
+        .version(http::Version::HTTP_2)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(())
+        .unwrap()
 }
 
 /// A message behind gRPC's prefix.
