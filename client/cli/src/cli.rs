@@ -34,13 +34,20 @@ Exit codes:
   2  an error; one line on stderr says which
 
 Environment:
-  TINY_CACHE_TARGET  the server, where --target does not name it
-  NO_COLOR           watch-stats without colours, if set and not empty
+  TINY_CACHE_TARGET       the server, where --target does not name it
+  TINY_CACHE_NAMESPACE    as --namespace
+  TINY_CACHE_TLS          as --tls, if true; a switch (true, false, 1, 0 …)
+  TINY_CACHE_CA           as --ca
+  TINY_CACHE_CERT         as --cert
+  TINY_CACHE_KEY          as --key
+  TINY_CACHE_SERVER_NAME  as --server-name
+  NO_COLOR                watch-stats without colours, if set and not empty
+  An option outdoes its variable; an empty variable is one that is not set.
 
 JSON (--output json):
   One object in one line. A value that is UTF-8 is in `value`, any other is
-  in `value_base64`; there is never both, and neither on a miss. Errors are
-  text on stderr.
+  in `value_base64`, unless --format chooses; there is never more than one
+  of them, and none on a miss. Errors are text on stderr.
 ";
 
 /// Talks to a tiny-cache server

@@ -8,6 +8,7 @@ pub(crate) mod mget;
 pub(crate) mod mset;
 pub(crate) mod mdelete;
 mod refusals; // the items of a batch that were not done
+mod room; // what a server takes, where it refused a value
 pub(crate) mod server; // stats, ping, health
 pub(crate) mod shell; // completions
 pub(crate) mod man;
@@ -53,7 +54,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Verdict, Error> {
         Command::Stats => server::stats(&open()?).await,
         Command::Ping => server::ping(&open()?).await,
         Command::Health => server::health(&open()?).await,
-        Command::WatchStats(args) => watch::run(&args, &open()?).await,
+        Command::WatchStats(args) => watch::run(&args, &open()?, connection.show_request_id).await,
         Command::Completions(args) => args.run(),
         Command::Man(args) => args.run(),
     };

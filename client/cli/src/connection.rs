@@ -1,18 +1,21 @@
 //! The server, and how it is spoken to: the options that every command takes.
 
+mod environment; // the variables that stand in for options
+mod secure; // TLS
+
 use std::{
-    env,
-    ffi::OsString,
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use clap::{Args, ValueHint};
-use tiny_cache_client::{Address, Builder, Client, Tls};
+use tiny_cache_client::{Address, Builder, Client};
 
+use self::{environment::Given, secure::Secure};
 use crate::{
     error::{Error, Place},
+    request_id::RequestIds,
     trace::Trace,
 };
 
@@ -70,7 +73,7 @@ pub(crate) struct ConnectionArgs {
     )]
     pub(crate) retries: u32,
 
-    /// Namespace to work in [default: the shared keyspace]
+    /// Namespace to work in [env: TINY_CACHE_NAMESPACE] [default: the shared keyspace]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
@@ -78,6 +81,10 @@ pub(crate) struct ConnectionArgs {
     /// error of the server's own names it
     #[arg(long, global = true, value_name = "ID", value_parser = request_id)]
     pub(crate) request_id: Option<String>,
+
+    /// Write the x-request-id of each reply to stderr, as x-request-id=ID
+    #[arg(long, global = true)]
+    pub(crate) show_request_id: bool,
 
     /// Have the server trace the call, whatever part of calls it samples; the trace's id goes to
     /// stderr, or a line that there is no trace
@@ -88,23 +95,25 @@ pub(crate) struct ConnectionArgs {
     #[arg(skip)]
     traced: OnceLock<Arc<Trace>>,
 
-    /// Speak TLS; so does grpcs:// in front of the address, and any of the options below
+    /// Speak TLS; so does grpcs:// in front of the address, and any of the options below [env:
+    /// TINY_CACHE_TLS=true]
     #[arg(long, global = true)]
     pub(crate) tls: bool,
 
-    /// Trust the authorities of this PEM file, not the system's
+    /// Trust the authorities of this PEM file, not the system's [env: TINY_CACHE_CA]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) ca: Option<PathBuf>,
 
-    /// Show this certificate (PEM) to the server; needs --key
+    /// Show this certificate (PEM) to the server; needs --key [env: TINY_CACHE_CERT]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) cert: Option<PathBuf>,
 
-    /// Private key (PEM) of --cert
+    /// Private key (PEM) of --cert [env: TINY_CACHE_KEY]
     #[arg(long = "key", global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) private_key: Option<PathBuf>,
 
-    /// Expect this name in the server's certificate, not the address's
+    /// Expect this name in the server's certificate, not the address's [env:
+    /// TINY_CACHE_SERVER_NAME]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) server_name: Option<String>,
 }
@@ -134,7 +143,7 @@ impl ConnectionArgs {
     }
 
     fn build(&self, finish: impl FnOnce(Builder) -> Builder) -> Result<Client, Error> {
-        let tls = self.tls()?;
+        let secure = Secure::of(self)?;
         let mut builder = Client::builder(self.address()?.to_string())
             .connections(1)
             .health_check_interval(Duration::ZERO)
@@ -142,82 +151,79 @@ impl ConnectionArgs {
             .deadline(self.timeout)
             .retries(self.retries)
             .first_backoff(FIRST_BACKOFF);
-        if let Some(tls) = tls {
+        if let Some(tls) = secure.tls()? {
             builder = builder.tls(tls);
         }
         if let Some(id) = &self.request_id {
             builder = builder.metadata("x-request-id", id);
         }
-        if self.trace {
-            let trace = self.traced.get_or_init(|| Arc::new(Trace::new())).clone();
+        let client = finish(self.observed(builder)).build()?;
+        self.in_namespace(client)
+    }
+
+    /// Has the replies looked at, where something of their metadata is wanted.
+    fn observed(&self, mut builder: Builder) -> Builder {
+        let ids = self.show_request_id.then(RequestIds::default);
+        let trace = self.trace.then(|| self.traced.get_or_init(|| Arc::new(Trace::new())).clone());
+        if let Some(trace) = &trace {
             builder = builder.metadata("traceparent", trace.sampled());
-            builder = builder.on_reply(move |reply| trace.note(reply));
         }
-        let client = finish(builder).build()?;
-        match self.namespace.as_deref() {
-            None => Ok(client),
-            // Most likely a variable that is not set; the shared keyspace would take it badly.
-            Some(name) if name.trim().is_empty() => Err(Error::Refused(
-                "--namespace is blank; leave it out for the shared keyspace".to_owned(),
-            )),
-            Some(name) => client
-                .in_namespace(name)
-                .map_err(|error| Error::Refused(format!("bad --namespace `{name}`: {error}"))),
+        if ids.is_none() && trace.is_none() {
+            return builder;
         }
+        builder.on_reply(move |reply| {
+            if let Some(trace) = &trace {
+                trace.note(reply);
+            }
+            if let Some(ids) = &ids {
+                ids.show(reply);
+            }
+        })
     }
 
-    /// The address; where it leaves TLS open, the TLS options decide.
+    fn in_namespace(&self, client: Client) -> Result<Client, Error> {
+        let option = ("--namespace", self.namespace.as_deref());
+        let Some(name) = environment::text(option, environment::NAMESPACE)? else {
+            return Ok(client);
+        };
+        // Most likely a variable that is not set; the shared keyspace would take it badly.
+        if name.value.trim().is_empty() {
+            let variable = environment::text(("", None), environment::NAMESPACE)?.is_some();
+            let remedy = match (name.is_variable(), variable) {
+                (true, _) => "unset it",
+                (false, false) => "leave it out",
+                (false, true) => "leave it out and unset TINY_CACHE_NAMESPACE",
+            };
+            let source = name.source;
+            return Err(Error::Refused(format!(
+                "{source} is blank; {remedy} for the shared keyspace"
+            )));
+        }
+        client.in_namespace(&name.value).map_err(|error| {
+            Error::Refused(format!("bad {} `{}`: {error}", name.source, name.value))
+        })
+    }
+
+    /// The address; where it leaves TLS open, the TLS settings decide.
     fn address(&self) -> Result<Address, Error> {
-        let (target, source) = match (&self.target, environment()?) {
-            (Some(target), _) => (target.clone(), ""),
-            (None, Some(target)) => (target, "TINY_CACHE_TARGET: "),
-            (None, None) => (DEFAULT_TARGET.to_owned(), ""),
-        };
-        let scheme = if self.wants_tls() && !target.contains("://") { "grpcs://" } else { "" };
+        let given = environment::text(("--target", self.target.as_deref()), environment::TARGET)?;
+        let asked_by = Secure::of(self)?.asked_by;
+        let prefix = given.as_ref().map(Given::prefix).unwrap_or_default();
+        let target = given.map_or_else(|| DEFAULT_TARGET.to_owned(), |given| given.value);
+        let scheme = if asked_by.is_some() && !target.contains("://") { "grpcs://" } else { "" };
         // Checked without the scheme of ours first: an error shows what was written.
-        let address = target.parse().and_then(|_: Address| format!("{scheme}{target}").parse());
-        address.map_err(|error| Error::Refused(format!("{source}{error}")))
-    }
-
-    fn wants_tls(&self) -> bool {
-        let Self { tls, ca, cert, private_key, server_name, .. } = self;
-        *tls || ca.is_some() || cert.is_some() || private_key.is_some() || server_name.is_some()
-    }
-
-    fn tls(&self) -> Result<Option<Tls>, Error> {
-        let Self { ca, cert, private_key, server_name, .. } = self;
-        if !self.wants_tls() {
-            return Ok(None);
+        let address: Address = target
+            .parse()
+            .and_then(|_: Address| format!("{scheme}{target}").parse())
+            .map_err(|error| Error::Refused(format!("{prefix}{error}")))?;
+        match asked_by {
+            Some(source) if !address.is_tls() => Err(Error::Refused(format!(
+                "{prefix}{address} is plain, but {source} asks for TLS; leave one of them out, or \
+                 write grpcs:// in front of the address"
+            ))),
+            _ => Ok(address),
         }
-        let mut tls = Tls::new();
-        if let Some(ca) = ca {
-            tls = tls.ca_file(ca)?;
-        }
-        tls = match (cert, private_key) {
-            (Some(cert), Some(key)) => tls.identity_files(cert, key)?,
-            (None, None) => tls,
-            (Some(cert), None) => {
-                let cert = cert.display();
-                return Err(Error::Refused(format!("--cert {cert} needs its key: add --key")));
-            }
-            (None, Some(key)) => {
-                let key = key.display();
-                return Err(Error::Refused(format!("--key {key} has no certificate: add --cert")));
-            }
-        };
-        if let Some(name) = server_name {
-            tls = tls.server_name(name);
-        }
-        Ok(Some(tls))
     }
-}
-
-/// The server that the environment names; empty is as good as unset.
-fn environment() -> Result<Option<String>, Error> {
-    let target = env::var_os("TINY_CACHE_TARGET").filter(|target| !target.is_empty());
-    target.map(OsString::into_string).transpose().map_err(|target| {
-        Error::Refused(format!("TINY_CACHE_TARGET: `{}` is not UTF-8", target.display()))
-    })
 }
 
 /// Reads a time to wait.

@@ -24,6 +24,9 @@ pub(crate) enum Error {
         note: &'static str,
         place: Option<Place>,
     },
+    /// The server has no room for a value, and said how much it has.
+    #[error("{0}")]
+    NoRoom(String),
 }
 
 /// Where a call went, and how long it was given: an error says it as the user did.
@@ -42,13 +45,12 @@ impl From<CacheError> for Error {
 }
 
 impl Error {
-    /// JSON has one form of a value.
-    pub(crate) fn format_in_json() -> Self {
-        Self::Refused(
-            "--format has no meaning in JSON, which says itself what a value is; \
-             leave out --format or --output json"
-                .to_owned(),
-        )
+    /// A form of values that JSON does not have.
+    pub(crate) fn format_in_json(form: &str) -> Self {
+        Self::Refused(format!(
+            "--format {form} has no meaning in JSON; choose --format base64 or hex, or leave it \
+             out: a value that is not UTF-8 is in base64 then"
+        ))
     }
 
     /// The error of a batch. Parts of it may have been done before, or in spite of it.

@@ -1,64 +1,28 @@
 //! Keys and values, from arguments, files and stdin.
 
+mod value; // one value to write, or to be there
+
 use std::{
-    ffi::OsString,
     fs,
-    io::{self, IsTerminal, Read},
-    path::{Path, PathBuf},
+    io::{self, Read},
+    path::Path,
     time::Duration,
 };
 
 use bytes::Bytes;
 use bytesize::ByteSize;
 use clap::{
-    Args, ValueHint,
+    Args,
     builder::{OsStringValueParser, TypedValueParser},
 };
 use tiny_cache_client::Ttl;
 
+pub(crate) use self::value::{ExpectedArgs, ValueArgs};
 use crate::error::Error;
 
 /// Most that is read from a file or stdin: it is kept in memory, and is far more than a server
 /// takes in one message.
 const MOST_BYTES: u64 = 256 << 20;
-
-/// A value to write.
-#[derive(Args, Debug)]
-pub(crate) struct ValueArgs {
-    /// The value; without it and --file it is read from stdin. A lone - is refused, since it
-    /// may mean either: --file - reads stdin, and `printf %s - |` writes a hyphen
-    #[arg(allow_negative_numbers = true)]
-    value: Option<OsString>,
-
-    /// Read the value from a file; - is stdin
-    #[arg(long, value_name = "FILE", conflicts_with = "value", value_hint = ValueHint::FilePath)]
-    file: Option<PathBuf>,
-}
-
-impl ValueArgs {
-    /// The value's bytes, from wherever they are.
-    pub(crate) fn read(self) -> Result<Bytes, Error> {
-        match (self.value, self.file) {
-            // To store it in place of what was piped in would lose that without a word.
-            (Some(value), _) if value == "-" => Err(Error::Refused(
-                "is the value `-` stdin, or a hyphen? Write --file - for stdin, or pipe the hyphen \
-                 in: printf %s -"
-                    .to_owned(),
-            )),
-            (Some(value), _) => Ok(value.into_encoded_bytes().into()),
-            (None, Some(path)) => read_file(&path),
-            (None, None) if io::stdin().is_terminal() => Err(Error::Refused(
-                "no value: give it after the key, with --file, or through a pipe".to_owned(),
-            )),
-            (None, None) => read_stdin(),
-        }
-    }
-
-    /// Whether stdin is where the value comes from.
-    pub(crate) fn is_stdin(&self) -> bool {
-        self.value.is_none() && self.file.as_deref().is_none_or(is_dash)
-    }
-}
 
 /// How long a value lives.
 #[derive(Args, Clone, Copy, Debug)]
@@ -145,7 +109,8 @@ pub(crate) fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn read_stdin() -> Result<Bytes, Error> {
+/// All of stdin.
+pub(crate) fn read_stdin() -> Result<Bytes, Error> {
     read_all(io::stdin().lock(), "stdin".to_owned(), MOST_BYTES)
 }
 

@@ -6,11 +6,13 @@ mod cli; // what can be said
 mod usage; // what was said wrongly, in one line
 mod connection; // the server, and how it is spoken to
 mod trace; // a call that the server is to trace
+mod request_id; // what its logs call a call
 mod command; // one file for each family
 mod watch; // the live view
 // What the commands share:
 mod error; // every failure, and its words
 mod input; // keys and values, from arguments, files and stdin
+mod encoding; // values as text
 mod output; // stdout, and how values are shown there
 
 use std::{

@@ -5,25 +5,36 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::{encoding::Encoding, error::Error};
 
-/// A value in JSON: always one of the two, and told by its name.
+/// A value in JSON: the member's name says how it is written.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum JsonValue {
     Value(String),
     ValueBase64(String),
+    ValueHex(String),
+}
+
+impl JsonValue {
+    /// A value that is written so, whatever its bytes are.
+    pub(crate) fn encoded(value: &[u8], encoding: Encoding) -> Self {
+        let text = encoding.encode(value);
+        match encoding {
+            Encoding::Base64 => Self::ValueBase64(text),
+            Encoding::Hex => Self::ValueHex(text),
+        }
+    }
 }
 
 impl From<&[u8]> for JsonValue {
     fn from(value: &[u8]) -> Self {
         match str::from_utf8(value) {
             Ok(text) => Self::Value(text.to_owned()),
-            Err(_) => Self::ValueBase64(base64(value)),
+            Err(_) => Self::encoded(value, Encoding::Base64),
         }
     }
 }
@@ -36,11 +47,6 @@ impl<const N: usize> Serialize for Object<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
-}
-
-/// A value in base64, as RFC 4648 has it in section 4.
-pub(crate) fn base64(value: &[u8]) -> String {
-    BASE64.encode(value)
 }
 
 /// Bytes in one line that shows each of them: text as it is, but for the backslash, tab and
@@ -121,5 +127,8 @@ mod tests {
         assert_eq!(json(b"text"), r#"{"value":"text"}"#);
         assert_eq!(json(b""), r#"{"value":""}"#);
         assert_eq!(json(b"\xff\0"), r#"{"value_base64":"/wA="}"#);
+        assert_eq!(json(b"a\0b"), r#"{"value":"a\u0000b"}"#);
+        let hex = JsonValue::encoded(b"\xff\0", Encoding::Hex);
+        assert_eq!(serde_json::to_string(&hex).unwrap(), r#"{"value_hex":"ff00"}"#);
     }
 }

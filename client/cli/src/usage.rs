@@ -1,6 +1,6 @@
 //! What clap says of a wrong command line, in one line.
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::{Verdict, error::Error, output};
 
@@ -12,11 +12,29 @@ pub(crate) fn answer(error: &clap::Error) -> Result<Verdict, Error> {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             output::text(&text).map(|()| Verdict::Done)
         }
-        _ => Err(Error::Refused(one_line(&text))),
+        _ => Err(Error::Refused(one_line(&text, tip(error)))),
     }
 }
 
-fn one_line(text: &str) -> String {
+/// What may have been meant by a value of --output that is none.
+fn tip(error: &clap::Error) -> &'static str {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    };
+    if !context(ContextKind::InvalidArg).starts_with("--output") {
+        return "";
+    }
+    match context(ContextKind::InvalidValue) {
+        "raw" | "utf8" | "hex" | "base64" | "escaped" => {
+            "; tip: the form of values is --format, of get and mget"
+        }
+        name if name.contains(['.', '/']) => "; tip: get writes a value to a file with --file",
+        _ => "",
+    }
+}
+
+fn one_line(text: &str, tip: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let mut line = String::new();
     for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
@@ -28,7 +46,7 @@ fn one_line(text: &str) -> String {
         }
         line.push_str(part);
     }
-    line + "; see --help"
+    line + tip + "; see --help"
 }
 
 #[cfg(test)]
@@ -41,7 +59,7 @@ mod tests {
                     tip: a similar argument exists: '--ttl'\n\n\
                     Usage: tiny-cache set <KEY>\n\nFor more information, try '--help'.\n";
         assert_eq!(
-            one_line(text),
+            one_line(text, ""),
             "unexpected argument '--tt' found; tip: a similar argument exists: '--ttl'; see --help"
         );
     }

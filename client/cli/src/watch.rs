@@ -24,8 +24,9 @@ use crate::{
 const MORE: &str = "\
 Output:
   On a terminal, a view that q, Esc and Ctrl-C end; the last figures stay as
-  a line. A server that goes away is shown as such, and the view goes on when
-  it is back. A sample may take as long as an interval, or a second where
+  a line. While a server does not answer, the reason stands at the foot, the
+  last figures are dimmed and without colour, and the view goes on when it is
+  back. A sample may take as long as an interval, or a second where
   that is longer, but never more than --timeout. Hit ratios are those of each
   interval. The first sample has no rates: they take two.
 
@@ -73,7 +74,19 @@ pub(crate) struct WatchArgs {
 }
 
 /// Watches until the count is reached, or until somebody wants it to end.
-pub(crate) async fn run(args: &WatchArgs, session: &Session) -> Result<Verdict, Error> {
+pub(crate) async fn run(
+    args: &WatchArgs,
+    session: &Session,
+    shows_request_ids: bool,
+) -> Result<Verdict, Error> {
+    let is_drawn = is_drawable() && !session.is_json();
+    if is_drawn && shows_request_ids {
+        return Err(Error::Refused(
+            "--show-request-id has no place in the view; leave it out, or pipe the samples: \
+             tiny-cache watch-stats --show-request-id | cat"
+                .to_owned(),
+        ));
+    }
     let deadline = args.interval.max(SHORTEST_DEADLINE).min(session.place.timeout);
     let place = if deadline < session.place.timeout {
         Place { timeout: deadline, more: "--interval", ..session.place.clone() }
@@ -81,7 +94,7 @@ pub(crate) async fn run(args: &WatchArgs, session: &Session) -> Result<Verdict, 
         session.place.clone()
     };
     let source = Source::start(session.client.clone(), args.interval, deadline, args.count);
-    if is_drawable() && !session.is_json() {
+    if is_drawn {
         terminal::run(args.interval, place, source).await?;
     } else {
         plain::run(session.is_json(), &place, source).await?;

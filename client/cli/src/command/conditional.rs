@@ -1,15 +1,13 @@
 //! `set-if-absent` and `compare-and-set`: writes that happen if a condition holds.
 
-use std::{ffi::OsString, path::PathBuf};
-
-use clap::{Args, ValueHint};
+use clap::Args;
 use tiny_cache_client::{CompareAndSetOutcome, SetIfAbsentOutcome};
 
 use super::Session;
 use crate::{
     Verdict,
     error::Error,
-    input::{self, TtlArgs, ValueArgs, is_dash},
+    input::{self, ExpectedArgs, TtlArgs, ValueArgs},
     output::{self, Object},
 };
 
@@ -37,6 +35,7 @@ Output:
 Examples:
   tiny-cache compare-and-set count --expected 1 2
   tiny-cache compare-and-set config --expected-file old --file new --ttl 0
+  tiny-cache compare-and-set flags --expected-hex 00ff --hex 01ff
 
 Exit codes:
   0  stored
@@ -77,23 +76,12 @@ pub(crate) struct CompareAndSetArgs {
     ttl: TtlArgs,
 }
 
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-struct ExpectedArgs {
-    /// The value that has to be there
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
-    expected: Option<OsString>,
-
-    /// Read the value that has to be there from a file; - is stdin
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    expected_file: Option<PathBuf>,
-}
-
 impl SetIfAbsentArgs {
     pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
         let Self { key, value, ttl } = self;
         let request = session.client.set_if_absent(&key, value.read()?);
-        let outcome = match request.ttl(ttl.or_default()).await? {
+        let reply = request.ttl(ttl.or_default()).await;
+        let outcome = match session.written(reply).await? {
             SetIfAbsentOutcome::Stored => "stored",
             SetIfAbsentOutcome::Exists => "exists",
         };
@@ -104,18 +92,15 @@ impl SetIfAbsentArgs {
 impl CompareAndSetArgs {
     pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
         let Self { key, expected, value, ttl } = self;
-        if value.is_stdin() && expected.expected_file.as_deref().is_some_and(is_dash) {
+        if value.is_stdin() && expected.is_stdin() {
             return Err(Error::Refused(
                 "stdin cannot be both values; name a file for --expected-file or --file".to_owned(),
             ));
         }
-        let expected = match (expected.expected, expected.expected_file) {
-            (Some(expected), _) => expected.into_encoded_bytes().into(),
-            (None, Some(path)) => input::read_file(&path)?,
-            (None, None) => unreachable!("one of the group is required"),
-        };
+        let expected = expected.read()?;
         let request = session.client.compare_and_set(&key, expected, value.read()?);
-        let outcome = match request.ttl(ttl.or_default()).await? {
+        let reply = request.ttl(ttl.or_default()).await;
+        let outcome = match session.written(reply).await? {
             CompareAndSetOutcome::Stored => "stored",
             CompareAndSetOutcome::Mismatch => "mismatch",
             CompareAndSetOutcome::NotFound => "not_found",

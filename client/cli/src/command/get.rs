@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Session;
 use crate::{
     Verdict,
+    encoding::Encoding,
     error::Error,
     input::{self, is_dash},
     output::{self, JsonValue},
@@ -17,10 +18,12 @@ use crate::{
 const MORE: &str = "\
 Output:
   The value as it is. On a terminal a line break follows, and a value that is
-  not plain text is refused unless --format says how to show it. JSON is one
-  of
+  not plain text is refused unless --format says how to show it. --format
+  holds for JSON and for --file as well: with base64 the value is always in
+  `value_base64`, with hex in `value_hex`. JSON is one of
     {\"key\":\"k\",\"found\":true,\"value\":\"text\"}
     {\"key\":\"k\",\"found\":true,\"value_base64\":\"/wA=\"}
+    {\"key\":\"k\",\"found\":true,\"value_hex\":\"ff00\"}
     {\"key\":\"k\",\"found\":true,\"file\":\"out.bin\",\"bytes\":2}
     {\"key\":\"k\",\"found\":false}
 
@@ -82,8 +85,8 @@ struct Found<'a> {
 
 impl GetArgs {
     pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
-        if session.is_json() && self.format.is_some() && self.file.is_none() {
-            return Err(Error::format_in_json());
+        if session.is_json() && self.format == Some(Format::Raw) && !self.is_saved() {
+            return Err(Error::format_in_json("raw"));
         }
         let value = session.client.get(&self.key).await?;
         match (&value, self.file.as_ref().filter(|path| !is_dash(path))) {
@@ -120,27 +123,49 @@ impl GetArgs {
     fn shown(&self, value: &Bytes, format: Format) -> Result<Bytes, Error> {
         let mut text = match format {
             Format::Raw => return Ok(value.clone()),
-            Format::Utf8 => str::from_utf8(value).map(str::to_owned).map_err(|_| {
-                Error::Refused(format!(
-                    "the value of `{}` is not UTF-8; choose --format raw, hex or base64",
-                    self.key
-                ))
-            })?,
-            Format::Hex => hex::encode(value),
-            Format::Base64 => output::base64(value),
+            Format::Utf8 => self.text(value)?,
+            Format::Hex => Encoding::Hex.encode(value),
+            Format::Base64 => Encoding::Base64.encode(value),
         };
         text.push('\n');
         Ok(text.into())
     }
 
+    fn text(&self, value: &[u8]) -> Result<String, Error> {
+        str::from_utf8(value).map(str::to_owned).map_err(|error| {
+            Error::Refused(format!(
+                "the value of `{}` is not UTF-8 from byte {} of {} on; choose --format raw, hex or \
+                 base64",
+                self.key,
+                error.valid_up_to() + 1,
+                value.len()
+            ))
+        })
+    }
+
+    /// Whether the value goes into a file, and not to stdout.
+    fn is_saved(&self) -> bool {
+        self.file.as_deref().is_some_and(|path| !is_dash(path))
+    }
+
     fn report(&self, value: Option<&[u8]>) -> Result<(), Error> {
-        let file = self.file.as_ref().filter(|path| !is_dash(path) && value.is_some());
+        let file = self.file.as_ref().filter(|_| self.is_saved() && value.is_some());
+        let shown = value.filter(|_| file.is_none()).map(|value| self.json(value));
         output::json(&Found {
             key: &self.key,
             found: value.is_some(),
-            value: value.filter(|_| file.is_none()).map(JsonValue::from),
+            value: shown.transpose()?,
             file: file.map(|path| path.display().to_string()),
             bytes: value.filter(|_| file.is_some()).map(<[u8]>::len),
+        })
+    }
+
+    fn json(&self, value: &[u8]) -> Result<JsonValue, Error> {
+        Ok(match self.format {
+            None | Some(Format::Raw) => JsonValue::from(value),
+            Some(Format::Utf8) => JsonValue::Value(self.text(value)?),
+            Some(Format::Hex) => JsonValue::encoded(value, Encoding::Hex),
+            Some(Format::Base64) => JsonValue::encoded(value, Encoding::Base64),
         })
     }
 }

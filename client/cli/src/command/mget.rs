@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Session, refusals::Refusals};
 use crate::{
     Verdict,
+    encoding::Encoding,
     error::Error,
     input,
     output::{self, JsonValue},
@@ -17,7 +18,8 @@ Output:
   One line for each key, in the order asked: the key, a tab and the value. A
   miss has no tab. In keys, and in values unless --format says otherwise,
   backslash, tab and line ends are \\\\, \\t, \\n and \\r; each byte of another
-  control character, or that is not UTF-8, is \\xNN. JSON is one object:
+  control character, or that is not UTF-8, is \\xNN. JSON is one object, in
+  which --format hex or base64 names each value `value_hex` or `value_base64`:
     {\"items\":[{\"key\":\"a\",\"found\":true,\"value\":\"1\"}],\"hits\":1,\"misses\":0}
 
 Examples:
@@ -40,13 +42,13 @@ pub(crate) struct MgetArgs {
     #[arg(required = true, value_name = "KEY", value_parser = input::key())]
     keys: Vec<String>,
 
-    /// How values are written in text [default: escaped]
+    /// How values are written [default: escaped; JSON says itself what a value is]
     #[arg(long, value_enum, value_name = "FORM")]
     format: Option<Format>,
 }
 
 /// How a value is written so that it stays in its line.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Format {
     /// Text, with what would break the line escaped
     Escaped,
@@ -77,13 +79,13 @@ type Results = Vec<tiny_cache_client::Result<Option<Bytes>>>;
 
 impl MgetArgs {
     pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
-        if session.is_json() && self.format.is_some() {
-            return Err(Error::format_in_json());
+        if session.is_json() && self.format == Some(Format::Escaped) {
+            return Err(Error::format_in_json("escaped"));
         }
         let keys = input::keys(self.keys)?;
         let results = session.client.get_many(&keys).await?;
         if session.is_json() {
-            print_json(&keys, &results)?;
+            print_json(&keys, &results, self.format)?;
         } else {
             print_text(&keys, &results, self.format.unwrap_or(Format::Escaped))?;
         }
@@ -101,8 +103,8 @@ fn print_text(keys: &[String], results: &Results, format: Format) -> Result<(), 
             text.push('\t');
             text.push_str(&match format {
                 Format::Escaped => output::escaped(value),
-                Format::Hex => hex::encode(value),
-                Format::Base64 => output::base64(value),
+                Format::Hex => Encoding::Hex.encode(value),
+                Format::Base64 => Encoding::Base64.encode(value),
             });
         }
         text.push('\n');
@@ -110,11 +112,16 @@ fn print_text(keys: &[String], results: &Results, format: Format) -> Result<(), 
     output::text(&text)
 }
 
-fn print_json(keys: &[String], results: &Results) -> Result<(), Error> {
+fn print_json(keys: &[String], results: &Results, format: Option<Format>) -> Result<(), Error> {
+    let written = |value: &[u8]| match format {
+        None | Some(Format::Escaped) => JsonValue::from(value),
+        Some(Format::Hex) => JsonValue::encoded(value, Encoding::Hex),
+        Some(Format::Base64) => JsonValue::encoded(value, Encoding::Base64),
+    };
     let mut found = Found::default();
     for (key, result) in keys.iter().zip(results) {
         let (value, error) = match result {
-            Ok(value) => (value.as_deref().map(JsonValue::from), None),
+            Ok(value) => (value.as_deref().map(written), None),
             Err(error) => (None, Some(error.to_string())),
         };
         found.hits += usize::from(value.is_some());

@@ -1,4 +1,4 @@
-//! `mset`: many values, from arguments or lines of JSON.
+//! `mset`: many values, from arguments, lines of pairs or lines of JSON.
 
 use std::{
     ffi::OsString,
@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clap::{
     Args, ValueHint,
     builder::{OsStringValueParser, TypedValueParser},
@@ -17,6 +16,7 @@ use tiny_cache_client::Item;
 use super::{Session, refusals::Refusals};
 use crate::{
     Verdict,
+    encoding::Encoding,
     error::Error,
     input::{self, TtlArgs},
 };
@@ -27,8 +27,10 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const MORE: &str = "\
 Input:
   An argument is divided at its first `=`; a key that has one goes into a
-  file. A file has one JSON object in a line, with `key`, with `value` (text)
-  or `value_base64`, and if wanted with `ttl` (a duration, as --ttl):
+  file. The argument - stands for the pairs of stdin, one KEY=VALUE in a
+  line; a line loses its line end, and blank lines are skipped. A file has
+  one JSON object in a line, with `key`, with `value` (text), `value_base64`
+  or `value_hex`, and if wanted with `ttl` (a duration, as --ttl):
     {\"key\":\"a\",\"value\":\"1\"}
     {\"key\":\"b\",\"value_base64\":\"/wA=\",\"ttl\":\"30s\"}
 
@@ -40,6 +42,7 @@ Output:
 
 Examples:
   tiny-cache mset a=1 b=2 --ttl 1m
+  tiny-cache mset - < pairs.txt
   tiny-cache mset --file items.jsonl
   jq -c '.[] | {key: .id, value: .name}' users.json | tiny-cache mset --file -
 
@@ -52,9 +55,9 @@ Exit codes:
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]
 pub(crate) struct MsetArgs {
-    /// Items to write
-    #[arg(value_name = "KEY=VALUE", required_unless_present = "file", value_parser = pair())]
-    items: Vec<Pair>,
+    /// Items to write; - takes those of stdin, one in a line
+    #[arg(value_name = "KEY=VALUE", required_unless_present = "file", value_parser = argument())]
+    items: Vec<Argument>,
 
     /// Read items from a file, one JSON object in a line; - is stdin
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -62,6 +65,13 @@ pub(crate) struct MsetArgs {
 
     #[command(flatten)]
     ttl: TtlArgs,
+}
+
+/// What an argument names.
+#[derive(Clone, Debug)]
+enum Argument {
+    Pair(Pair),
+    Stdin,
 }
 
 /// A key and a value.
@@ -79,15 +89,13 @@ struct Line {
     key: String,
     value: Option<String>,
     value_base64: Option<String>,
+    value_hex: Option<String>,
     ttl: Option<String>,
 }
 
 impl MsetArgs {
     pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
-        let mut pairs = self.items;
-        if let Some(path) = &self.file {
-            pairs.extend(read(path)?);
-        }
+        let pairs = pairs(self.items, self.file.as_deref())?;
         let mut keys = Vec::with_capacity(pairs.len());
         let mut items = Vec::with_capacity(pairs.len());
         for Pair { key, value, ttl } in pairs {
@@ -106,22 +114,68 @@ impl MsetArgs {
         if session.is_json() {
             refusals.report("stored")?;
         }
-        refusals.check()?;
+        let words = match refusals.first() {
+            Some(error) => session.no_room(error).await,
+            None => None,
+        };
+        refusals.check_as(words)?;
         Ok(Verdict::Done)
     }
 }
 
-fn pair() -> impl TypedValueParser<Value = Pair> {
+/// The items of all sources, in the order of the command line.
+fn pairs(arguments: Vec<Argument>, file: Option<&Path>) -> Result<Vec<Pair>, Error> {
+    let mut has_stdin = file.is_some_and(input::is_dash);
+    if has_stdin && arguments.iter().any(|argument| matches!(argument, Argument::Stdin)) {
+        return Err(Error::Refused(
+            "stdin cannot be both - (pairs) and --file - (JSON); leave out one of them".to_owned(),
+        ));
+    }
+    let mut pairs = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        match argument {
+            Argument::Pair(pair) => pairs.push(pair),
+            Argument::Stdin if std::mem::replace(&mut has_stdin, true) => {}
+            Argument::Stdin => pairs.extend(piped(&input::read_stdin()?)?),
+        }
+    }
+    if let Some(path) = file {
+        pairs.extend(read(path)?);
+    }
+    Ok(pairs)
+}
+
+fn argument() -> impl TypedValueParser<Value = Argument> {
     OsStringValueParser::new().try_map(|argument: OsString| {
-        let mut key = argument.into_encoded_bytes();
-        let Some(place) = key.iter().position(|byte| *byte == b'=') else {
-            return Err("expected KEY=VALUE");
-        };
-        let value = key.split_off(place + 1);
-        key.truncate(place);
-        let key = String::from_utf8(key).map_err(|_| "the key is not UTF-8")?;
-        Ok(Pair { key, value, ttl: None })
+        if argument == "-" {
+            return Ok(Argument::Stdin);
+        }
+        pair(argument.as_encoded_bytes()).map(Argument::Pair)
     })
+}
+
+fn pair(text: &[u8]) -> Result<Pair, &'static str> {
+    let mut parts = text.splitn(2, |byte| *byte == b'=');
+    let (Some(key), Some(value)) = (parts.next(), parts.next()) else {
+        return Err("expected KEY=VALUE");
+    };
+    let key = str::from_utf8(key).map_err(|_| "the key is not UTF-8")?;
+    Ok(Pair { key: key.to_owned(), value: value.to_owned(), ttl: None })
+}
+
+/// The pairs of stdin.
+fn piped(text: &[u8]) -> Result<Vec<Pair>, Error> {
+    input::lines(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
+        .map(|(number, line)| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let refused = |reason| Error::Refused(format!("stdin:{number}: {reason}"));
+            // It may have a `=` somewhere, and would be a strange key up to there.
+            if parse(line).is_ok() {
+                return Err(refused("a JSON object, not KEY=VALUE; read them with --file -"));
+            }
+            pair(line).map_err(refused)
+        })
+        .collect()
 }
 
 fn read(path: &Path) -> Result<Vec<Pair>, Error> {
@@ -139,14 +193,16 @@ fn parse(line: &[u8]) -> Result<Pair, String> {
     if !line.trim_ascii_start().starts_with(b"{") {
         return Err("expected a JSON object with key and value".to_owned());
     }
-    let Line { key, value, value_base64, ttl } =
+    let Line { key, value, value_base64, value_hex, ttl } =
         serde_json::from_slice(line).map_err(|error| no_item(&error))?;
-    let value = match (value, value_base64) {
-        (Some(text), None) => text.into_bytes(),
-        (None, Some(text)) => {
-            BASE64.decode(&text).map_err(|error| format!("value_base64: {error}"))?
-        }
-        _ => return Err("expected one of value and value_base64".to_owned()),
+    let decoded = |name: &str, text: &str, encoding: Encoding| {
+        encoding.decode(text.as_bytes()).map_err(|error| format!("{name}: {error}"))
+    };
+    let value = match (value, value_base64, value_hex) {
+        (Some(text), None, None) => text.into_bytes(),
+        (None, Some(text), None) => decoded("value_base64", &text, Encoding::Base64)?,
+        (None, None, Some(text)) => decoded("value_hex", &text, Encoding::Hex)?,
+        _ => return Err("expected one of value, value_base64 and value_hex".to_owned()),
     };
     let ttl = ttl.map(|text| input::ttl(&text).map_err(|error| format!("ttl `{text}`: {error}")));
     Ok(Pair { key, value, ttl: ttl.transpose()? })
@@ -170,9 +226,13 @@ mod tests {
         assert_eq!((pair.key.as_str(), &pair.value[..]), ("k", &b"\xff\0"[..]));
         assert_eq!(pair.ttl, Some(Duration::from_secs(30)));
         for (line, reason) in [
-            (r#"{"key":"k"}"#, "one of value and value_base64"),
-            (r#"{"key":"k","value":"","value_base64":""}"#, "one of value and value_base64"),
-            (r#"{"key":"k","value_base64":"/wA"}"#, "value_base64"),
+            (r#"{"key":"k"}"#, "one of value, value_base64 and value_hex"),
+            (
+                r#"{"key":"k","value":"","value_base64":""}"#,
+                "one of value, value_base64 and value_hex",
+            ),
+            (r#"{"key":"k","value_base64":"/wA"}"#, "value_base64: it has 3 characters"),
+            (r#"{"key":"k","value_hex":"0g"}"#, "value_hex: character 2 is `g`"),
             (r#"{"key":"k","value":"","ttl":"30"}"#, "ttl `30`: expected a duration"),
             (r#"{"key":"k","value":"","tll":"30s"}"#, "unknown field `tll`"),
             (r#"{"key":"k",}"#, "not JSON: trailing comma (column 12)"),

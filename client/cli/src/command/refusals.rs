@@ -34,11 +34,22 @@ impl<'a> Refusals<'a> {
         output::json(&Object([done, ("refused", refused.into())]))
     }
 
-    /// An error that tells of the first one.
+    /// Why the first one was refused.
+    pub(super) fn first(&self) -> Option<&'a CacheError> {
+        self.refused.first().map(|(_, error)| *error)
+    }
+
+    /// An error about the first one.
     pub(super) fn check(&self) -> Result<(), Error> {
+        self.check_as(None)
+    }
+
+    /// An error about the first one, in these words where there are better ones than its own.
+    pub(super) fn check_as(&self, words: Option<String>) -> Result<(), Error> {
         let Some((key, error)) = self.refused.first() else { return Ok(()) };
         let shown: String = key.chars().take(32).collect();
-        let (refused, asked, error) = (self.refused.len(), self.asked, error.to_string());
+        let (refused, asked) = (self.refused.len(), self.asked);
+        let error = words.unwrap_or_else(|| error.to_string());
         // A key that was found wrong here stands in its error already, quoted as here.
         let quoted = format!("`{shown}`");
         let known = shown.is_empty() || error.contains(&quoted);

@@ -19,6 +19,8 @@ Examples:
   tiny-cache set greeting hello --ttl 10m
   tiny-cache set photo --file cat.jpg
   tar cz src | tiny-cache set backup --ttl 0
+  tiny-cache set token --hex 00ff
+  tiny-cache get token --format base64 | tiny-cache set copy --base64 -
   tiny-cache set flag -- --value-that-looks-like-an-option
 
 Exit codes:
@@ -46,7 +48,8 @@ pub(crate) struct SetArgs {
 impl SetArgs {
     pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
         let value = self.value.read()?;
-        session.client.set(&self.key, value).ttl(self.ttl.or_default()).await?;
+        let reply = session.client.set(&self.key, value).ttl(self.ttl.or_default()).await;
+        session.written(reply).await?;
         if session.is_json() {
             output::json(&Object([("key", self.key.into()), ("stored", true.into())]))?;
         }

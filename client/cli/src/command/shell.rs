@@ -17,6 +17,18 @@ Exit codes:
   2  an error
 ";
 
+/// Where the bash script notes the word before the one that is completed.
+const PREVIOUS: &str = "    prev=\"$3\"\n";
+
+/// Bash divides `--output=js` into three words, and clap_complete looks for the option in the one
+/// before: nothing was completed behind a `=`.
+const DIVIDED: &str = r#"    if [[ "${cur}" == "=" ]]; then
+        cur=""
+    elif [[ "${prev}" == "=" && "${COMP_CWORD}" -ge 2 ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
+"#;
+
 /// Prints a completion script for a shell
 #[derive(Args, Debug)]
 #[command(after_help = COMPLETIONS_MORE)]
@@ -34,6 +46,7 @@ impl CompletionsArgs {
             // clap_complete spells a name with a hyphen in two ways in one script, so that
             // nothing is completed after a command: https://github.com/clap-rs/clap/issues/6421
             script = script.replace("tiny__subcmd__cache", "tiny__cache");
+            script = script.replacen(PREVIOUS, &format!("{PREVIOUS}{DIVIDED}"), 1);
         }
         output::text(&script)?;
         Ok(Verdict::Done)

@@ -90,6 +90,24 @@ impl History {
         self.read.zip(self.latest()).map(|(time, reading)| plain::text(time, reading))
     }
 
+    /// Whether the last reading is one of a server that does not answer now.
+    pub(super) fn is_stale(&self) -> bool {
+        self.state != State::Live
+    }
+
+    /// What is waited for, and for how long at most.
+    pub(super) fn wait(&self, what: &str) -> String {
+        let Place { address, timeout, .. } = &self.place;
+        let timeout = humantime::format_duration(*timeout);
+        format!("waits for a {what}, {address} has {timeout} for it")
+    }
+
+    /// Why there is no answer, in one line, with the time.
+    pub(super) fn outage(&self) -> Option<String> {
+        let State::Away(reason) = &self.state else { return None };
+        Some(plain::failure(SystemTime::now(), reason))
+    }
+
     /// Which server it is.
     pub(super) fn place(&self) -> &Place {
         &self.place

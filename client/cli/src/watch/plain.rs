@@ -37,7 +37,7 @@ pub(super) async fn run(is_json: bool, place: &Place, mut source: Source) -> Res
                 if is_json {
                     output::json(&Object([("time", time.into()), ("error", reason.into())]))?;
                 } else {
-                    output::line(format!("time={time} error: {reason}"))?;
+                    output::line(failure(now, &reason))?;
                 }
                 last_error = Some(error);
             }
@@ -47,6 +47,11 @@ pub(super) async fn run(is_json: bool, place: &Place, mut source: Source) -> Res
         Some(error) if !answered => Err(Error::from(error).at(place)),
         _ => Ok(()),
     }
+}
+
+/// A sample without an answer in one line.
+pub(super) fn failure(time: SystemTime, reason: &str) -> String {
+    format!("time={} error: {reason}", written(time))
 }
 
 /// A sample in one line.

@@ -41,7 +41,7 @@ pub(super) async fn run(interval: Duration, place: Place, source: Source) -> Res
         .await
         .map_err(|cause| Error::Refused(format!("cannot use the terminal: {cause}")))?;
     // The screen is gone, and all that was on it.
-    history.last_line().map_or(Ok(()), output::line)
+    history.last_line().into_iter().chain(history.outage()).try_for_each(output::line)
 }
 
 async fn show(view: &View, history: &mut History, mut source: Source) -> io::Result<()> {

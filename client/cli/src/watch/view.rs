@@ -30,6 +30,10 @@ const SCALE: f64 = 1000.0;
 /// What matters less than the rest.
 const DIM: Modifier = Modifier::DIM;
 
+/// Figures of a server that does not answer: what was, not what is. Some terminals do not dim, so
+/// the colours go as well.
+const STALE: Style = Style::new().add_modifier(DIM);
+
 /// What does not change while the view lasts.
 pub(super) struct View {
     interval: Duration,
@@ -155,14 +159,19 @@ impl View {
 /// How to leave, and what went wrong.
 fn foot(history: &History, width: u16) -> Text<'static> {
     let quit = "q quits";
-    let State::Away(error) = history.state() else { return Line::styled(quit, DIM).into() };
+    let (reason, colour) = match history.state() {
+        State::Away(error) => (error.clone(), Color::Red),
+        State::Connecting => (history.wait("connection"), Color::Reset),
+        State::Late => (history.wait("reply"), Color::Yellow),
+        State::Live => return Line::styled(quit, DIM).into(),
+    };
     // Broken wherever a line ends: an address has no better place for it.
-    let text: Vec<_> = format!("  {error}").chars().collect();
+    let text: Vec<_> = format!("  {reason}").chars().collect();
     let room = usize::from(width).saturating_sub(quit.len()).min(text.len());
     let (beside, below) = text.split_at(room);
-    let red = |part: &[char]| Span::styled(part.iter().collect::<String>(), Color::Red);
-    let first = Line::from(vec![Span::styled(quit, DIM), red(beside)]);
-    let rest = below.chunks(usize::from(width).max(1)).map(|part| Line::from(red(part)));
+    let shown = |part: &[char]| Span::styled(part.iter().collect::<String>(), colour);
+    let first = Line::from(vec![Span::styled(quit, DIM), shown(beside)]);
+    let rest = below.chunks(usize::from(width).max(1)).map(|part| Line::from(shown(part)));
     std::iter::once(first).chain(rest).collect()
 }
 
@@ -190,10 +199,12 @@ fn top(figure: &Figure, history: &History, width: u16) -> f64 {
 fn legend(figure: &Figure, history: &History, is_roomy: bool) -> Text<'static> {
     let latest = history.latest();
     let value = latest.and_then(figure.value).map_or_else(|| "–".to_owned(), figure.text);
-    // What stands there during an outage is what was.
-    let freshness = if *history.state() == State::Live { Modifier::BOLD } else { DIM };
-    let style = Style::new().fg(figure.colour).add_modifier(freshness);
-    let name = Span::raw(format!("{:<11}", figure.name));
+    let (name_style, style) = if history.is_stale() {
+        (STALE, STALE)
+    } else {
+        (Style::new(), Style::new().fg(figure.colour).add_modifier(Modifier::BOLD))
+    };
+    let name = Span::styled(format!("{:<11}", figure.name), name_style);
     let mut lines = vec![Line::from(vec![name, Span::styled(format!("{value:>14}"), style)])];
     if is_roomy {
         let detail = latest.map(figure.detail).unwrap_or_default();
@@ -212,7 +223,7 @@ fn sparkline(figure: &Figure, history: &History, top: f64, width: u16) -> Sparkl
         .direction(RenderDirection::RightToLeft)
         .absent_value_symbol("·")
         .absent_value_style(DIM)
-        .style(figure.colour)
+        .style(if history.is_stale() { STALE } else { figure.colour.into() })
 }
 
 fn per_second(rate: f64) -> String {

@@ -28,7 +28,11 @@ fn a_line_of_mget_is_a_line_whatever_the_value() {
     cache.run(["mget", "bytes", "--format", "hex"]).ended(0, "bytes\tff651b\n");
     cache.run(["mget", "bytes", "--format", "base64"]).ended(0, "bytes\t/2Ub\n");
     let run = cache.run(["mget", "bytes", "--format", "hex", "--output", "json"]);
-    assert!(run.refused().starts_with("--format has no meaning in JSON"), "{run:?}");
+    assert_eq!(run.json()["items"][0]["value_hex"], "ff651b");
+    let run = cache.run(["mget", "tab\tkey", "--format", "base64", "--output", "json"]);
+    assert_eq!(run.json()["items"][0]["value_base64"], "YQliXApj");
+    let run = cache.run(["mget", "bytes", "--format", "escaped", "--output", "json"]);
+    assert!(run.refused().starts_with("--format escaped has no meaning in JSON"), "{run:?}");
 }
 
 #[test]
@@ -62,6 +66,31 @@ fn keys_come_from_stdin_where_a_dash_stands() {
     assert!(run.refused().starts_with("line 2 of stdin is not UTF-8"));
 }
 
+/// The hyphen was refused as no pair, though mget and mdelete read stdin in its place.
+#[test]
+fn pairs_come_from_stdin_where_a_dash_stands() {
+    let cache = Cache::start();
+    let pairs = b"\xef\xbb\xbfa=1\r\n\n b =x=y\nempty=\nbytes=\xff\0\n{tag}=2";
+    let run = cache.run_with_stdin(["mset", "-", "z=9", "-", "--output", "json"], pairs);
+    run.ended(0, "{\"stored\":6,\"refused\":[]}\n");
+    cache
+        .run(["mget", "a", " b ", "empty", "{tag}", "z"])
+        .ended(0, "a\t1\n b \tx=y\nempty\t\n{tag}\t2\nz\t9\n");
+    cache.run(["get", "bytes"]).ended(0, b"\xff\0");
+    cache.run_with_stdin(["mset", "-"], b"").ended(0, "");
+
+    for (stdin, expected) in [
+        (&b"a=1\n\nnovalue\n"[..], "stdin:3: expected KEY=VALUE"),
+        (b"\xff=1", "stdin:1: the key is not UTF-8"),
+        (b"{\"key\":\"a\",\"value\":\"b=c\"}", "stdin:1: a JSON object, not KEY=VALUE; read them"),
+    ] {
+        let run = cache.run_with_stdin(["mset", "-"], stdin);
+        assert!(run.refused().starts_with(expected), "{run:?}");
+    }
+    let run = cache.run_with_stdin(["mset", "-", "--file", "-"], b"a=1");
+    assert!(run.refused().starts_with("stdin cannot be both"), "{run:?}");
+}
+
 #[test]
 fn items_come_from_a_file_of_json_lines() {
     let (cache, dir) = (Cache::start(), tempfile::tempdir().unwrap());
@@ -74,6 +103,9 @@ fn items_come_from_a_file_of_json_lines() {
 
     cache.run_with_stdin(["mset", "x=y", "--file", "-"], lines.as_bytes()).ended(0, "");
     cache.run(["get", "x"]).ended(0, "y");
+    let hex = b"{\"key\":\"hex\",\"value_hex\":\"00FF\"}";
+    cache.run_with_stdin(["mset", "--file", "-"], hex).ended(0, "");
+    cache.run(["get", "hex"]).ended(0, b"\0\xff");
     let run = cache.run_with_stdin(["mset", "--file", "-"], b"{\"key\":\"a\"}");
     let line = run.refused();
     assert!(line.starts_with("stdin:1: expected one of"), "{line}");

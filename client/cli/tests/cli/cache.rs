@@ -15,6 +15,18 @@ use tokio::runtime::Runtime;
 /// Longest that anything here may take, on a machine that is busy with other things.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What the binary reads from its environment.
+pub(crate) const VARIABLES: [&str; 8] = [
+    "TINY_CACHE_TARGET",
+    "TINY_CACHE_NAMESPACE",
+    "TINY_CACHE_TLS",
+    "TINY_CACHE_CA",
+    "TINY_CACHE_CERT",
+    "TINY_CACHE_KEY",
+    "TINY_CACHE_SERVER_NAME",
+    "NO_COLOR",
+];
+
 /// A running server; it ends with the value.
 pub(crate) struct Cache {
     address: String,
@@ -121,7 +133,10 @@ impl Run {
 /// The binary with nothing in its environment that matters to it.
 pub(crate) fn command<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache"));
-    command.env_remove("TINY_CACHE_TARGET").timeout(PATIENCE);
+    command.timeout(PATIENCE);
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
     command.args(args.into_iter().map(|arg| OsString::from(arg.as_ref())));
     command
 }

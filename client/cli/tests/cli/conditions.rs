@@ -52,3 +52,29 @@ fn stdin_cannot_be_both_values() {
     let run = cache.run(["compare-and-set", "k", "v"]);
     assert!(run.refused().contains("--expected"), "{run:?}");
 }
+
+#[test]
+fn both_values_of_a_comparison_may_be_base64_or_hex() {
+    let cache = Cache::start();
+    cache.run(["set", "k", "--hex", "00ff"]).ended(0, "");
+    let compare = |args: &[&str], stdin: &[u8]| {
+        let args = [&["compare-and-set", "k"], args].concat();
+        crate::cache::Run::of(cache.command(args).write_stdin(stdin))
+    };
+    compare(&["--expected-hex", "00fe", "--hex", "01"], b"").ended(1, "mismatch\n");
+    compare(&["--expected-hex", "00ff", "--base64", "AQ=="], b"").ended(0, "stored\n");
+    compare(&["--expected-base64", "AQ==", "--hex", "-"], b"02\n").ended(0, "stored\n");
+    compare(&["--expected-hex", "-", "plain"], b"02\n").ended(0, "stored\n");
+    cache.run(["get", "k"]).ended(0, "plain");
+    for args in [
+        &["--expected-hex", "-", "--base64", "-"][..],
+        &["--expected-base64", "-"],
+        &["--expected-file", "-", "--hex", "-"],
+    ] {
+        assert!(compare(args, b"00").refused().starts_with("stdin cannot be both"), "{args:?}");
+    }
+    let run = compare(&["--expected", "a", "--expected-hex", "00", "v"], b"");
+    assert!(run.refused().contains("cannot be used with"), "{run:?}");
+    let run = compare(&["--expected-base64", "a b", "v"], b"");
+    assert!(run.refused().starts_with("bad --expected-base64: it has 2 characters"), "{run:?}");
+}

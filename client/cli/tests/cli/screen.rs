@@ -13,7 +13,7 @@ use std::{
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use vt100::Parser;
 
-use crate::cache::PATIENCE;
+use crate::cache::{PATIENCE, VARIABLES};
 
 /// Written to the terminal after the binary's end, as a title: what comes before it is all that
 /// the binary wrote.
@@ -41,8 +41,9 @@ impl Screen {
         let mode = mode(pair.master.as_ref());
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tiny-cache"));
         command.args(args);
-        command.env_remove("NO_COLOR");
-        command.env_remove("TINY_CACHE_TARGET");
+        for variable in VARIABLES {
+            command.env_remove(variable);
+        }
         command.env("TERM", "xterm-256color");
         for (name, value) in environment {
             command.env(name, value);
@@ -80,6 +81,18 @@ impl Screen {
             .flat_map(|row| (0..cols.get()).map(move |col| (row, col)))
             .filter_map(|(row, col)| parser.screen().cell(row, col))
             .any(|cell| cell.fgcolor() != vt100::Color::Default)
+    }
+
+    /// Whether the row that begins so is dim in all its figures, and without colours.
+    pub(crate) fn is_dimmed(&self, name: &str) -> bool {
+        let parser = self.parser.lock().unwrap();
+        let screen = parser.screen();
+        let row = screen.contents().lines().position(|line| line.starts_with(name));
+        let Some(row) = row.and_then(|row| u16::try_from(row).ok()) else { return false };
+        let cells = (0..screen.size().1.get()).filter_map(|col| screen.cell(row, col));
+        cells
+            .filter(|cell| !cell.contents().trim().is_empty())
+            .all(|cell| cell.dim() && cell.fgcolor() == vt100::Color::Default)
     }
 
     /// Waits until the screen is as it should be, doing something in the meantime.

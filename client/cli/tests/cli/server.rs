@@ -65,6 +65,36 @@ fn a_request_id_travels_with_the_call() {
     assert_eq!(*server.seen.lock().unwrap(), ["order-7"]);
 }
 
+#[test]
+fn the_request_id_of_a_reply_is_shown_on_stderr() {
+    let cache = Cache::start_with(&[("CACHE_MAX_VALUE_BYTES", "10")]);
+    let run = cache.run(["set", "k", "v", "--show-request-id", "--request-id", "order-7"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, "x-request-id=order-7\n"));
+    // The server makes one where none is sent; a miss and an error have one as well.
+    for (args, code) in [
+        (&["get", "k"][..], 0),
+        (&["get", "none"], 1),
+        (&["mget", "k", "none"], 1),
+        (&["stats"], 0),
+        (&["ping"], 0),
+        (&["set", "k", "much too long"], 2),
+    ] {
+        let run = Run::of(cache.command(args).arg("--show-request-id"));
+        let line = run.stderr.lines().next().unwrap_or_default();
+        let id = line.strip_prefix("x-request-id=").unwrap_or_default();
+        assert!(run.code == code && !id.is_empty(), "{args:?}: {run:?}");
+    }
+    let quiet = cache.run(["get", "k"]);
+    quiet.ended(0, "v");
+}
+
+#[test]
+fn a_reply_without_a_request_id_says_so() {
+    let server = HealthServer::start(ServingStatus::Serving);
+    let run = run(["health", "--target", &server.target, "--show-request-id"]);
+    assert_eq!((run.text(), run.stderr.as_str()), ("serving\n", "the reply has no x-request-id\n"));
+}
+
 /// The context that a call to be traced carries, as a trace's id.
 fn trace_of(request: &Request<()>) -> Option<String> {
     let context = request.metadata().get("traceparent")?.to_str().unwrap().to_owned();

@@ -117,3 +117,43 @@ fn tls_against_a_plain_server_says_so() {
     let run = cache.run(["health", "--target", &target]);
     assert!(run.refused().contains(": the server does not speak TLS; check"), "{run:?}");
 }
+
+/// A shell that always talks to the same server had to repeat every option.
+#[test]
+fn variables_stand_in_for_the_tls_options() {
+    let secured = Secured::start("true");
+    let ping = |variables: &[(&str, &str)], args: &[&str]| {
+        let target = format!("127.0.0.1:{}", secured.cache.port());
+        let mut command = command(["health"]);
+        command.args(args).env("TINY_CACHE_TARGET", target).current_dir(secured.dir.path());
+        Run::of(command.envs(variables.iter().copied()))
+    };
+    let (ca, cert) = (("TINY_CACHE_CA", "ca.pem"), ("TINY_CACHE_CERT", "client.pem"));
+    let key = ("TINY_CACHE_KEY", "client.key");
+    ping(&[ca, cert, key], &[]).ended(0, "serving\n");
+    ping(&[("TINY_CACHE_TLS", "Yes"), ca, cert, key], &[]).ended(0, "serving\n");
+    ping(&[ca, cert], &["--key", "client.key"]).ended(0, "serving\n");
+    ping(&[("TINY_CACHE_CA", "none.pem"), cert, key], &["--ca", "ca.pem"]).ended(0, "serving\n");
+    ping(&[ca, cert, key, ("TINY_CACHE_SERVER_NAME", "cache.test")], &[]).ended(0, "serving\n");
+    ping(&[ca, cert, key, ("TINY_CACHE_TLS", "")], &[]).ended(0, "serving\n");
+    ping(&[ca, cert, key, ("TINY_CACHE_TLS", "no")], &["--tls"]).ended(0, "serving\n");
+    for (variables, args, expected) in [
+        (&[("TINY_CACHE_CA", "none.pem")][..], &[][..], "TINY_CACHE_CA: cannot read none.pem"),
+        (
+            &[ca, cert],
+            &[],
+            "TINY_CACHE_CERT client.pem needs its key: add --key, or set TINY_CACHE_KEY",
+        ),
+        (&[ca, key], &[], "TINY_CACHE_KEY client.key has no certificate: add --cert, or set"),
+        (&[ca, ("TINY_CACHE_TLS", "no")], &[], "TINY_CACHE_TLS is off, but TINY_CACHE_CA is set"),
+        (&[("TINY_CACHE_TLS", "maybe")], &[], "TINY_CACHE_TLS: `maybe` is no switch; expected"),
+        (
+            &[ca],
+            &["--target", "grpc://127.0.0.1:1"],
+            "grpc://127.0.0.1:1 is plain, but TINY_CACHE_CA asks for TLS; leave one of them out",
+        ),
+    ] {
+        let run = ping(variables, args);
+        assert!(run.refused().starts_with(expected), "{run:?}");
+    }
+}

@@ -60,6 +60,11 @@ fn wrong_usage_is_one_line_with_the_value_and_what_is_allowed() {
             &["get", "k", "--output", "xml"],
             "'xml' for '--output <FORM>' [possible values: text, json]",
         ),
+        (
+            &["get", "k", "--output", "hex"],
+            "; tip: the form of values is --format, of get and mget",
+        ),
+        (&["get", "k", "--output", "a.bin"], "; tip: get writes a value to a file with --file"),
         (&["get", "k", "--target", "cache:no"], "bad address `cache:no`: expected a port"),
         (&["get", "k", "--target", "redis://cache"], "bad address `redis://cache`: expected HOST"),
         (&["ping", "--target", ""], "bad address ``"),
@@ -111,6 +116,28 @@ fn an_option_outdoes_the_environment() {
 }
 
 #[test]
+fn the_namespace_may_come_from_the_environment() {
+    let cache = Cache::start();
+    let run = |namespace: &str, args: &[&str]| {
+        crate::cache::Run::of(cache.command(args).env("TINY_CACHE_NAMESPACE", namespace))
+    };
+    run("team", &["set", "k", "v"]).ended(0, "");
+    cache.run(["get", "k"]).ended(1, "");
+    cache.run(["get", "k", "--namespace", "team"]).ended(0, "v");
+    run("other", &["get", "k", "--namespace", "team"]).ended(0, "v");
+    run("team", &["mget", "k"]).ended(0, "k\tv\n");
+    run("", &["get", "k"]).ended(1, "");
+    assert!(run("a b", &["get", "k"]).refused().starts_with("bad TINY_CACHE_NAMESPACE `a b`: "));
+    let blank = run(" ", &["get", "k"]);
+    assert_eq!(blank.refused(), "TINY_CACHE_NAMESPACE is blank; unset it for the shared keyspace");
+    let blank = run("team", &["get", "k", "--namespace", ""]);
+    let remedy = "--namespace is blank; leave it out and unset TINY_CACHE_NAMESPACE for the shared";
+    assert!(blank.refused().starts_with(remedy), "{blank:?}");
+    // What needs no server needs no settings of one.
+    assert_eq!(run("a b", &["completions", "bash"]).code, 0);
+}
+
+#[test]
 fn completions_are_made_for_each_shell() {
     for (shell, mark) in [
         ("bash", "complete -F"),
@@ -135,9 +162,23 @@ fn bash_completes_commands_and_their_options() {
         ("tiny-cache comp", "compare-and-set completions"),
         ("tiny-cache get --form", "--format"),
         ("tiny-cache get k --format he", "hex"),
-        ("tiny-cache compare-and-set k --exp", "--expected --expected-file"),
+        (
+            "tiny-cache compare-and-set k --exp",
+            "--expected --expected-file --expected-base64 --expected-hex",
+        ),
         ("tiny-cache watch-stats --int", "--interval"),
         ("tiny-cache --output js", "json"),
+        ("tiny-cache get k --output ", "text json"),
+        ("tiny-cache get k --format ", "raw utf8 hex base64"),
+        ("tiny-cache mget k --format ", "escaped hex base64"),
+        ("tiny-cache completions po", "powershell"),
+        // Bash divides a word at `=`, and nothing was completed behind one.
+        ("tiny-cache --output = ", "text json"),
+        ("tiny-cache --output = js", "json"),
+        ("tiny-cache get k --format = ", "raw utf8 hex base64"),
+        ("tiny-cache mget k --format = he", "hex"),
+        ("tiny-cache get k --out", "--output"),
+        ("tiny-cache wor", ""),
     ] {
         // As bash itself does: the command, the word that is completed, the one before.
         let ask = r#"source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))

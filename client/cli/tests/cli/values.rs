@@ -2,6 +2,7 @@
 
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::json;
 
 use crate::cache::{Cache, Run};
@@ -53,7 +54,7 @@ fn get_shows_a_value_in_the_form_that_is_asked_for() {
     let run = cache.run(["get", "bytes", "--format", "utf8"]);
     assert_eq!(
         run.refused(),
-        "the value of `bytes` is not UTF-8; choose --format raw, hex or base64"
+        "the value of `bytes` is not UTF-8 from byte 1 of 2 on; choose --format raw, hex or base64"
     );
 }
 
@@ -69,8 +70,100 @@ fn json_tells_text_from_bytes() {
     let run = cache.run(["get", "bytes", "--output", "json"]);
     assert_eq!(run.json(), json!({ "key": "bytes", "found": true, "value_base64": "/wA=" }));
 
-    let run = cache.run(["get", "text", "--output", "json", "--format", "hex"]);
-    assert!(run.refused().starts_with("--format has no meaning in JSON"));
+    let run = cache.run(["get", "text", "--output", "json", "--format", "raw"]);
+    assert!(run.refused().starts_with("--format raw has no meaning in JSON; choose"));
+}
+
+/// Nothing, text with a NUL and a line end, what looks like text, and what is none.
+const VALUES: [&[u8]; 4] = [b"", b"a\0b\r\n", "\u{feff}né\u{9b}".as_bytes(), b"caf\xe9\0\xff"];
+
+#[test]
+fn each_form_shows_each_value_whole() {
+    let cache = Cache::start();
+    for value in VALUES {
+        cache.run_with_stdin(["set", "k"], value).ended(0, "");
+        let (hex, base64) = (hex::encode(value), BASE64.encode(value));
+        let get = |args: &[&str]| Run::of(&mut cache.command([&["get", "k"], args].concat()));
+        get(&[]).ended(0, value);
+        get(&["--format", "raw"]).ended(0, value);
+        get(&["--format", "hex"]).ended(0, format!("{hex}\n"));
+        get(&["--format", "base64"]).ended(0, format!("{base64}\n"));
+        let json = |form: &[&str]| get(&[&["--output", "json"], form].concat());
+        let found = |name: &str, value: &str| json!({ "key": "k", "found": true, name: value });
+        assert_eq!(json(&["--format", "hex"]).json(), found("value_hex", &hex));
+        assert_eq!(json(&["--format", "base64"]).json(), found("value_base64", &base64));
+        let Ok(text) = str::from_utf8(value) else {
+            assert_eq!(json(&[]).json(), found("value_base64", &base64));
+            assert!(get(&["--format", "utf8"]).refused().contains("from byte 4 of 6 on"));
+            assert!(json(&["--format", "utf8"]).refused().contains("not UTF-8"));
+            continue;
+        };
+        assert_eq!(json(&[]).json(), found("value", text));
+        assert_eq!(json(&["--format", "utf8"]).json(), found("value", text));
+        get(&["--format", "utf8"]).ended(0, format!("{text}\n"));
+    }
+}
+
+#[test]
+fn a_value_is_given_in_base64_or_hex() {
+    let cache = Cache::start();
+    for value in VALUES {
+        let (hex, base64) = (hex::encode_upper(value), BASE64.encode(value));
+        for (option, text) in [
+            ("--base64", &base64),
+            ("--value-base64", &base64),
+            ("--hex", &hex),
+            ("--value-hex", &hex),
+        ] {
+            cache.run(["set", "k", option, text]).ended(0, "");
+            cache.run(["get", "k"]).ended(0, value);
+            cache.run(["set", "k", "other"]).ended(0, "");
+            cache.run_with_stdin(["set", "k", option, "-"], text.as_bytes()).ended(0, "");
+            cache.run(["get", "k"]).ended(0, value);
+        }
+        // What get writes is what set reads, as do the tools that break lines.
+        let shown = cache.run(["get", "k", "--format", "base64"]).stdout;
+        cache.run_with_stdin(["set", "copy", "--base64", "-"], &shown).ended(0, "");
+        cache.run(["get", "copy"]).ended(0, value);
+    }
+    cache.run_with_stdin(["set", "k", "--hex", "-"], b"00 01\r\nff\n").ended(0, "");
+    cache.run(["get", "k"]).ended(0, b"\0\x01\xff");
+    cache.run(["set-if-absent", "new", "--hex", "ff"]).ended(0, "stored\n");
+    cache.run(["get", "new"]).ended(0, b"\xff");
+}
+
+#[test]
+fn a_value_is_given_in_one_way() {
+    let cache = Cache::start();
+    for args in [
+        &["v", "--base64", "aGk="][..],
+        &["v", "--hex", "00"],
+        &["--file", "x", "--base64", "aGk="],
+        &["--value-file", "x", "--hex", "00"],
+        &["--base64", "aGk=", "--hex", "00"],
+    ] {
+        let run = Run::of(&mut cache.command([&["set", "k"], args].concat()));
+        assert!(run.refused().contains("cannot be used with"), "{run:?}");
+    }
+    cache.run(["get", "k"]).ended(1, "");
+}
+
+#[test]
+fn text_that_is_no_base64_or_hex_is_refused_with_the_place() {
+    let cache = Cache::start();
+    for (option, text, expected) in [
+        ("--base64", "aG!k", "bad --base64: character 3 is `!`; expected A-Z"),
+        ("--base64", "aGk", "bad --base64: it has 3 characters, padding included; expected"),
+        ("--base64", "-_8=", "bad --base64: character 1 is `-`, of the alphabet for URLs"),
+        ("--hex", "0x00", "bad --hex: character 2 is `x`; leave out the 0x"),
+        ("--hex", "000", "bad --hex: it has 3 digits"),
+        ("--hex", "né", "bad --hex: character 1 is `n`; expected 0-9 and a-f"),
+    ] {
+        assert!(cache.run(["set", "k", option, text]).refused().starts_with(expected), "{text}");
+    }
+    let run = cache.run_with_stdin(["set", "k", "--hex", "-"], b"00\n0g\n");
+    assert!(run.refused().starts_with("bad --hex - (stdin): character 5 is `g`"), "{run:?}");
+    cache.run(["get", "k"]).ended(1, "");
 }
 
 #[test]
@@ -165,7 +258,18 @@ fn namespaces_keep_keys_apart() {
 fn a_value_that_is_too_large_is_refused_in_one_line() {
     let cache = Cache::start_with(&[("CACHE_MAX_VALUE_BYTES", "1000")]);
     let run = cache.run_with_stdin(["set", "k"], &[0; 1001]);
-    let expected = ": Value exceeds maximum allowed cache entry size (the value has 1001 bytes; ";
-    assert!(run.refused().contains(expected), "{run:?}");
-    assert!(run.refused().ends_with("; `tiny-cache stats` shows the server's limits"), "{run:?}");
+    let expected = ": Value exceeds maximum allowed cache entry size (the value has 1001 bytes); \
+                    the server takes values of up to 1000 bytes";
+    assert!(run.refused().ends_with(expected), "{run:?}");
+    let run = cache.run_with_stdin(["set-if-absent", "k"], &[0; 1001]);
+    assert!(run.refused().ends_with(expected), "{run:?}");
+    let run = cache.run(["mset", "a=1", &format!("b={}", "x".repeat(1002))]);
+    let expected = "entry size (the value has 1002 bytes); the server takes values of up to 1000 \
+                    bytes; the others are done";
+    assert!(run.refused().ends_with(expected), "{run:?}");
+    // What is at the limit goes in, in each form.
+    cache.run_with_stdin(["set", "k"], &[0xff; 1000]).ended(0, "");
+    cache.run(["get", "k", "--format", "hex"]).ended(0, "ff".repeat(1000) + "\n");
+    cache.run(["set", "k", "--hex", &"00".repeat(1000)]).ended(0, "");
+    cache.run(["get", "k"]).ended(0, [0; 1000]);
 }

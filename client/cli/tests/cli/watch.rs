@@ -92,6 +92,47 @@ fn an_outage_is_shown_and_the_view_goes_on_after_it() {
     assert_eq!(screen.end().0, 0);
 }
 
+/// The last figures and their sparklines kept their colours, and looked like those of now.
+#[test]
+fn the_last_figures_of_a_server_that_is_away_are_dimmed_and_the_reason_stays() {
+    let cache = Cache::start();
+    cache.run(["set", "k", "v"]).ended(0, "");
+    let link = Link::to(cache.address());
+    let mut screen = view(link.address(), (24, 100));
+    screen.wait_for(|shown| row(shown, "entries").contains(|c| BARS.contains(&c)), || ());
+    let names = ["hits", "misses", "hit ratio", "entries", "memory", "evictions"];
+    assert!(names.iter().all(|name| !screen.is_dimmed(name)), "{}", screen.shown());
+    link.cut();
+    let target = format!("grpc://{}", link.address());
+    let foot = |shown: &str| {
+        let foot = shown.lines().find_map(|line| line.strip_prefix("q quits  "));
+        foot.is_some_and(|reason| reason.contains(&target))
+    };
+    screen.wait_for(|shown| foot(shown) && shown.contains("no answer"), || ());
+    screen.wait_for(|_| names.iter().all(|name| screen.is_dimmed(name)), || ());
+    link.mend();
+    screen.wait_for(|shown| shown.contains("live"), || ());
+    link.cut();
+    screen.wait_for(|shown| foot(shown) && shown.contains("no answer for"), || ());
+    screen.press("q");
+    // What was last seen, and why there is no more.
+    let (code, left) = screen.end();
+    let left = left.replace('\n', " ");
+    assert!(code == 0 && left.contains("hits/s=") && left.contains(" error: "), "{left}");
+}
+
+#[test]
+fn request_ids_have_no_place_in_the_view_but_beside_lines() {
+    let cache = Cache::start();
+    let args = ["watch-stats", "--show-request-id", "--target", cache.address()];
+    let (code, shown) = Screen::run((5, 200), &args, &[]).end();
+    assert!(code == 2 && shown.contains("leave it out, or pipe the samples"), "{shown}");
+    let args = ["watch-stats", "--show-request-id", "--interval", "10ms", "--count", "2"];
+    let run = cache.run(args);
+    let ids = run.stderr.lines().filter(|line| line.starts_with("x-request-id="));
+    assert_eq!((run.code, ids.count(), run.text().lines().count()), (0, 2, 2), "{run:?}");
+}
+
 /// A server that took a call and then did nothing was called live.
 #[test]
 fn a_server_that_hangs_is_not_called_live() {
@@ -101,7 +142,8 @@ fn a_server_that_hangs_is_not_called_live() {
     screen.wait_for(|shown| shown.contains(&told) && shown.contains("no answer for"), || ());
     assert!(!screen.shown().contains("live"));
     screen.press("q");
-    assert_eq!(screen.end(), (0, String::new()));
+    let (code, left) = screen.end();
+    assert!(code == 0 && untimed(&left).starts_with("error: no reply from grpc://"), "{left}");
 }
 
 #[test]
@@ -122,7 +164,8 @@ fn an_error_that_is_longer_than_a_line_is_shown_in_full() {
     let mut screen = view(nowhere.address(), (12, 30));
     screen.wait_for(|shown| shown.contains("q quits") && shown.contains("refused"), || ());
     screen.press("q");
-    assert_eq!(screen.end(), (0, String::new()));
+    let (code, left) = screen.end();
+    assert!(code == 0 && left.replace('\n', "").contains("refused"), "{left}");
 }
 
 #[test]

@@ -1,0 +1,48 @@
+//! What a server takes, where it refused a value for its size: it does not say so itself.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use tiny_cache_client::{Error as CacheError, ErrorKind, Stats};
+
+use super::Session;
+use crate::error::Error;
+
+/// Longest that the question for the limits may hold up an error.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// What the library says where it cannot ask.
+const UNKNOWN: &str = "; stats has max_value_bytes)";
+
+impl Session {
+    /// The reply to a write. Where there was no room for the value, the error has the limit.
+    pub(crate) async fn written<T>(&self, reply: Result<T, CacheError>) -> Result<T, Error> {
+        let error = match reply {
+            Ok(reply) => return Ok(reply),
+            Err(error) => error,
+        };
+        Err(self.no_room(&error).await.map_or_else(|| error.into(), Error::NoRoom))
+    }
+
+    /// What to say of a value that the server has no room for. None for other errors, and where
+    /// the server does not answer at once.
+    pub(super) async fn no_room(&self, error: &CacheError) -> Option<String> {
+        if error.kind() != ErrorKind::ResourceExhausted {
+            return None;
+        }
+        let limits = self.client.stats().total_deadline(DEADLINE).retries(0).await.ok()?;
+        let text = error.to_string().replace(UNKNOWN, ")");
+        Some(format!("{text}; {}", room(&limits, &text)))
+    }
+}
+
+/// The limit that a refusal met.
+fn room(limits: &Stats, refusal: &str) -> String {
+    let memory = ByteSize::b(limits.max_memory_bytes).display().iec();
+    // The contract's text for a server that is full.
+    if refusal.contains("capacity exhausted") {
+        let used = ByteSize::b(limits.memory_usage_bytes).display().iec();
+        return format!("entries use {used} of {memory}, their overhead included");
+    }
+    format!("the server takes values of up to {} bytes", limits.max_value_bytes)
+}

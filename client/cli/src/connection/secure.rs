@@ -1,0 +1,87 @@
+//! What the options and variables say of TLS, and that they agree.
+
+use std::path::PathBuf;
+
+use tiny_cache_client::{Error as CacheError, Tls};
+
+use super::{
+    ConnectionArgs,
+    environment::{self, CA, CERT, Given, KEY, SERVER_NAME},
+};
+use crate::error::Error;
+
+/// The TLS settings, from wherever they come.
+#[derive(Debug)]
+pub(super) struct Secure {
+    /// What asks for TLS before all others; none where nothing does.
+    pub(super) asked_by: Option<&'static str>,
+    ca: Option<Given<PathBuf>>,
+    cert: Option<Given<PathBuf>>,
+    private_key: Option<Given<PathBuf>>,
+    server_name: Option<Given<String>>,
+}
+
+impl Secure {
+    pub(super) fn of(args: &ConnectionArgs) -> Result<Self, Error> {
+        let ca = environment::path(("--ca", args.ca.as_deref()), CA);
+        let cert = environment::path(("--cert", args.cert.as_deref()), CERT);
+        let private_key = environment::path(("--key", args.private_key.as_deref()), KEY);
+        let name = ("--server-name", args.server_name.as_deref());
+        let server_name = environment::text(name, SERVER_NAME)?;
+        let switch = environment::switch(environment::TLS)?;
+
+        let paths = [&ca, &cert, &private_key].into_iter().flatten().map(|given| given.source);
+        let details = paths.chain(server_name.iter().map(|given| given.source));
+        let switched = [(args.tls, "--tls"), (switch == Some(true), environment::TLS)];
+        let mut asked = switched.into_iter().filter_map(|(on, name)| on.then_some(name));
+        // Options first: what the command line says is what the user looks at.
+        let (options, variables): (Vec<_>, Vec<_>) =
+            asked.by_ref().chain(details).partition(|name| name.starts_with("--"));
+        let asked_by = options.first().or(variables.first()).copied();
+        if let (Some(false), true, Some(variable)) = (switch, options.is_empty(), asked_by) {
+            return Err(Error::Refused(format!(
+                "{} is off, but {variable} is set; unset one of them",
+                environment::TLS
+            )));
+        }
+        Ok(Self { asked_by, ca, cert, private_key, server_name })
+    }
+
+    /// What the client is given; none where the address alone decides.
+    pub(super) fn tls(&self) -> Result<Option<Tls>, Error> {
+        if self.asked_by.is_none() {
+            return Ok(None);
+        }
+        let mut tls = Tls::new();
+        if let Some(ca) = &self.ca {
+            tls = tls.ca_file(&ca.value).map_err(|error| named(&ca.prefix(), error))?;
+        }
+        tls = match (&self.cert, &self.private_key) {
+            (Some(cert), Some(key)) => {
+                // The error names the file; the variable is the one that names a file.
+                let prefix = if cert.is_variable() { cert.prefix() } else { key.prefix() };
+                tls.identity_files(&cert.value, &key.value)
+                    .map_err(|error| named(&prefix, error))?
+            }
+            (None, None) => tls,
+            (Some(cert), None) => {
+                return Err(Error::Refused(format!(
+                    "{cert} needs its key: add --key, or set {KEY}"
+                )));
+            }
+            (None, Some(key)) => {
+                return Err(Error::Refused(format!(
+                    "{key} has no certificate: add --cert, or set {CERT}"
+                )));
+            }
+        };
+        if let Some(name) = &self.server_name {
+            tls = tls.server_name(&name.value);
+        }
+        Ok(Some(tls))
+    }
+}
+
+fn named(prefix: &str, error: CacheError) -> Error {
+    if prefix.is_empty() { error.into() } else { Error::Refused(format!("{prefix}{error}")) }
+}
