@@ -1,6 +1,7 @@
 # Every task of this project. `make` alone lists them.
 
 CARGO ?= cargo
+PREFIX ?= $(or $(CARGO_HOME),$(HOME)/.cargo)
 PYTHON ?= python3
 # A cache trace to replay, in any format that the load tester reads, and the memory limits to
 # try. Without one a trace is made.
@@ -9,7 +10,7 @@ LIMITS_MB ?= $(if $(TRACE),8 16 32 64 128 256,4 8 16)
 
 # The tag of the images that are built here, and the cargo profile that they are built with.
 IMAGE_TAG ?= dev
-IMAGE_PROFILE ?= release
+IMAGE_PROFILE ?= dist
 # Where the image of the Rust toolchain comes from, such as a mirror of Docker Hub:
 # `make images RUST_IMAGE=mirror.example/rust:1.95-slim-bookworm`. Empty: what docker/Dockerfile says.
 RUST_IMAGE ?=
@@ -62,9 +63,21 @@ help: ## List the targets
 
 ## Use
 
+# The three programs in one build, with the features that all of them ask for: built one by one,
+# each would build nearly all dependencies once more.
+.PHONY: build
+build: ## Build the server, the command line and the load tester into target/release
+	$(CARGO) build --release --bins
+
 .PHONY: run
-run: ## Build the server and start it with its defaults
-	$(CARGO) run --release -p tiny-cache-server
+run: build ## Build the programs and start the server with its defaults
+	$(TARGET)/release/tiny-cache-server
+
+.PHONY: install
+install: build ## Copy the three programs to PREFIX/bin, ~/.cargo by default
+	install -d '$(PREFIX)/bin'
+	install -m 755 $(TARGET)/release/tiny-cache $(TARGET)/release/tiny-cache-server \
+		$(TARGET)/release/tiny-cache-loadtest '$(PREFIX)/bin'
 
 IMAGES := image-server image-loadtest image-cli
 .PHONY: images
@@ -209,12 +222,10 @@ bench-loadtest: ## Measure what the load tester itself can do, on one core
 bench-scrapes: ## Measure what scrapes of the metrics do to the requests of a busy server
 	$(CARGO) bench -p tiny-cache-loadtest --bench scrapes
 
-# Built one by one: together they share features, and `make run` would have to build anew.
 .PHONY: replay
 replay: ## Replay a made trace, or TRACE=FILE, at memory limits (LIMITS_MB) and print hit ratios
 	@loadtest/hit-ratios.sh --check '$(TRACE)' $(LIMITS_MB)
-	$(CARGO) build --release -p tiny-cache-server
-	$(CARGO) build --release -p tiny-cache-loadtest
+	@$(MAKE) --no-print-directory build
 	@loadtest/hit-ratios.sh $(TARGET)/release/tiny-cache-server $(TARGET)/release/tiny-cache-loadtest \
 		'$(TRACE)' $(LIMITS_MB)
 
