@@ -3,6 +3,7 @@
 //! `head → request id → meter → deadline → route → intake → messages → service → panic guard →
 //! status → segments`
 
+mod caller;
 mod compression;
 mod deadline;
 mod facts;
@@ -58,6 +59,7 @@ pub(crate) use self::{
 };
 
 use self::{
+    caller::Caller,
     compression::Coding,
     deadline::Deadline,
     head::Head,
@@ -85,6 +87,7 @@ pub(crate) struct Rpc {
     meter: Meter,
     traces: ConnectionTraces,
     server_traces: Traces,
+    peer: Option<SocketAddr>,
 }
 
 /// The services of a worker, and the phase in which their streams end.
@@ -117,13 +120,14 @@ impl Rpc {
             meter: load.meter,
             traces: ConnectionTraces::default(),
             server_traces: load.traces,
+            peer: None,
         }
     }
 
     /// The same services for a connection of its own.
     pub(crate) fn for_connection(&self, peer: Option<SocketAddr>) -> Self {
         let traces = self.server_traces.of_connection(peer);
-        Self { traces, ..self.clone() }
+        Self { traces, peer, ..self.clone() }
     }
 
     /// Finds the service of a call. Returns what was left unread where none takes it.
@@ -184,6 +188,7 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
         let request_id = self.request_ids.take(request.headers());
         let metered = self.meter.enter(method, started);
         let deadline = Deadline::of(request.headers(), started);
+        let caller = Caller::of(&request, self.peer);
         let request = request.map(RequestBody::new);
         let (routed, unread) = match head {
             Head::Call(coding) => self.route(request, coding),
@@ -200,6 +205,7 @@ impl hyper::service::Service<Request<Incoming>> for Rpc {
             span,
             panicked: false,
             request_id,
+            caller,
             metered,
             unread,
             waiting,
@@ -216,6 +222,7 @@ pub(crate) struct Call {
     span: Option<RpcSpan>,
     panicked: bool,
     request_id: HeaderValue,
+    caller: Option<Box<Caller>>,
     /// Held until the reply's headers, or until the request is given up.
     metered: Metered,
     /// The rest of a request that is refused before it was read.
@@ -315,6 +322,8 @@ impl Call {
             span_id,
             method = self.method.name(),
             code = code_name(code),
+            peer = self.caller.as_ref().and_then(|caller| caller.peer).map(display),
+            namespace = self.caller.as_ref().map(|caller| &*caller.namespace),
             ?took,
             items = facts.items,
             hits = facts.hits,
@@ -366,6 +375,7 @@ mod tests {
             span: None,
             panicked: false,
             request_id: HeaderValue::from_static("id-7"),
+            caller: None,
             metered: meter.enter(Method::Get, started),
             unread: None,
             waiting: None,

@@ -43,6 +43,27 @@ fn a_line_about_a_request_carries_its_ids() {
     });
 }
 
+/// "Who does it?" The line names the caller's address and the namespace, bounded, as they came.
+#[test]
+fn a_line_about_a_request_says_who_asked_and_in_which_namespace() {
+    run(async {
+        let mut server = Process::start(&[("CACHE_LOG_LEVEL", "DEBUG")]);
+        let call = Call::new("Get", &key("k"));
+        let mut wire = server.wire().await;
+        let long = "n".repeat(1000);
+        for (id, namespace, shown) in
+            [("a", "team", "team"), ("b", "", ""), ("c", &long, &long[..64])]
+        {
+            let metadata =
+                [("x-request-id", id.as_bytes()), ("x-cache-namespace", namespace.as_bytes())];
+            wire.call(&call.path(), &metadata, &call.message).await.unwrap();
+            let line = answered(&mut server, id).await;
+            assert_eq!(line["namespace"], shown);
+            assert!(line["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
+        }
+    });
+}
+
 /// The id was quoted twice, and a backslash at its end left the text open: whoever read the
 /// log saw fields that nobody had written.
 #[test]
