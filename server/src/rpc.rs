@@ -423,6 +423,7 @@ mod tests {
             span: None,
             panicked: false,
             request_id: HeaderValue::from_static("id-7"),
+            caller: None,
             metered: meter.enter(Method::Get, Instant::now()),
             unread: None,
             waiting: None,
