@@ -142,6 +142,18 @@ fn positive_duration(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
+/// Where the bash script notes the word before the one that is completed.
+const PREVIOUS: &str = "    prev=\"$3\"\n";
+
+/// Bash divides `--format=js` into three words, and clap_complete looks for the option in the one
+/// before: nothing was completed behind a `=`.
+const DIVIDED: &str = r#"    if [[ "${cur}" == "=" ]]; then
+        cur=""
+    elif [[ "${prev}" == "=" && "${COMP_CWORD}" -ge 2 ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
+"#;
+
 /// The script by which a shell completes this command line.
 #[must_use]
 pub fn completions(shell: Shell) -> String {
@@ -151,7 +163,9 @@ pub fn completions(shell: Shell) -> String {
     if shell == Shell::Bash {
         // clap_complete spells a name with a hyphen in two ways in one script:
         // https://github.com/clap-rs/clap/issues/6421
-        return script.replace("tiny__subcmd__cache__subcmd__loadtest", "tiny__cache__loadtest");
+        return script
+            .replace("tiny__subcmd__cache__subcmd__loadtest", "tiny__cache__loadtest")
+            .replacen(PREVIOUS, &format!("{PREVIOUS}{DIVIDED}"), 1);
     }
     script
 }
@@ -171,6 +185,13 @@ mod tests {
         for name in noted.into_iter().filter(|name| !name.is_empty()) {
             assert!(script.contains(&format!("{name})")), "{name}");
         }
+    }
+
+    #[test]
+    fn bash_looks_for_an_option_before_its_equals_sign() {
+        let script = completions(Shell::Bash);
+        let reads = format!("{PREVIOUS}{DIVIDED}");
+        assert_eq!(script.matches(&reads).count(), 1, "{script}");
     }
 
     #[test]

@@ -109,10 +109,10 @@ pub(crate) enum Command {
     /// Shows the figures of the server
     #[command(after_help = STATS_MORE)]
     Stats,
-    /// Tells whether the server is there and takes calls, and how fast it answers
+    /// Checks that the server can be reached and takes calls, and how fast it answers
     #[command(after_help = PING_MORE)]
     Ping,
-    /// Tells what the server says of its health
+    /// Shows the health that the server reports
     #[command(after_help = HEALTH_MORE)]
     Health,
     /// Shows the figures of the server as they change

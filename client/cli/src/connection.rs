@@ -19,7 +19,7 @@ use crate::{
     trace::Trace,
 };
 
-/// Where a server is that nobody has moved.
+/// A server on this machine with its default port.
 const DEFAULT_TARGET: &str = "localhost:50051";
 
 /// Pause before the first retry, at most: a person waits.
@@ -61,8 +61,8 @@ pub(crate) struct ConnectionArgs {
     )]
     pub(crate) timeout: Duration,
 
-    /// Try again so often, while --timeout lasts, where the server is not there or turns the
-    /// call away; conditional writes only where it is certain that they were not done
+    /// Retries within --timeout, for a server that cannot be reached or turns the call away;
+    /// conditional writes are repeated only where it is certain that they were not done
     #[arg(
         long,
         global = true,
@@ -77,8 +77,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// Send this as x-request-id, which the server hands on to its logs and to the reply; an
-    /// error of the server's own names it
+    /// Send this as x-request-id: the server's logs and traces name the call by it, and an error
+    /// that they explain prints it
     #[arg(long, global = true, value_name = "ID", value_parser = request_id)]
     pub(crate) request_id: Option<String>,
 
@@ -207,7 +207,8 @@ impl ConnectionArgs {
     /// The address; where it leaves TLS open, the TLS settings decide.
     fn address(&self) -> Result<Address, Error> {
         let given = environment::text(("--target", self.target.as_deref()), environment::TARGET)?;
-        let asked_by = Secure::of(self)?.asked_by;
+        let Secure { asked_by, is_off, .. } = Secure::of(self)?;
+        let is_variable = given.as_ref().is_some_and(Given::is_variable);
         let prefix = given.as_ref().map(Given::prefix).unwrap_or_default();
         let target = given.map_or_else(|| DEFAULT_TARGET.to_owned(), |given| given.value);
         let scheme = if asked_by.is_some() && !target.contains("://") { "grpcs://" } else { "" };
@@ -216,6 +217,13 @@ impl ConnectionArgs {
             .parse()
             .and_then(|_: Address| format!("{scheme}{target}").parse())
             .map_err(|error| Error::Refused(format!("{prefix}{error}")))?;
+        if is_off && is_variable && asked_by.is_none() && address.is_tls() {
+            return Err(Error::Refused(format!(
+                "{prefix}{address} speaks TLS, but {} is off; unset that, or write grpc:// in \
+                 front of the address",
+                environment::TLS
+            )));
+        }
         match asked_by {
             Some(source) if !address.is_tls() => Err(Error::Refused(format!(
                 "{prefix}{address} is plain, but {source} asks for TLS; leave one of them out, or \

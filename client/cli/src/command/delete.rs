@@ -22,7 +22,7 @@ Exit codes:
 
 /// Removes a value
 ///
-/// Whether or not it was there: the server does not tell.
+/// The server does not report whether it was there.
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]
 pub(crate) struct DeleteArgs {

@@ -22,7 +22,7 @@ Exit codes:
 
 /// Removes many values
 ///
-/// Whether or not they were there: the server does not tell.
+/// The server does not report which of them were there.
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]
 pub(crate) struct MdeleteArgs {

@@ -1,6 +1,8 @@
 //! `completions`: what a shell needs to complete the command line.
 
-use clap::{Args, CommandFactory};
+use std::fmt::Write;
+
+use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::Shell;
 
 use crate::{Verdict, cli::Cli, error::Error, output};
@@ -47,6 +49,17 @@ impl CompletionsArgs {
             // nothing is completed after a command: https://github.com/clap-rs/clap/issues/6421
             script = script.replace("tiny__subcmd__cache", "tiny__cache");
             script = script.replacen(PREVIOUS, &format!("{PREVIOUS}{DIVIDED}"), 1);
+        }
+        if self.shell == Shell::Fish {
+            // clap_complete writes nothing for an argument that is no option.
+            let shells: Vec<_> = Shell::value_variants().iter().map(Shell::to_string).collect();
+            let shells = shells.join(" ");
+            writeln!(
+                script,
+                "complete -c tiny-cache -n \"__fish_tiny_cache_using_subcommand completions\" -f \
+                 -a \"{shells}\""
+            )
+            .expect("a string takes all that is written");
         }
         output::text(&script)?;
         Ok(Verdict::Done)

@@ -15,6 +15,8 @@ use crate::error::Error;
 pub(super) struct Secure {
     /// What asks for TLS before all others; none where nothing does.
     pub(super) asked_by: Option<&'static str>,
+    /// Whether the variable says that there is to be none.
+    pub(super) is_off: bool,
     ca: Option<Given<PathBuf>>,
     cert: Option<Given<PathBuf>>,
     private_key: Option<Given<PathBuf>>,
@@ -44,7 +46,7 @@ impl Secure {
                 environment::TLS
             )));
         }
-        Ok(Self { asked_by, ca, cert, private_key, server_name })
+        Ok(Self { asked_by, is_off: switch == Some(false), ca, cert, private_key, server_name })
     }
 
     /// What the client is given; none where the address alone decides.

@@ -156,4 +156,8 @@ fn variables_stand_in_for_the_tls_options() {
         let run = ping(variables, args);
         assert!(run.refused().starts_with(expected), "{run:?}");
     }
+    let mut command = command(["health"]);
+    command.env("TINY_CACHE_TARGET", "grpcs://127.0.0.1:1").env("TINY_CACHE_TLS", "off");
+    let expected = "TINY_CACHE_TARGET: grpcs://127.0.0.1:1 speaks TLS, but TINY_CACHE_TLS is off";
+    assert!(Run::of(&mut command).refused().starts_with(expected));
 }

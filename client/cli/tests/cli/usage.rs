@@ -152,6 +152,22 @@ fn completions_are_made_for_each_shell() {
     }
 }
 
+/// What has a closed set of values offers it in zsh and fish as well.
+#[test]
+fn zsh_and_fish_complete_the_values_of_options() {
+    let zsh = run(["completions", "zsh"]);
+    for part in ["'--output=[", "'--format=[", "(bash elvish fish powershell zsh)"] {
+        assert!(zsh.text().contains(part), "{part}");
+    }
+    let fish = run(["completions", "fish"]);
+    for (option, values) in [("-l output ", "text\\t"), ("-l format ", "raw\\t")] {
+        let line = fish.text().lines().find(|line| line.contains(option)).unwrap();
+        assert!(line.contains(values), "{line}");
+    }
+    // clap_complete leaves out an argument that is no option.
+    assert!(fish.text().contains("completions\" -f -a \"bash elvish fish"), "{}", fish.text());
+}
+
 /// Nothing was completed after a command: the script spelt the binary's name in two ways.
 #[test]
 fn bash_completes_commands_and_their_options() {
