@@ -46,3 +46,21 @@ fn room(limits: &Stats, refusal: &str) -> String {
     }
     format!("the server takes values of up to {} bytes", limits.max_value_bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_given_the_limit_that_it_met() {
+        let mut limits = Stats::default();
+        limits.max_value_bytes = 1000;
+        limits.max_memory_bytes = 16 << 20;
+        limits.memory_usage_bytes = 15 << 20;
+        let full = "Cache capacity exhausted and cannot accommodate new entry";
+        let text = room(&limits, full);
+        assert_eq!(text, "entries use 15.0 MiB of 16.0 MiB, their overhead included");
+        let text = room(&limits, "Value exceeds maximum allowed cache entry size");
+        assert_eq!(text, "the server takes values of up to 1000 bytes");
+    }
+}
