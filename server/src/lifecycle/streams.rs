@@ -68,6 +68,10 @@ impl http_body::Body for EndsAtDrain {
                 return Poll::Ready(frame);
             }
             ready!(this.poll_drain(cx));
+            // The drain may have begun since the stream was asked, and its last word counts.
+            if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
+                return Poll::Ready(frame);
+            }
         }
         this.ended = true;
         let mut trailers = HeaderMap::new();
@@ -109,6 +113,28 @@ mod tests {
         let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
         assert_eq!(trailers["grpc-status"], "14");
         assert!(body.is_end_stream());
+        assert!(body.frame().await.is_none());
+    }
+
+    /// The phase is another thread's: a Watch had nothing to say, the drain began, and the stream
+    /// ended with UNAVAILABLE before it had said NOT_SERVING.
+    #[tokio::test]
+    async fn a_drain_that_begins_while_a_stream_is_asked_leaves_it_its_last_word() {
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let mut asked = 0;
+        let frames = stream::poll_fn(move |_| {
+            asked += 1;
+            match asked {
+                1 => {
+                    phase.send_replace(Phase::Draining);
+                    Poll::Pending
+                }
+                2 => Poll::Ready(Some(Ok::<_, Status>(Frame::data(Bytes::from_static(b"bye"))))),
+                _ => Poll::Ready(None),
+            }
+        });
+        let mut body = EndsAtDrain::new(Body::new(StreamBody::new(frames)), phases);
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "bye");
         assert!(body.frame().await.is_none());
     }
 
