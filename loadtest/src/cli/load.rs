@@ -33,7 +33,7 @@ pub(super) const MAX_SLIP: Duration = Duration::from_millis(5);
 #[derive(Args, Clone, Debug)]
 pub struct LoadArgs {
     /// Server to drive: HOST:PORT of tiny-cache, with grpcs:// in front where it speaks TLS;
-    /// redis://[[USER]:PASSWORD@]HOST:PORT[/DB], rediss:// the same with TLS, or
+    /// redis://USER:PASSWORD@HOST:PORT/DB, all but the host optional, rediss:// the same with TLS, or
     /// memcached://HOST:PORT, to compare with; or null, which answers at once and so measures
     /// this program
     #[arg(long, value_name = "TARGET", default_value = "127.0.0.1:50051")]
