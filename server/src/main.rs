@@ -20,15 +20,30 @@ use tokio::{
 use tracing::{info, warn};
 
 /// Signals that end a process which does not handle them, without a drain. SIGHUP comes from a
-/// lost terminal, the others from habits of other servers (a new log, a new generation).
-/// SIGQUIT stays a core dump, which is what it is sent for, and Rust ignores SIGPIPE.
-const IGNORED: [(&str, SignalKind); 5] = [
-    ("SIGHUP", SignalKind::hangup()),
-    ("SIGUSR1", SignalKind::user_defined1()),
-    ("SIGUSR2", SignalKind::user_defined2()),
-    ("SIGALRM", SignalKind::alarm()),
-    ("SIGIO", SignalKind::io()),
-];
+/// lost terminal, others from habits of other servers (a new log, a new generation), from limits
+/// on CPU time and file sizes, or from a stop signal that was meant for another program. SIGQUIT
+/// stays a core dump, which is what it is sent for, and Rust ignores SIGPIPE.
+const IGNORED: &[(&str, rustix::process::Signal)] = {
+    use rustix::process::Signal;
+    &[
+        ("SIGHUP", Signal::HUP),
+        ("SIGUSR1", Signal::USR1),
+        ("SIGUSR2", Signal::USR2),
+        ("SIGALRM", Signal::ALARM),
+        ("SIGIO", Signal::IO),
+        ("SIGVTALRM", Signal::VTALARM),
+        ("SIGPROF", Signal::PROF),
+        ("SIGXCPU", Signal::XCPU),
+        ("SIGXFSZ", Signal::XFSZ),
+        #[cfg(target_os = "linux")]
+        ("SIGPWR", Signal::POWER),
+    ]
+};
+
+/// The real-time signals that C libraries on Linux leave to programs. They end a process too,
+/// and some systems stop containers by one of them.
+#[cfg(target_os = "linux")]
+const REAL_TIME: std::ops::RangeInclusive<i32> = 35..=64;
 
 /// A wrong setting, or an address that is taken: the start was refused.
 const REFUSED: u8 = 2;
@@ -112,14 +127,23 @@ fn serve_until_told(settings: Settings, telemetry: Telemetry) -> Result<ExitCode
 
 /// Logs each of the signals that would otherwise end the process, and does no more.
 fn ignore_signals() -> io::Result<()> {
-    for (name, kind) in IGNORED {
-        let mut received = signal(kind)?;
-        tokio::spawn(async move {
-            while received.recv().await.is_some() {
-                warn!(signal = name, "signal ignored; SIGTERM drains and ends the server");
-            }
-        });
+    for (name, signal) in IGNORED {
+        ignore((*name).to_owned(), signal.as_raw())?;
     }
+    #[cfg(target_os = "linux")]
+    for number in REAL_TIME {
+        ignore(format!("SIGRTMAX-{}", REAL_TIME.end() - number), number)?;
+    }
+    Ok(())
+}
+
+fn ignore(name: String, number: i32) -> io::Result<()> {
+    let mut received = signal(SignalKind::from_raw(number))?;
+    tokio::spawn(async move {
+        while received.recv().await.is_some() {
+            warn!(signal = name, "signal ignored; SIGTERM drains and ends the server");
+        }
+    });
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+pub(super) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 thread_local! {
     /// That of the call which is being polled on this thread.
@@ -42,11 +42,10 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of a request that came at `came`. Of several, the earliest counts. What is
-    /// no timeout is passed over, as gRPC's core does, so that no caller is refused for it.
+    /// The deadline of a request that came at `came`. A request with several, or with one that is
+    /// no timeout, is refused elsewhere.
     pub(super) fn of(headers: &HeaderMap, came: std::time::Instant) -> Option<Self> {
-        let values = headers.get_all(GRPC_TIMEOUT).iter();
-        let timeout = values.filter_map(|value| parse(value.as_bytes())).min()?;
+        let timeout = parse(headers.get(GRPC_TIMEOUT)?.as_bytes())?;
         let came = Instant::from_std(came);
         // A deadline beyond the clock's range is none.
         Some(Self { at: came.checked_add(timeout)?, came: Some(came), timer: None })
@@ -76,7 +75,7 @@ impl Deadline {
 
 /// Reads `grpc-timeout`: one to eight digits and a unit
 /// (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
-fn parse(value: &[u8]) -> Option<Duration> {
+pub(super) fn parse(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;
     if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
         return None;

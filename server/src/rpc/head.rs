@@ -7,7 +7,10 @@ use http::{
 };
 use tonic::{Status, body::Body};
 
-use super::compression::Coding;
+use super::{
+    compression::Coding,
+    deadline::{self, GRPC_TIMEOUT},
+};
 use crate::{service::X_CACHE_NAMESPACE, transport::HEADER_LIST_BYTES};
 
 const GRPC: &str = "application/grpc";
@@ -21,7 +24,7 @@ const SINGLE: [HeaderName; 5] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     GRPC_ENCODING,
-    HeaderName::from_static("grpc-timeout"),
+    GRPC_TIMEOUT,
 ];
 
 /// A request by its headers.
@@ -46,7 +49,7 @@ impl Head {
             return Self::Stranger(not_post(request.method()));
         }
         let headers = request.headers_mut();
-        match fits(headers).and_then(|()| coding(headers)) {
+        match fits(headers).and_then(|()| timeout(headers)).and_then(|()| coding(headers)) {
             Ok(coding) => Self::Call(coding),
             Err(status) => Self::Refused(status.into_http()),
         }
@@ -82,6 +85,19 @@ fn fits(headers: &HeaderMap) -> Result<(), Status> {
     Err(Status::resource_exhausted(format!(
         "metadata of {bytes} bytes is larger than {HEADER_LIST_BYTES}"
     )))
+}
+
+/// Refuses a timeout that is none. To pass over it would carry a call out that its caller gave
+/// up: `1S,5S` is what a proxy makes of two that repeat.
+fn timeout(headers: &HeaderMap) -> Result<(), Status> {
+    match headers.get(GRPC_TIMEOUT) {
+        Some(given) if deadline::parse(given.as_bytes()).is_none() => {
+            Err(Status::invalid_argument(format!(
+                "grpc-timeout {given:?} is not one to eight digits and a unit (H, M, S, m, u or n)"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn coding(headers: &mut HeaderMap) -> Result<Coding, Status> {

@@ -18,6 +18,7 @@ crate::rows![
     only_a_post_is_a_call,
     another_content_type_is_no_call,
     metadata_that_decides_something_is_there_once,
+    a_timeout_that_is_none_is_refused,
 ];
 
 /// Whether `k` has been written.
@@ -81,6 +82,22 @@ async fn another_content_type_is_no_call(on: Deployment) {
         let sent = wire.send(request, std::slice::from_ref(&body), None).await.unwrap();
         assert_eq!(sent.reply().await.unwrap().code(), Code::Ok, "{kind}");
     }
+}
+
+/// Passed over, `1S,5S`, which a proxy makes of two that repeat, was no deadline at all.
+async fn a_timeout_that_is_none_is_refused(on: Deployment) {
+    let site = on.start();
+    let mut wire = site.wire().await;
+    let body = framed(false, &item("k", "v").encode_to_vec());
+    for timeout in ["1S,5S", "100ms", "0.1S", "100 m", "-1S", "123456789S", "5", "S", ""] {
+        let mut request = set();
+        request.headers_mut().insert("grpc-timeout", HeaderValue::from_static(timeout));
+        let sent = wire.send(request, std::slice::from_ref(&body), None).await.unwrap();
+        let reply = sent.reply().await.unwrap();
+        assert_eq!(reply.code(), Code::InvalidArgument, "{timeout:?} {reply:?}");
+        assert!(reply.status.message().contains("one to eight digits and a unit"), "{reply:?}");
+    }
+    assert!(!is_written(&site).await);
 }
 
 /// A proxy appends what it vouches for, and the caller's own came before it.

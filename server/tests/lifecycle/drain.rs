@@ -174,6 +174,11 @@ fn a_signal_that_asks_for_no_end_is_logged_and_ignored() {
             (Signal::USR2, "SIGUSR2"),
             (Signal::ALARM, "SIGALRM"),
             (Signal::IO, "SIGIO"),
+            (Signal::VTALARM, "SIGVTALRM"),
+            (Signal::PROF, "SIGPROF"),
+            (Signal::XCPU, "SIGXCPU"),
+            (Signal::XFSZ, "SIGXFSZ"),
+            (Signal::POWER, "SIGPWR"),
         ] {
             server.signal(signal);
             let lines = server.logged_until("signal ignored; SIGTERM drains and ends the server");
