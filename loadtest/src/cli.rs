@@ -49,7 +49,7 @@ Exit codes:
   1    some requests failed; the report says which and why
   2    wrong usage, a missing or broken trace, an unreachable server,
        or not one request was answered
-  130  interrupted by Ctrl-C, SIGTERM or a lost terminal; the report covers what ran";
+  130  interrupted by Ctrl-C, another signal or a lost terminal; the report covers what ran";
 
 /// Drives a tiny-cache server with real traces or a made-up workload and reports what it saw.
 #[derive(Debug, Parser)]

@@ -11,7 +11,7 @@ mod read; // report files
 mod sample; // what a side's runs add up to
 mod table; // for people, in a terminal
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub use self::{
     part::{Interval, Line, Part},
     read::ReadError,
 };
-use crate::{cli::CompareArgs, error::Error, report::ReportFile};
+use crate::{cli::CompareArgs, console::written, error::Error, report::ReportFile};
 
 /// Seconds of each side below which an interval is likely too narrow.
 const FEW_SECONDS: usize = 10;
@@ -154,10 +154,8 @@ impl Comparison {
     ///
     /// It cannot be written. A reader of `out` that has left is no error.
     pub fn publish(&self, out: &mut impl Write) -> Result<(), Error> {
-        match write!(out, "{self}").and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
-            _ => Ok(()),
-        }
+        let table = write!(out, "{self}").and_then(|()| out.flush());
+        written(table).map_err(Error::Output)
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::{cli::GenerateArgs, error::Error};
+use crate::{cli::GenerateArgs, console, error::Error};
 
 /// Makes the trace that `args` ask for.
 ///
@@ -25,11 +25,7 @@ pub fn run(args: &GenerateArgs) -> Result<(), Error> {
         make.write(&mut out)?;
         out.flush()
     });
-    match written {
-        Err(error) if to.is_some() || error.kind() != io::ErrorKind::BrokenPipe => {
-            let to = to.unwrap_or(Path::new("standard output")).to_owned();
-            Err(Error::Made { to, error })
-        }
-        _ => Ok(()),
-    }
+    let written = if to.is_some() { written } else { console::written(written) };
+    let to = to.unwrap_or(Path::new("standard output"));
+    written.map_err(|error| Error::Made { to: to.to_owned(), error })
 }

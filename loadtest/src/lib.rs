@@ -20,6 +20,7 @@ pub mod search;
 pub(crate) mod session;
 mod interrupt;
 pub mod descriptors;
+pub mod console;
 pub mod watch;
 
 // What is sent: a workload that is made up, perhaps after a preset.

@@ -10,6 +10,7 @@ use clap::{Parser, error::ErrorKind};
 use tiny_cache_loadtest::{
     cli::{self, Cli, Command, TraceCommand},
     compare::{self, Comparison},
+    console::{say, written},
     error::Error,
     generate, html,
     outcome::Outcome,
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
             complain(&one_line(&refusal.to_string()));
             return ExitCode::from(2);
         }
-        Err(help) => help.exit(),
+        Err(help) => return answer(&help).unwrap_or_else(failed),
     };
     let ended = match command {
         Command::Replay(settings) => replay::run(settings).and_then(conclude),
@@ -42,10 +43,7 @@ fn main() -> ExitCode {
         Command::Presets => print(&preset::list()),
         Command::Completions { shell } => print(&cli::completions(shell)),
     };
-    ended.unwrap_or_else(|error| {
-        complain(&error.to_string());
-        ExitCode::from(error.exit_code())
-    })
+    ended.unwrap_or_else(failed)
 }
 
 /// Prints the report, and after it what spoils it.
@@ -54,7 +52,7 @@ fn conclude(outcome: Outcome) -> Result<ExitCode, Error> {
     let warning = outcome.warning.clone();
     outcome.publish(&mut io::stdout().lock())?;
     if let Some(warning) = warning {
-        let _ = writeln!(io::stderr(), "warning: {warning}");
+        say(&format!("warning: {warning}"));
     }
     if let Some(complaint) = complaint {
         complain(&complaint);
@@ -78,10 +76,18 @@ fn shown(page: Option<String>) -> Result<ExitCode, Error> {
 
 /// Prints a text. A reader that has left is no error.
 fn print(text: &str) -> Result<ExitCode, Error> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
-        _ => Ok(ExitCode::SUCCESS),
+    let mut stdout = io::stdout().lock();
+    let printed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written(printed).map(|()| ExitCode::SUCCESS).map_err(Error::Output)
+}
+
+/// Prints the help or the version that was asked for, or the help that replaces a command.
+fn answer(help: &clap::Error) -> Result<ExitCode, Error> {
+    let printed = help.print().and_then(|()| io::stdout().flush());
+    if help.use_stderr() {
+        return Ok(ExitCode::from(2));
     }
+    written(printed).map(|()| ExitCode::SUCCESS).map_err(Error::Output)
 }
 
 /// Whether the message is the help, which goes to stderr where no command was given.
@@ -102,7 +108,12 @@ fn one_line(refusal: &str) -> String {
     gist.strip_prefix("error: ").unwrap_or(&gist).to_owned()
 }
 
-/// Writes one line to stderr. There is nobody left to tell when that fails.
+/// Reports an error, and returns its exit code.
+fn failed(error: Error) -> ExitCode {
+    complain(&error.to_string());
+    ExitCode::from(error.exit_code())
+}
+
 fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "error: {message}");
+    say(&format!("error: {message}"));
 }

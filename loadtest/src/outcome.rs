@@ -1,11 +1,9 @@
 //! How a run ended, and what the process says about it: report, error line, exit code.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::{io::Write, time::Duration};
 
 use crate::{
+    console::written,
     engine::{Stopped, Tally},
     error::Error,
     outputs::Outputs,
@@ -37,10 +35,7 @@ impl Outcome {
     pub fn publish(self, out: &mut impl Write) -> Result<(), Error> {
         let files = self.outputs.write(&self.report);
         let table = write!(out, "{}", self.report).and_then(|()| out.flush());
-        let table = match table {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
-            _ => Ok(()),
-        };
+        let table = written(table).map_err(Error::Output);
         match (files, table) {
             (Err(files), Err(table)) => Err(Error::Outputs(format!("{files}; {table}"))),
             (files, table) => files.and(table),

@@ -31,6 +31,7 @@ pub(crate) use self::{
 };
 use crate::{
     cli::{OutputArgs, Progress},
+    console,
     engine::{LEAD, Live, Second},
 };
 
@@ -92,7 +93,7 @@ impl Watchers {
         let files = Files::open(args)?;
         let endpoint = args.prometheus.as_deref().map(Endpoint::open).transpose()?;
         if let Some(endpoint) = &endpoint {
-            lines::say(&format!("metrics: http://{}/metrics", endpoint.address()));
+            console::say(&format!("metrics: http://{}/metrics", endpoint.address()));
         }
         Ok(Self {
             display,
@@ -153,7 +154,7 @@ impl Watchers {
                 drawn.history.note(line);
                 drawn.draw();
             }
-            Display::Lines(_) | Display::None => lines::say(line),
+            Display::Lines(_) | Display::None => console::say(line),
         }
     }
 

@@ -11,13 +11,13 @@ mod fake_server;
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    path::Path,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
 use fake_server::{FakeServer, Manners};
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use serde_json::Value;
 
 const LONG: [&str; 8] =
@@ -49,7 +49,11 @@ fn stderr(output: &Output) -> String {
 
 #[test]
 fn every_signal_that_asks_for_the_end_leaves_a_report() {
-    for signal in ["-INT", "-TERM", "-HUP"] {
+    let anywhere =
+        ["-INT", "-TERM", "-QUIT", "-HUP", "-USR1", "-USR2", "-ALRM", "-VTALRM", "-PROF", "-XCPU"];
+    let on_linux =
+        if cfg!(target_os = "linux") { &["-PWR", "-STKFLT", "-IO", "-40"][..] } else { &[] };
+    for signal in anywhere.iter().chain(on_linux) {
         let server = FakeServer::start(Manners::default());
         let directory = tempfile::tempdir().unwrap();
         let json = directory.path().join("report.json");
@@ -63,25 +67,122 @@ fn every_signal_that_asks_for_the_end_leaves_a_report() {
 }
 
 /// A terminal that was closed, or a connection by ssh that broke, ended the process at once:
-/// hours of a run were lost.
+/// hours of a run were lost. With a view on it, the end was a panic: the view's last words were
+/// an error that the terminal could not take.
 #[test]
 fn a_lost_terminal_ends_the_run_with_its_report() {
-    for progress in ["live", "lines"] {
+    for progress in ["live", "lines", "none"] {
         let server = FakeServer::start(Manners::default());
-        let directory = tempfile::tempdir().unwrap();
-        let [json, html] = ["report.json", "report.html"].map(|name| directory.path().join(name));
+        let files = Files::new();
         let pty = native_pty_system().openpty(PtySize::default()).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
         command.env("TERM", "xterm");
         command.args(LONG);
         command.args(["--target", &server.target(), "--progress", progress]);
-        command.args(["--json", json.to_str().unwrap(), "--html", html.to_str().unwrap()]);
+        command.args(files.options());
         let mut child = pty.slave.spawn_command(command).unwrap();
         server.wait_for_gets(10);
+        wait_for_view(progress, pty.master.as_ref());
         drop(pty);
-        child.wait().unwrap();
-        assert_eq!(report(&json)["ending"], "interrupted", "{progress}");
-        assert!(fs::read_to_string(&html).unwrap().ends_with("</html>"), "{progress}");
+        assert_eq!(child.wait().unwrap().exit_code(), 130, "{progress}");
+        files.assert_whole(progress);
+    }
+}
+
+/// A terminal that is not the process's own, such as a container's, sends no SIGHUP.
+#[test]
+fn a_run_goes_on_without_a_terminal_that_sends_no_signal() {
+    for progress in ["live", "lines", "none"] {
+        let server = FakeServer::start(Manners::default());
+        let files = Files::new();
+        let pty = native_pty_system().openpty(PtySize::default()).unwrap();
+        let terminal = pty.master.tty_name().unwrap();
+        let open = || fs::OpenOptions::new().read(true).write(true).open(&terminal).unwrap();
+        let mut command = binary();
+        command.env("TERM", "xterm").args(LONG).args(files.options());
+        command.args(["--target", &server.target(), "--progress", progress]);
+        let mut child = command.stdin(open()).stdout(open()).stderr(open()).spawn().unwrap();
+        server.wait_for_gets(10);
+        wait_for_view(progress, pty.master.as_ref());
+        drop(pty);
+        server.wait_for_gets(500);
+        assert_eq!(child.try_wait().unwrap(), None, "{progress}");
+        send("-TERM", child.id());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{progress}");
+        files.assert_whole(progress);
+    }
+}
+
+/// Waits until the view was drawn, where there is one.
+fn wait_for_view(progress: &str, master: &dyn MasterPty) {
+    let (mut reader, mut shown, mut bytes) =
+        (master.try_clone_reader().unwrap(), vec![], [0; 4096]);
+    while progress == "live" && !String::from_utf8_lossy(&shown).contains("Ctrl-C") {
+        let len = reader.read(&mut bytes).unwrap();
+        shown.extend_from_slice(&bytes[..len]);
+    }
+}
+
+/// Every kind of file that a run writes.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn options(&self) -> Vec<String> {
+        let option = |name| [format!("--{name}"), self.path(name).to_str().unwrap().to_owned()];
+        ["json", "html", "csv", "hdr"].into_iter().flat_map(option).collect()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Checks that each file is there and has its end, after a run that was interrupted.
+    fn assert_whole(&self, of: &str) {
+        let text = |name| fs::read_to_string(self.path(name)).unwrap();
+        assert_eq!(report(&self.path("json"))["ending"], "interrupted", "{of}");
+        assert!(text("html").ends_with("</html>"), "{of}");
+        for name in ["csv", "hdr"] {
+            assert!(text(name).ends_with('\n'), "{of}: {name}");
+        }
+    }
+}
+
+/// Help is an output like any other: a script that stores it learns that the disk is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_text_that_cannot_be_written_is_an_error_unless_its_reader_has_left() {
+    for args in [&["--help"][..], &["run", "--help"], &["--version"], &["schema"], &["presets"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let child = binary().args(args).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).contains("No space left"), "{args:?}: {output:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = binary().args(args).stdout(writer).status().unwrap();
+        assert_eq!(status.code(), Some(0), "{args:?}");
+    }
+}
+
+/// A message that nobody can read is not a reason to fail, and does not change how a run ended.
+#[cfg(target_os = "linux")]
+#[test]
+fn messages_that_cannot_be_written_cost_nothing() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("report.json");
+    let mut command = binary();
+    command.args(SHORT).args(["--prometheus", "127.0.0.1:0", "--json"]).arg(&json);
+    let status = command.stdout(Stdio::null()).stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(report(&json)["requests"], 1000);
+    for args in [&[][..], &["run", "--rate", "none"], &["html", "none.json"]] {
+        let status = binary().args(args).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(2), "{args:?}");
     }
 }
 

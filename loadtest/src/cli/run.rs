@@ -21,7 +21,7 @@ Exit codes:
        say which
   2    wrong usage, an unreachable server, a prefill that failed,
        or not one request was answered
-  130  interrupted by Ctrl-C, SIGTERM or a lost terminal; the report covers what ran";
+  130  interrupted by Ctrl-C, another signal or a lost terminal; the report covers what ran";
 
 pub(super) const MORE: &str = "\
 Every value of a key has the same size and, without --verify, the same bytes, so that a

@@ -20,7 +20,7 @@ Exit codes:
   1    it held at no rate, or the generator and not the server was the limit, so that
        what was found is a lower bound; the report and an error line say which
   2    wrong usage, an unreachable server, or a prefill that failed
-  130  interrupted by Ctrl-C, SIGTERM or a lost terminal; the report covers what ran";
+  130  interrupted by Ctrl-C, another signal or a lost terminal; the report covers what ran";
 
 pub(super) const MORE: &str = "\
 What makes the answer one to rely on:

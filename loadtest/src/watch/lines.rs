@@ -1,12 +1,9 @@
 //! Progress as plain lines, one every few seconds: for logs, and for terminals that can do no
 //! more.
 
-use std::{
-    io::{self, Write},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use crate::{engine::Seen, report::ratio};
+use crate::{console::say, engine::Seen, report::ratio};
 
 /// Pause between two lines: seldom enough for a log.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -35,11 +32,6 @@ impl Lines {
         self.last = (now, seen.done);
         say(&line(&self.phase, seen.since(&self.before), seen.done - counted, now - then));
     }
-}
-
-/// Writes a line to stderr. A closed one is not worth failing for.
-pub(super) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn line(phase: &str, seen: Seen, since: u64, time: Duration) -> String {

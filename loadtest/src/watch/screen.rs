@@ -8,7 +8,8 @@
 use std::{
     env,
     io::{self, BufWriter, IsTerminal, Stderr},
-    panic, process,
+    mem::ManuallyDrop,
+    panic,
     sync::{Mutex, MutexGuard, Once, PoisonError},
 };
 
@@ -48,7 +49,10 @@ pub(crate) fn give_back() {
 }
 
 /// The terminal, taken until the value is dropped.
-pub(super) struct Screen(Terminal<CrosstermBackend<BufWriter<Stderr>>>);
+///
+/// `Terminal` is not dropped: its drop shows the cursor, which [`give_back`] has done, and
+/// reports a failure by `eprintln!`, which panics where the terminal is gone.
+pub(super) struct Screen(ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stderr>>>>);
 
 impl Screen {
     /// Takes the terminal.
@@ -67,17 +71,18 @@ impl Screen {
             execute!(stderr, EnterAlternateScreen, Hide)?;
             Terminal::new(CrosstermBackend::new(stderr))
         };
-        let screen = enter().map(Self).inspect_err(|_| give_back())?;
-        end_at_signals();
-        Ok(screen)
+        enter().map(ManuallyDrop::new).map(Self).inspect_err(|_| give_back())
     }
 
     /// Draws, in the size that the terminal has now.
     pub(super) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) {
         // A thread that panicked has given the terminal back.
         if taken().is_some() {
-            // A terminal that is gone is not worth failing for.
-            let _ = self.0.draw(render);
+            let drawn = self.0.draw(render);
+            // Without a terminal to ask, each drawing would start `tput` for its size.
+            if drawn.is_err() && mode::is_gone() {
+                give_back();
+            }
         }
     }
 }
@@ -91,24 +96,6 @@ impl Drop for Screen {
 fn taken() -> MutexGuard<'static, Option<Mode>> {
     TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// Gives the terminal back before SIGQUIT ends the process. What else ends it ends the run
-/// first.
-#[cfg(unix)]
-fn end_at_signals() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kind = SignalKind::quit();
-    if let Ok(mut signal) = signal(kind) {
-        tokio::spawn(async move {
-            signal.recv().await;
-            give_back();
-            process::exit(128 + kind.as_raw_value());
-        });
-    }
-}
-
-#[cfg(not(unix))]
-fn end_at_signals() {}
 
 #[cfg(unix)]
 mod mode {
@@ -132,6 +119,11 @@ mod mode {
     pub(super) fn is_foreground() -> bool {
         // A terminal that is not the process's own has no jobs.
         tcgetpgrp(stderr()).map_or(true, |group| group == getpgrp())
+    }
+
+    /// Whether the terminal was closed. Other failures to draw pass.
+    pub(super) fn is_gone() -> bool {
+        tcgetattr(stderr()).is_err()
     }
 
     impl Mode {
@@ -164,6 +156,10 @@ mod mode {
 
     pub(super) fn is_foreground() -> bool {
         true
+    }
+
+    pub(super) fn is_gone() -> bool {
+        false
     }
 
     impl Mode {

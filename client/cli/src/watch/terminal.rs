@@ -1,10 +1,15 @@
 //! The screen and the keys. However the view ends, the terminal is as it was before.
 
-use std::{io, time::Duration};
+use std::{io, mem::ManuallyDrop, panic, time::Duration};
 
-use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::{
+    cursor::Show,
+    event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers},
+    execute,
+    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+};
 use futures::StreamExt;
-use ratatui::DefaultTerminal;
+use ratatui::{DefaultTerminal, Terminal, backend::CrosstermBackend};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::interval,
@@ -20,18 +25,37 @@ use crate::{
 const REDRAW: Duration = Duration::from_secs(1);
 
 /// Gives the terminal back when it is dropped, whether by a return or a panic.
-struct Screen(DefaultTerminal);
+///
+/// `DefaultTerminal` is not dropped, and ratatui's `init` and `restore` are not called: they
+/// report a failure by `eprintln!`, which panics where the terminal is gone.
+struct Screen(ManuallyDrop<DefaultTerminal>);
 
 impl Screen {
     fn enter() -> io::Result<Self> {
-        ratatui::try_init().map(Self).inspect_err(|_| ratatui::restore())
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            give_back();
+            before(panic);
+        }));
+        let enter = || {
+            enable_raw_mode()?;
+            execute!(io::stdout(), EnterAlternateScreen)?;
+            Terminal::new(CrosstermBackend::new(io::stdout()))
+        };
+        enter().map(ManuallyDrop::new).map(Self).inspect_err(|_| give_back())
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        ratatui::restore();
+        give_back();
     }
+}
+
+/// Leaves the terminal as it was. One that is gone needs nothing back.
+fn give_back() {
+    let _ = disable_raw_mode();
+    let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
 }
 
 /// Shows the view until a key or a signal ends it, or there are no more samples.

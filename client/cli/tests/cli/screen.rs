@@ -19,6 +19,27 @@ use crate::cache::{PATIENCE, VARIABLES};
 /// the binary wrote.
 const END: &[u8] = b"\x1b]2;the end\x07";
 
+/// Runs the binary in a terminal that is closed when it has shown a text: the exit code. A panic
+/// or a signal has another one than the binary's own.
+pub(crate) fn code_without_terminal(args: &[&str], text: &str) -> u32 {
+    let size = PtySize { rows: 24, cols: 80, ..PtySize::default() };
+    let pair = native_pty_system().openpty(size).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tiny-cache"));
+    command.args(args);
+    command.env("TERM", "xterm-256color");
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    let (mut shown, mut bytes) = (Parser::new(number(24), number(80), 0), [0; 4096]);
+    let mut output = pair.master.try_clone_reader().unwrap();
+    while !shown.screen().contents().contains(text) {
+        let len = output.read(&mut bytes).unwrap();
+        shown.process(&bytes[..len]);
+    }
+    drop((output, pair));
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), None);
+    status.exit_code()
+}
+
 /// A pseudo-terminal with the binary in it.
 pub(crate) struct Screen {
     master: Box<dyn MasterPty + Send>,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     cache::{Cache, Nowhere, Run, command},
     link::Link,
-    screen::Screen,
+    screen::{self, Screen},
 };
 
 /// What sparklines are made of.
@@ -74,6 +74,15 @@ fn escape_control_c_and_a_signal_end_the_view_and_restore_the_terminal() {
     screen.wait_for(|shown| shown.contains("live"), || ());
     screen.signal("-TERM");
     assert_eq!(screen.end().0, 0);
+}
+
+/// The view's last words were an error that the terminal could not take, and that was a panic.
+#[test]
+fn a_lost_terminal_ends_the_view_without_a_panic() {
+    let cache = Cache::start();
+    let args = ["watch-stats", "--interval", "50ms", "--target", cache.address()];
+    let code = screen::code_without_terminal(&args, "live");
+    assert!([0, 2].contains(&code), "{code}");
 }
 
 #[test]
