@@ -7,7 +7,11 @@
 //!   finish, the oldest first. The oldest always gets one. So messages that are half there
 //!   never wait for each other, however many there are.
 //! - **Room for smaller ones.** A message leaves as many bytes free as it is long itself, up
-//!   to a fifth of the budget. So a message passes beside any number of larger ones.
+//!   to a fifth of the budget.
+//! - **What fits passes.** Where all messages fit together, each leaves a twentieth, at least
+//!   320 KiB, and none waits. A message of up to a fifth leaves no more than that at any time,
+//!   if its whole rest has room. So a message of half a twentieth passes beside any number of
+//!   larger ones, and one of three twentieths beside those above a fifth that do not all fit.
 //! - **The bound.** The blocks never add up to more than the budget. A message that is larger
 //!   than four fifths of it is the exception: it may grow to its length when it is the oldest,
 //!   and the others share the last fifth.
@@ -22,6 +26,12 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The part of the budget, one in so many, that the largest messages leave to smaller ones.
 const RESERVE: usize = 5;
+
+/// The part that is left where all messages fit, and by those that fit into the reserve.
+const SPARE: usize = 20;
+
+/// The least of that part. A message of 200 kB needs 134 kB of the budget, and as much beside.
+const LEAST_SPARE: usize = 320 << 10;
 
 /// Memory for messages that are arriving. Clones are the same budget.
 #[derive(Clone, Debug)]
@@ -103,6 +113,27 @@ struct Ledger {
     messages: BTreeMap<u64, Entry>,
 }
 
+/// What messages leave free.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    limit: usize,
+    reserve: usize,
+    spare: usize,
+}
+
+impl Bounds {
+    /// How far the older messages, and what the younger hold, may fill the budget for
+    /// `message` to take `bytes` more. None if it is too small for them.
+    fn fullest(self, message: &Entry, bytes: usize) -> Option<usize> {
+        let block = self.limit.checked_sub(message.size.min(self.reserve) + bytes);
+        if message.size > self.reserve {
+            return block;
+        }
+        let rest = message.size.saturating_sub(message.held).max(bytes);
+        block.max(self.limit.checked_sub(message.size.min(self.spare) + rest))
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
     size: usize,
@@ -122,10 +153,10 @@ impl Ledger {
         size.min(self.limit - self.reserve())
     }
 
-    /// How far the older messages, and what the younger hold, may fill the budget before a
-    /// message of `size` bytes waits.
-    fn bound(&self, size: usize) -> usize {
-        self.limit - size.min(self.reserve())
+    fn bounds(&self) -> Bounds {
+        let reserve = self.reserve();
+        let spare = (self.limit / SPARE).max(LEAST_SPARE).min(reserve);
+        Bounds { limit: self.limit, reserve, spare }
     }
 
     fn take(&mut self, age: u64, bytes: usize, cx: &mut Context<'_>) -> Poll<()> {
@@ -155,16 +186,17 @@ impl Ledger {
         let Some(message) = self.messages.get(&age) else {
             return true;
         };
-        let bound = self.bound(message.size);
-        if self.claimed <= bound {
+        let bounds = self.bounds();
+        if self.claimed <= self.limit - message.size.min(bounds.spare) {
             // There is room for all of all messages.
             return true;
         }
+        let fullest = bounds.fullest(message, bytes);
         let mut younger = self.held;
         for older in self.messages.range(..age).map(|(_, older)| older) {
             // When it is the oldest, those that are younger still hold what they hold now.
             younger -= older.held;
-            if self.claim(older.size) + younger + bytes > bound {
+            if Some(self.claim(older.size) + younger) > fullest {
                 return false;
             }
         }
@@ -184,21 +216,24 @@ impl Ledger {
     /// One walk from the oldest to the youngest, with the rule of [`Ledger::fits`]. Waking all
     /// that wait would cost a walk for each of them.
     fn wake(&mut self) -> Vec<Waker> {
-        let (limit, reserve) = (self.limit, self.reserve());
+        let bounds = self.bounds();
+        let all_claimed = self.claimed;
         let mut woken = Vec::new();
         let mut younger = self.held;
         // The fullest that the budget becomes until all older ones are done.
         let mut fullest = 0;
         let mut given = 0;
         for (place, message) in self.messages.values_mut().enumerate() {
-            let bound = limit - message.size.min(reserve);
-            let fits = place == 0 || fullest + given + message.wanted <= bound;
+            let allowed = bounds.fullest(message, message.wanted);
+            let fits = place == 0
+                || all_claimed <= bounds.limit - message.size.min(bounds.spare)
+                || Some(fullest + given) <= allowed;
             if fits && let Some(waker) = message.waker.take() {
                 given += message.wanted;
                 woken.push(waker);
             }
             younger -= message.held;
-            fullest = fullest.max(message.size.min(limit - reserve) + younger);
+            fullest = fullest.max(message.size.min(bounds.limit - bounds.reserve) + younger);
         }
         self.waiting -= woken.len();
         woken

@@ -53,16 +53,52 @@ fn smaller_messages_pass_beside_any_number_of_larger_ones() {
     let budget = IntakeBudget::new(10 * MIB);
     let mut others = Vec::new();
     for size in [3 * MIB, MIB, MIB / 2] {
-        for _ in 0..50 {
-            let mut other = budget.enter(size);
-            takes_most(&mut other, size);
-            others.push(other);
+        let mut more: Vec<_> = (0..50).map(|_| budget.enter(size)).collect();
+        for other in &mut more {
+            takes_most(other, size);
         }
+        others.extend(more);
         for _ in 0..10 {
             let mut small = budget.enter(size / 4);
             assert_eq!(takes_most(&mut small, size / 4), size / 4, "beside {size}");
         }
     }
+}
+
+/// Those fill what they can: a fifth is left to the smaller, and of that a twentieth to the
+/// smallest.
+#[test]
+fn a_message_of_200_kb_passes_beside_any_number_of_messages_of_every_size() {
+    for limit in [2 * MIB, 25 * MIB / 4, 64 * MIB] {
+        let budget = IntakeBudget::new(limit);
+        let mut others = Vec::new();
+        for part in 1..20 {
+            let size = (limit / part).max(400 * KIB);
+            for _ in 0..20 {
+                let mut other = budget.enter(size);
+                takes_most(&mut other, size);
+                others.push(other);
+            }
+        }
+        // Its first block is free.
+        let mut small = budget.enter(200_000 - BLOCK);
+        assert_eq!(takes_most(&mut small, 2 * BLOCK), 2 * BLOCK, "of {limit}");
+        assert!(takes(&mut small, 200_000 - 3 * BLOCK));
+    }
+}
+
+#[test]
+fn what_waits_passes_once_all_fit() {
+    let budget = IntakeBudget::new(10 * MIB);
+    let mut older = budget.enter(4 * MIB);
+    assert!(takes(&mut older, BLOCK));
+    let third = budget.enter(5 * MIB);
+    let mut waiting = budget.enter(5 * MIB);
+    takes_most(&mut waiting, 5 * MIB);
+    assert!(budget.is_short());
+    drop(third);
+    assert!(!budget.is_short(), "it is not woken");
+    assert!(takes(&mut waiting, BLOCK));
 }
 
 #[test]
@@ -127,6 +163,36 @@ async fn ten_slow_uploads_are_served_and_hold_up_no_smaller_message() {
         }
     }
     assert_eq!(budget.held(), 0);
+}
+
+/// A message of 3 MB once waited for the end of the first, though there was room for both.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_fits_beside_a_slow_one_passes() {
+    for size in [2_000_000, 2_500_000, 3_000_000] {
+        let budget = IntakeBudget::new(25 * MIB / 4);
+        let slow = tokio::spawn(receive(budget.clone(), 3 * MIB, 200 * KIB));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let quick = receive(budget.clone(), size, 100 * MIB).await;
+        assert!(quick < Duration::from_millis(100), "{size} bytes: {quick:?}");
+        assert!(!slow.is_finished());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_megabyte_passes_beside_ten_slow_uploads() {
+    const LIMIT: usize = 25 * MIB / 4;
+    let budget = IntakeBudget::new(LIMIT);
+    let mut uploads = JoinSet::new();
+    for _ in 0..10 {
+        uploads.spawn(receive(budget.clone(), 3 * MIB, 200 * KIB));
+    }
+    while !uploads.is_empty() {
+        let quick = receive(budget.clone(), 1_000_000 - BLOCK, 100 * MIB).await;
+        assert!(quick < Duration::from_millis(100), "{quick:?}");
+        assert!(budget.held() <= LIMIT, "{}", budget.held());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        while uploads.try_join_next().is_some() {}
+    }
 }
 
 proptest! {
