@@ -138,13 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn of_several_timeouts_the_shortest_counts_and_what_is_none_is_passed_over() {
+    fn a_deadline_counts_from_the_moment_that_the_request_came() {
         let came = std::time::Instant::now();
         let mut headers = HeaderMap::new();
         assert!(Deadline::of(&headers, came).is_none());
-        for value in ["soon", "3S", "1S", "2S"] {
-            headers.append(GRPC_TIMEOUT, value.parse().unwrap());
-        }
+        headers.insert(GRPC_TIMEOUT, "1S".parse().unwrap());
         let deadline = Deadline::of(&headers, came).unwrap();
         assert_eq!(deadline.at(), Instant::from_std(came) + Duration::from_secs(1));
     }
