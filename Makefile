@@ -8,6 +8,20 @@ PYTHON ?= python3
 TRACE ?=
 LIMITS_MB ?= $(if $(TRACE),8 16 32 64 128 256,4 8 16)
 
+# How long `make fuzz` runs each target, and which: names of files in fuzz/fuzz_targets.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= all
+
+# What `make bench-peers` measures, everything unless given: servers (PEERS="engine redis"), work
+# (WORK="get-64@16x32 latency"), rounds and their seconds. QUICK=1 is a first look. BENCH_SERVER is
+# a server to measure instead of building one, BENCH_BASELINE an older one beside it.
+PEERS ?=
+WORK ?= $(if $(QUICK),get-64@16x32)
+ROUNDS ?= $(if $(QUICK),3,5)
+SECONDS ?= $(if $(QUICK),0.5,1.5)
+BENCH_SERVER ?=
+BENCH_BASELINE ?=
+
 # The tag of the images that are built here, and the cargo profile that they are built with.
 IMAGE_TAG ?= dev
 IMAGE_PROFILE ?= dist
@@ -19,17 +33,19 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 TOOLS := $(TARGET)/tools
-VENV := $(TARGET)/interop-venv
+# One environment for every suite in Python, to which each adds what it needs.
+VENV := $(TARGET)/venv
 STUBS := $(TARGET)/interop-stubs
 INTEROP := server/tests/interop
 FIELD := server/tests/field
-FIELD_VENV := $(TARGET)/field-venv
+CLIENTS := server/tests/clients
 # A haproxy on the PATH is used; otherwise Debian's is unpacked below target/.
 HAPROXY_DIR := $(if $(shell command -v haproxy 2>/dev/null),,$(TARGET)/haproxy)
-DASHBOARDS_VENV := $(TARGET)/dashboards-venv
+# So is the library of nghttp2, which most systems have.
+NGHTTP2_DIR := $(if $(shell ldconfig -p 2>/dev/null | grep libnghttp2.so.14),,$(abspath $(TARGET))/nghttp2)
 DASHBOARDS := dashboards/tests
+BENCH_PEERS := $(abspath $(TARGET))/bench-peers
 CONTAINERS := $(TARGET)/containers
-CONTAINERS_VENV := $(TARGET)/containers-venv
 # Absolute, as Compose would take a relative path from where its file is.
 REPORTS := $(abspath $(or $(LOADTEST_REPORTS),target/loadtest))
 # Only Compose v2 can wait until everything is healthy, Grafana too.
@@ -41,6 +57,14 @@ NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 # A cargo-deny on the PATH is used; otherwise this version is built, once.
 DENY_VERSION := 0.20.2
 DENY := $(or $(shell command -v cargo-deny 2>/dev/null),$(TOOLS)/bin/cargo-deny)
+
+# The HTTP/2 conformance suite, and what measures coverage, of these versions.
+HTTPWG_VERSION := 0.2.5
+LLVM_COV_VERSION := 0.9.1
+
+# A typos on the PATH is used; otherwise PyPI's wheel of this version, which has the program.
+TYPOS_VERSION := 1.52.0
+TYPOS := $(or $(shell command -v typos 2>/dev/null),$(TOOLS)/typos/bin/typos)
 
 # A Prometheus on the PATH is used; otherwise Debian's is unpacked below target/.
 PROMETHEUS := $(or $(patsubst %/promtool,%,$(shell command -v promtool 2>/dev/null)),$(TARGET)/prometheus/usr/bin)
@@ -59,7 +83,7 @@ BINARIES := $(CARGO) test --workspace --no-run --quiet
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ## Use
 
@@ -106,7 +130,8 @@ clean: ## Remove everything that was built, tools and environments too
 ## Check
 
 .PHONY: ci
-ci: fmt-check clippy doc deny test test-shuttle test-interop test-field test-memory test-expiry test-drain test-restarts test-search test-day test-dashboards test-containers ## Run everything that CI runs
+ci: FUZZ_SECONDS = 20
+ci: fmt-check clippy doc typos deny test test-shuttle test-http2 fuzz-http2 test-interop test-field test-clients test-hyper test-memory test-expiry test-drain test-restarts test-search test-day test-dashboards test-containers ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
@@ -135,6 +160,10 @@ clippy: ## Lint all targets, with and without every feature; a warning is an err
 doc: ## Build the documentation; a broken link is an error
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items
 
+.PHONY: typos
+typos: $(TYPOS) ## Check spelling; typos.toml has what is no mistake
+	$(TYPOS)
+
 # The fourth check of cargo-deny, `advisories`, is left out: it clones a git
 # repository, and these checks need a crate registry and nothing else.
 .PHONY: deny
@@ -145,24 +174,83 @@ deny: $(DENY) ## Check licences, sources and bans of the dependencies (no adviso
 # scheduler alone: that is why `test` does not enable every feature.
 .PHONY: test-shuttle
 test-shuttle: ## Try interleavings of the server's own concurrent code with shuttle
-	$(CHECK) --features tiny-cache-server/shuttle --lib interleavings
+	$(CARGO) test --workspace --features tiny-cache-server/shuttle --lib interleavings
+
+.PHONY: fuzz
+fuzz: ## Run the fuzz targets, FUZZ_SECONDS each, or FUZZ_TARGETS of them (needs a C++ compiler)
+	CARGO='$(CARGO)' fuzz/run.sh $(abspath $(TARGET))/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+.PHONY: test-http2
+test-http2: $(TOOLS)/bin/httpwg ## Run the HTTP/2 conformance suite against the engine and the server
+	$(BINARIES)
+	$(PYTHON) http2/tests/httpwg/run.py $< docs/http2.md $(TARGET)/debug/examples/echo $(TARGET)/debug/tiny-cache-server
+
+.PHONY: test-http2-long
+test-http2-long: ## Compare the HTTP/2 engine with h2 on FRAMES frames, ten million unless given
+	FRAMES=$(or $(FRAMES),10000000) $(CHECK) --test suite made_connections -- --nocapture
+
+# Needs LLVM tools as new as rustc: from rustup, or Debian packages of the same version.
+.PHONY: coverage-http2
+coverage-http2: $(TOOLS)/bin/cargo-llvm-cov ## Print how much of the HTTP/2 engine its tests run
+	http2/coverage.sh $(abspath $<) $(abspath $(TARGET))/coverage
+
+# The targets for what strangers send to the server first. Only these are built.
+.PHONY: fuzz-http2
+fuzz-http2: ## Run the fuzz targets of the HTTP/2 engine, FUZZ_SECONDS each
+	CARGO='$(CARGO)' fuzz/run.sh $(abspath $(TARGET))/fuzz $(FUZZ_SECONDS) http2_client http2_connection http2_hpack
 
 .PHONY: test-interop
-test-interop: $(VENV)/.installed $(STUBS)/.generated ## Drive the real binary with another gRPC implementation (needs Python)
+test-interop: $(VENV)/.made $(STUBS)/.generated ## Drive the real binary with another gRPC implementation (needs Python)
 	$(BINARIES)
 	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server PYTHONPATH=$(STUBS) PYTHONDONTWRITEBYTECODE=1 \
 		$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(INTEROP)
 
 .PHONY: test-field
-test-field: $(FIELD_VENV)/.installed $(STUBS)/.generated $(HAPROXY_DIR) ## Drive the real binary through proxies and with other HTTP/2 libraries (needs Python, and Debian for haproxy)
+test-field: $(VENV)/.field $(STUBS)/.generated $(HAPROXY_DIR) $(NGHTTP2_DIR) ## Drive the real binary through proxies and with other HTTP/2 libraries (needs Python, and Debian for haproxy)
 	$(BINARIES)
 	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server HAPROXY_DIR=$(abspath $(HAPROXY_DIR)) \
+		TINY_CACHE_TRANSCRIBE_BIN=$(TARGET)/debug/examples/transcribe NGHTTP2_DIR=$(NGHTTP2_DIR) \
 		PYTHONPATH=$(STUBS):$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
-		$(FIELD_VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(FIELD)
+		$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(FIELD)
+
+# Drives each client. Those that are not Python's are made of Debian's packages below target/.
+DRIVE_CLIENTS = TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server HAPROXY_DIR=$(abspath $(HAPROXY_DIR)) \
+	CLIENTS_DIR=$(TARGET)/clients PYTHONPATH=$(STUBS):$(INTEROP):$(FIELD) PYTHONDONTWRITEBYTECODE=1 \
+	$(VENV)/bin/python -m pytest -q -rs -p no:cacheprovider $(PYTEST_ARGS) $(CLIENTS)
+
+# UPDATE_CLIENTS_PAGE=1 writes what came out into the page, instead of comparing it.
+.PHONY: test-clients
+test-clients: $(VENV)/.field $(STUBS)/.generated $(HAPROXY_DIR) ## Compare docs/clients.md with what clients and proxies do (needs Python, and Debian for some)
+	$(BINARIES)
+	$(CLIENTS)/prepare.sh $(TARGET)/clients cpp ruby h2load
+	$(DRIVE_CLIENTS)
+
+.PHONY: test-clients-all
+test-clients-all: export CLIENTS_ALL := 1
+test-clients-all: $(VENV)/.field $(STUBS)/.generated $(HAPROXY_DIR) ## Likewise with the clients in Go, Java and Node too (installs Go below target/; a JDK must be there)
+	$(BINARIES)
+	PYTHON=$(VENV)/bin/python $(CLIENTS)/prepare.sh $(TARGET)/clients cpp ruby h2load go java node
+	$(DRIVE_CLIENTS)
+
+# The transport that a release falls back on goes through what drives the real binary. The contract
+# suite runs on both by itself.
+.PHONY: test-hyper
+test-hyper: export TINY_CACHE_TEST_TRANSPORT := hyper
+test-hyper: ## Run interop, field, lifecycle and traces with CACHE_TRANSPORT=hyper
+	$(CARGO) test --workspace --test lifecycle --test traces
+	$(MAKE) --no-print-directory test-interop test-field
+
+.PHONY: test-store
+test-store: ## Compare a million random operations on the store with a model, under each policy
+	$(CHECK) --lib store::tests
 
 .PHONY: test-memory
 test-memory: ## Check that memory stays within its limit under load
 	$(CHECK) --test slow memory -- --ignored --nocapture
+
+.PHONY: test-connections
+test-connections: ## Check what 10,000 idle connections and 1,000 slow readers take in memory
+	$(CHECK) --test slow connections -- --ignored --nocapture
 
 .PHONY: test-expiry
 test-expiry: ## Check that mass expiry does not hold up requests
@@ -185,22 +273,18 @@ test-day: ## Check that a load test of a day keeps within its memory
 	$(CHECK) --test day -- --ignored --nocapture
 
 .PHONY: test-dashboards
-test-dashboards: $(DASHBOARDS_VENV)/.installed $(PROMETHEUS)/promtool ## Evaluate dashboards and alerts against a server under load (needs Python 3.11)
+test-dashboards: $(VENV)/.dashboards $(PROMETHEUS)/promtool ## Evaluate dashboards and alerts against a server under load (needs Python 3.11)
 	$(BINARIES)
 	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server TINY_CACHE_LOADTEST_BIN=$(TARGET)/debug/tiny-cache-loadtest \
 		PROMETHEUS_DIR=$(PROMETHEUS) PYTHONPATH=$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
-		$(DASHBOARDS_VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(DASHBOARDS)
+		$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(DASHBOARDS)
 
 .PHONY: test-containers
-test-containers: $(CONTAINERS_VENV)/.installed $(STUBS)/.generated ## Build the images, run them and check the manifests (needs Docker, or says that it is skipped)
+test-containers: $(VENV)/.containers $(STUBS)/.generated ## Build the images, run them and check the manifests (needs Docker, or says that it is skipped)
 	PYTHONPATH=$(STUBS):$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
-		docker/tests/run.sh $(CONTAINERS) $(CONTAINERS_VENV)/bin/python $(PYTEST_ARGS)
+		docker/tests/run.sh $(CONTAINERS) $(VENV)/bin/python $(PYTEST_ARGS)
 
 ## Measure
-
-.PHONY: bench-transport
-bench-transport: ## Measure the CPU cost of an RPC
-	$(CARGO) bench -p tiny-cache-server --bench transport
 
 .PHONY: bench-telemetry
 bench-telemetry: ## Measure the CPU cost of traces
@@ -222,6 +306,19 @@ bench-loadtest: ## Measure what the load tester itself can do, on one core
 bench-scrapes: ## Measure what scrapes of the metrics do to the requests of a busy server
 	$(CARGO) bench -p tiny-cache-loadtest --bench scrapes
 
+.PHONY: bench-peers
+bench-peers: ## Measure the server beside Redis, memcached and other gRPC servers (PEERS, WORK, ROUNDS, SECONDS, QUICK=1)
+	$(if $(BENCH_SERVER),,$(CARGO) build --profile dist --bin tiny-cache-server)
+	$(CARGO) build --locked --release --manifest-path bench/peers/Cargo.toml --target-dir $(BENCH_PEERS)/build
+	bench/peers/prepare.sh $(BENCH_PEERS)/servers $(PEERS)
+	$(BENCH_PEERS)/build/release/bench-peers --server '$(or $(BENCH_SERVER),$(TARGET)/dist/tiny-cache-server)' \
+		$(if $(BENCH_BASELINE),--baseline '$(BENCH_BASELINE)') --prepared $(BENCH_PEERS)/servers \
+		--out $(BENCH_PEERS) --peers '$(PEERS)' --work '$(WORK)' --rounds $(ROUNDS) --seconds $(SECONDS)
+
+.PHONY: test-bench-peers
+test-bench-peers: ## Test the program of bench-peers
+	$(CARGO) test --locked --manifest-path bench/peers/Cargo.toml --target-dir $(BENCH_PEERS)/build
+
 .PHONY: replay
 replay: ## Replay a made trace, or TRACE=FILE, at memory limits (LIMITS_MB) and print hit ratios
 	@loadtest/hit-ratios.sh --check '$(TRACE)' $(LIMITS_MB)
@@ -229,22 +326,41 @@ replay: ## Replay a made trace, or TRACE=FILE, at memory limits (LIMITS_MB) and 
 	@loadtest/hit-ratios.sh $(TARGET)/release/tiny-cache-server $(TARGET)/release/tiny-cache-loadtest \
 		'$(TRACE)' $(LIMITS_MB)
 
+## Release
+
+# Never pushes: what is tagged can still be looked at, and the tag removed.
+.PHONY: release-tag
+release-tag: ## Check version, CHANGELOG and tree, and make the annotated tag of the version
+	.ci/release-tag
+
 # What the targets above need
 
+# Without optimisation: it runs for seconds, and its own release profile links everything as one.
 $(TOOLS)/bin/cargo-deny:
-	$(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(TOOLS)
+	$(CARGO) install cargo-deny --debug --locked --version $(DENY_VERSION) --root $(TOOLS)
 
-# Made anew only when the requirements change.
-$(VENV)/.installed: $(INTEROP)/requirements.txt
+$(TOOLS)/bin/httpwg:
+	$(CARGO) install httpwg-cli --locked --version $(HTTPWG_VERSION) --root $(TOOLS)
+
+$(TOOLS)/bin/cargo-llvm-cov:
+	$(CARGO) install cargo-llvm-cov --locked --version $(LLVM_COV_VERSION) --root $(TOOLS)
+
+$(TOOLS)/typos/bin/typos:
+	$(PYTHON) -m venv $(TOOLS)/typos
+	$(TOOLS)/typos/bin/pip install --quiet --disable-pip-version-check typos==$(TYPOS_VERSION)
+
+# Made anew only when the requirements of interop change, which every suite shares.
+$(VENV)/.made: $(INTEROP)/requirements.txt
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-$(FIELD_VENV)/.installed: $(FIELD)/requirements.txt $(INTEROP)/requirements.txt
-	rm -rf $(FIELD_VENV)
-	$(PYTHON) -m venv $(FIELD_VENV)
-	$(FIELD_VENV)/bin/pip install --quiet --disable-pip-version-check -r $(INTEROP)/requirements.txt -r $(FIELD)/requirements.txt
+$(VENV)/.field: $(FIELD)/requirements.txt
+$(VENV)/.dashboards: $(DASHBOARDS)/requirements.txt
+$(VENV)/.containers: docker/tests/requirements.txt
+$(VENV)/.field $(VENV)/.dashboards $(VENV)/.containers: $(VENV)/.made
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(filter %.txt,$^)
 	touch $@
 
 # Unpacked and not installed, with the libraries that it needs.
@@ -252,11 +368,8 @@ $(TARGET)/haproxy:
 	docker/tests/debian-packages.sh $@ bookworm haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 \
 		libpcre2-8-0 libssl3 libcrypt1 libsystemd0
 
-$(CONTAINERS_VENV)/.installed: docker/tests/requirements.txt $(INTEROP)/requirements.txt
-	rm -rf $(CONTAINERS_VENV)
-	$(PYTHON) -m venv $(CONTAINERS_VENV)
-	$(CONTAINERS_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
-	touch $@
+$(abspath $(TARGET))/nghttp2:
+	docker/tests/debian-packages.sh $@ bookworm libnghttp2-14
 
 IMAGE_NAME_server := tiny-cache-server
 IMAGE_NAME_loadtest := tiny-cache-loadtest
@@ -270,16 +383,10 @@ $(IMAGES): image-%:
 		--build-arg REVISION=$$(git rev-parse HEAD) \
 		--build-arg CREATED=$$(git show --no-patch --format=%cI HEAD) .
 
-$(STUBS)/.generated: proto/cache.proto $(VENV)/.installed
+$(STUBS)/.generated: proto/cache.proto $(VENV)/.made
 	rm -rf $(STUBS)
 	mkdir -p $(STUBS)
 	$(VENV)/bin/python -m grpc_tools.protoc -I proto --python_out=$(STUBS) --grpc_python_out=$(STUBS) cache.proto
-	touch $@
-
-$(DASHBOARDS_VENV)/.installed: $(DASHBOARDS)/requirements.txt
-	rm -rf $(DASHBOARDS_VENV)
-	$(PYTHON) -m venv $(DASHBOARDS_VENV)
-	$(DASHBOARDS_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # Unpacked and not installed: that needs no root, and starts no service.

@@ -69,9 +69,12 @@ if [ -z "$trace" ]; then
     name="made: $MADE_ACCESSES accesses, $MADE_ONCE to keys asked for once, the others $MADE_ZIPF over $MADE_KEYS"
 fi
 
-# start POLICY LIMIT_MB: starts a server and waits until it says where it listens.
+# start POLICY LIMIT_MB: starts a server and waits until it says where it listens. Values of up to a
+# quarter of the memory leave room for a window: with the default a limit below 6 MiB has none.
 start() {
-    CACHE_EVICTION_POLICY=$1 CACHE_MAX_MEMORY_MB=$2 CACHE_LOG_FORMAT=json \
+    largest=$(($2 < 16 ? $2 << 18 : 4 << 20))
+    CACHE_EVICTION_POLICY=$1 CACHE_MAX_MEMORY_MB=$2 CACHE_MAX_VALUE_BYTES=$largest \
+        CACHE_LOG_FORMAT=json \
         CACHE_HOST=127.0.0.1 CACHE_PORT=0 CACHE_HEALTH_HOST=127.0.0.1 CACHE_HEALTH_PORT=0 \
         "$server" 2>"$dir/log" &
     pid=$!
@@ -94,9 +97,12 @@ stop() {
     exec 3<&-
 }
 
-# figure NAME: the last figure of this name in the report, where each has a line of its own.
+# figure PATTERN: the last number in the report that follows the pattern at the start of a line.
+# Without one the form of the report has changed, and the table would be wrong.
 figure() {
-    sed -n "s/^ *\"$1\": \([0-9.]*\),*\$/\1/p" "$dir/report.json" | tail -n 1
+    found=$(sed -n "s/^ *$1\([0-9.][0-9.]*\).*/\1/p" "$dir/report.json" | tail -n 1)
+    [ -n "$found" ] || fail "the report has no $1"
+    echo "$found"
 }
 
 # run POLICY LIMIT_MB: one replay, which leaves its hit ratio in $ratio.
@@ -109,22 +115,25 @@ run() {
         fail "the replay at $2 MiB under $1 failed"
     }
     stop
-    ratio=$(figure hit_ratio)
-    entries=$(figure entries)
+    ratio=$(figure '"hit_ratio": ')
+    entries=$(figure '"after": {"entries": ')
 }
 
 heading() {
     printf '%s, values of %s, %s requests in flight\n\n' "$name" "$VALUE_SIZE" "$IN_FLIGHT"
-    printf '%12s %12s %12s %12s\n' "memory limit" "entries held" "TinyLFU hits" "LRU hits"
+    printf '%12s %12s %12s %12s %12s\n' "memory limit" "entries held" "window hits" "TinyLFU hits" "LRU hits"
 }
 
+# The entries are those of the window: residents, as all are under the others, take more memory.
 heading >"$dir/table"
 for limit in "$@"; do
+    run window "$limit"
+    window=$ratio held=$entries
     run tinylfu "$limit"
     tinylfu=$ratio
     run lru "$limit"
-    awk -v limit="$limit" -v entries="$entries" -v tinylfu="$tinylfu" -v lru="$ratio" 'BEGIN {
-        printf "%8d MiB %12d %10.2f %% %10.2f %%\n", limit, entries, 100 * tinylfu, 100 * lru
+    awk -v limit="$limit" -v held="$held" -v window="$window" -v tinylfu="$tinylfu" -v lru="$ratio" 'BEGIN {
+        printf "%8d MiB %12d %10.2f %% %10.2f %% %10.2f %%\n", limit, held, 100 * window, 100 * tinylfu, 100 * lru
     }' >>"$dir/table"
 done
 cat "$dir/table"

@@ -1,12 +1,11 @@
-//! The address of a server, as people write it. Knows syntax only; nothing is resolved
-//! here.
+//! The address of a server, as people write it. Knows syntax only; resolves nothing.
 
 use std::{fmt, str::FromStr};
 
 use http::uri::Authority;
 use thiserror::Error;
 
-/// Where a server listens, and whether it speaks TLS.
+/// A server's host and port, and whether to use TLS.
 ///
 /// ```
 /// use tiny_cache_client::Address;
@@ -24,10 +23,10 @@ pub struct Address {
 }
 
 impl Address {
-    /// The port of a server that was not told another one.
+    /// The port of an address that names none.
     pub const DEFAULT_PORT: u16 = 50051;
 
-    /// Whether TLS was asked for.
+    /// Whether to use TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.tls
@@ -45,12 +44,12 @@ impl Address {
         self.port
     }
 
-    /// The host as certificates name it: an IPv6 address without its brackets.
+    /// The host as certificates name it: IPv6 addresses have no brackets.
     pub(crate) fn server_name(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// `host:port`, as it stands in requests.
+    /// `host:port`, as requests have it.
     pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -59,8 +58,8 @@ impl Address {
 impl FromStr for Address {
     type Err = InvalidAddress;
 
-    /// Reads `host`, `host:port` or `[v6]:port`, with `grpc://` (plain) or `grpcs://` (TLS)
-    /// in front or nothing, which means plain. `http://` and `https://` mean the same.
+    /// Parses `host`, `host:port` or `[v6]:port`. A prefix of `grpc://` or `http://` means plain,
+    /// the default; `grpcs://` or `https://` means TLS.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = |reason| InvalidAddress { text: text.to_owned(), reason };
         let (tls, rest) = scheme(text);
@@ -75,7 +74,7 @@ impl FromStr for Address {
                 .and_then(|digits| digits.parse().ok())
                 .filter(|port| *port != 0)
                 .ok_or_else(|| invalid(Reason::Port))?,
-            // Something stands before the host: user information.
+            // User information before the host.
             None => return Err(invalid(Reason::Syntax)),
         };
         if host.is_empty() {
@@ -103,7 +102,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// A text that is no address.
+/// The error of a malformed address.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("bad address `{text}`: {reason}")]
 pub struct InvalidAddress {

@@ -1,7 +1,7 @@
-//! Everything that can be set, with its defaults.
+//! The settings of a client, with their defaults.
 
-mod check; // what is refused
-mod ready; // waiting for a server that starts
+mod check; // refuses wrong settings
+mod ready; // waits for a server that starts
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,14 +9,16 @@ use futures::future::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    Address, Client, Tls,
-    client::{Core, Scope},
+    address::Address,
+    client::Client,
     error::{Error, Result},
+    options::{set_metadata, set_namespace, setters},
     patience::{Patience, Total},
     pool::{Pool, Upkeep},
-    request::{metadata, set_namespace},
     retry::RetryBudget,
-    transport::{ConnectFn, Endpoint, Head, Io, OnReply, ReplyMetadata, ResolveFn},
+    shared::{Core, Handle, Scope},
+    tls::Tls,
+    transport::{ConnectFn, Endpoint, Head, Io, OnReply, ReplyMetadata, ResolveFn, Route},
     ttl::Ttl,
 };
 
@@ -55,7 +57,7 @@ pub struct Builder {
     max_reply_bytes: usize,
     patience: Patience,
     retry_budget: (f32, u32),
-    ttl: Duration,
+    ttl: Option<Duration>,
     namespace: String,
     metadata: Vec<(String, String)>,
     on_reply: Option<OnReply>,
@@ -67,8 +69,35 @@ impl std::fmt::Debug for Builder {
     }
 }
 
+impl Client {
+    /// Connects to a server with the default settings.
+    ///
+    /// The address is `host`, `host:port` or `[v6]:port`. A prefix of `grpc://` means plain, the
+    /// default, and `grpcs://` means TLS. The default port is 50051.
+    ///
+    /// # Errors
+    ///
+    /// The address is malformed ([`ErrorKind::Validation`]), or the server cannot be reached
+    /// ([`ErrorKind::Connection`]).
+    ///
+    /// # Panics
+    ///
+    /// If called outside a tokio runtime.
+    ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    /// [`ErrorKind::Connection`]: crate::ErrorKind::Connection
+    pub async fn connect(address: impl AsRef<str>) -> Result<Self> {
+        Self::builder(address).connect().await
+    }
+
+    /// Sets up a client that needs other settings.
+    pub fn builder(address: impl AsRef<str>) -> Builder {
+        Builder::new(address.as_ref())
+    }
+}
+
 impl Builder {
-    pub(crate) fn new(address: &str) -> Self {
+    fn new(address: &str) -> Self {
         Self {
             address: address.to_owned(),
             tls: None,
@@ -85,23 +114,15 @@ impl Builder {
             max_reply_bytes: Endpoint::DEFAULT_MAX_REPLY_BYTES,
             patience: Patience::DEFAULT,
             retry_budget: (0.2, 10),
-            ttl: Duration::from_secs(3600),
+            ttl: None,
             namespace: String::new(),
             metadata: Vec::new(),
             on_reply: None,
         }
     }
 
-    /// Speaks TLS in this way. With `grpcs://` in front of the address the default is to
-    /// trust what the system trusts; with `grpc://` there is no TLS, and to ask for it is an
-    /// error.
-    pub fn tls(mut self, tls: Tls) -> Self {
-        self.tls = Some(tls);
-        self
-    }
-
-    /// Reaches the server in a way of your own, such as a Unix socket, in place of TCP. The
-    /// address is then only what requests and errors call the server.
+    /// Opens connections with `connect`, for example to a Unix socket, in place of TCP. The address
+    /// then only names the server in requests and errors.
     ///
     /// ```no_run
     /// # use tiny_cache_client::Client;
@@ -126,10 +147,10 @@ impl Builder {
         self
     }
 
-    /// Looks the address's host up in a way of your own, in place of the system's: the function
-    /// is given host and port, for every connection anew. The addresses are tried in its order,
-    /// see [`max_connection_age`](Builder::max_connection_age) for how the client stays with
-    /// one. Refused beside a [`connector`](Builder::connector), which looks nothing up.
+    /// Resolves the address with `resolve`, in place of the system's resolver. Every new connection
+    /// calls it with host and port, and tries the addresses in its order. The client stays with
+    /// one of them, see [`max_connection_age`](Builder::max_connection_age). Cannot be combined
+    /// with a [`connector`](Builder::connector), which resolves nothing.
     ///
     /// ```no_run
     /// # use std::net::SocketAddr;
@@ -154,134 +175,88 @@ impl Builder {
         self
     }
 
-    /// Opens at most so many connections; 2 by default. The second and later ones are opened
-    /// when the others are busy, and lead to the same address. A load balancer that is one
-    /// address to the client may still spread them over the servers behind it: see
-    /// [one client, one cache](crate#one-client-one-cache).
-    pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = connections;
-        self
+    setters! { self;
+        /// Sets how TLS is used. The address must begin with `grpcs://`. The default trusts the
+        /// system's authorities.
+        tls(tls: Tls) => self.tls = Some(tls);
+
+        /// Limits the connections; 2 by default. The second and later ones open when the others are
+        /// busy, and lead to the same address. A load balancer behind that address may still spread
+        /// them over several servers: see [one client, one cache](crate#one-client-one-cache).
+        connections(connections: usize) => self.connections = connections;
+
+        /// Limits the time to connect, for all addresses of the name together; 5 s by default.
+        /// Several addresses are tried 250 ms apart, families in turn (RFC 8305). The first whose
+        /// server sends its HTTP/2 settings wins.
+        connect_timeout(timeout: Duration) => self.connect_timeout = timeout;
+
+        /// Makes [`Builder::connect`] wait up to this time until the server reports that it takes
+        /// calls. By default `connect` needs a connection only.
+        ready_within(time: Duration) => self.ready_within = Some(time);
+
+        /// Sets how often each connection is checked through gRPC health; 30 s by default, zero for
+        /// never. A connection that does not answer is replaced.
+        health_check_interval(interval: Duration) => self.upkeep.check_every = interval;
+
+        /// Limits the time of a health check; 5 s by default.
+        health_check_deadline(deadline: Duration) => self.upkeep.check_deadline = deadline;
+
+        /// Replaces a connection at this age, or up to a fifth earlier at random; 5 minutes by
+        /// default, zero for never.
+        ///
+        /// Every new connection resolves the name again. While the name has the current address,
+        /// the client stays with it. Otherwise the new connection leads to another address, and the
+        /// old ones close when their calls have ended.
+        max_connection_age(age: Duration) => self.upkeep.max_age = age;
+
+        /// Limits the size of a reply; 256 MiB by default.
+        max_reply_bytes(bytes: usize) => self.max_reply_bytes = bytes;
+
+        /// Sets the deadlines and retries of the Python client: 30 s for a try, no total deadline,
+        /// 3 retries, pauses of up to 1, 2 and 4 s. A server that hangs then blocks a caller for up
+        /// to 127 s, and a restart of some seconds causes no error.
+        ///
+        /// Later settings override these.
+        python_defaults() => self.patience = Patience::PYTHON;
+
+        /// Limits each try of a call; 1 s by default.
+        deadline(deadline: Duration) => self.patience.deadline = deadline;
+
+        /// Limits the whole call, including retries and the pauses between them. It applies to all
+        /// parts of a batch together.
+        ///
+        /// By default an RPC has 3 s, or three times the deadline of a try if that is longer, and a
+        /// batch has that for each of its parts.
+        total_deadline(deadline: Duration) => self.patience.total = Total::Set(deadline);
+
+        /// Limits the retries of a call; 3 by default.
+        retries(retries: u32) => self.patience.retries = retries;
+
+        /// Limits the pause before the first retry; 50 ms by default. The limit doubles with each
+        /// further retry. Each pause is drawn at random from zero to its limit.
+        first_backoff(pause: Duration) => self.patience.first_backoff = pause;
+
+        /// Limits every pause between two tries; 30 s by default.
+        longest_backoff(pause: Duration) => self.patience.longest_backoff = pause;
+
+        /// Limits the retries of all calls together to `share` of the calls, 0 to 10, plus
+        /// `per_second`; 0.2 and 10 by default. Once the budget is spent, calls fail with the error
+        /// of their last try.
+        retry_budget(share: f32, per_second: u32) => self.retry_budget = (share, per_second);
+
+        /// Sets the TTL of writes that do not set one; one hour by default, zero for no expiry.
+        ttl(ttl: Duration) => self.ttl = Some(ttl);
+
+        /// Works in this keyspace; the shared one by default.
+        namespace(namespace: impl Into<String>) => self.namespace = namespace.into();
+
+        /// Sends an entry of metadata with every call. The value is visible ASCII.
+        metadata(name: impl Into<String>, value: impl Into<String>) =>
+            self.metadata.push((name.into(), value.into()));
     }
 
-    /// Gives a connection this long to come about, all addresses of the name together; 5 s by
-    /// default. Where there are several, the next is tried 250 ms after the last, families in
-    /// turn (RFC 8305), and the first whose server sends its HTTP/2 settings is taken.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Makes [`Builder::connect`] wait until the server says that it is ready, but no longer
-    /// than this. Not set by default: then it is enough that the server is there now.
-    pub fn ready_within(mut self, time: Duration) -> Self {
-        self.ready_within = Some(time);
-        self
-    }
-
-    /// Checks every connection this often through gRPC health, and replaces one that does not
-    /// answer; 30 s by default, zero for never.
-    pub fn health_check_interval(mut self, interval: Duration) -> Self {
-        self.upkeep.check_every = interval;
-        self
-    }
-
-    /// Gives a health check this long; 5 s by default.
-    pub fn health_check_deadline(mut self, deadline: Duration) -> Self {
-        self.upkeep.check_deadline = deadline;
-        self
-    }
-
-    /// Replaces a connection at this age, or up to a fifth earlier, drawn at random; 5 minutes
-    /// by default, zero for never.
-    ///
-    /// The name is looked up for every connection anew. While it still gives the address that
-    /// the client is connected to, the client stays there; when it no longer does, the new
-    /// connection leads elsewhere and all others are given up, each when its calls have ended.
-    pub fn max_connection_age(mut self, age: Duration) -> Self {
-        self.upkeep.max_age = age;
-        self
-    }
-
-    /// Takes replies up to this size; 256 MiB by default.
-    pub fn max_reply_bytes(mut self, bytes: usize) -> Self {
-        self.max_reply_bytes = bytes;
-        self
-    }
-
-    /// Takes the defaults of the Python client for calls: 30 s for a try, no bound on all of
-    /// them together, 3 retries, pauses of up to 1, 2 and 4 s. A server that hangs holds a
-    /// caller for up to 127 s then, and a restart of some seconds costs it no error.
-    ///
-    /// What is set after this goes before it.
-    pub fn python_defaults(mut self) -> Self {
-        self.patience = Patience::PYTHON;
-        self
-    }
-
-    /// Gives each try of a call this long; 1 s by default.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.patience.deadline = deadline;
-        self
-    }
-
-    /// Gives each call this long altogether, retries and the pauses between them included; a
-    /// batch that is sent in parts has it for all parts together.
-    ///
-    /// By default an RPC has 3 s, or three times the deadline of a try where that is more, and
-    /// a batch that for each of its parts.
-    pub fn total_deadline(mut self, deadline: Duration) -> Self {
-        self.patience.total = Total::Set(deadline);
-        self
-    }
-
-    /// Tries a call again at most so often after the first try; 3 by default.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.patience.retries = retries;
-        self
-    }
-
-    /// Pauses at most this long before the first retry, twice as long before the next, and so
-    /// on; 50 ms by default. How long is drawn anew each time, from nothing to all of it.
-    pub fn first_backoff(mut self, pause: Duration) -> Self {
-        self.patience.first_backoff = pause;
-        self
-    }
-
-    /// Never pauses longer than this; 30 s by default.
-    pub fn longest_backoff(mut self, pause: Duration) -> Self {
-        self.patience.longest_backoff = pause;
-        self
-    }
-
-    /// Lets all calls together make retries for this share of their number, 0 to 10, and so
-    /// many a second besides; 0.2 and 10 by default. A call that finds the budget spent fails
-    /// with what its last try brought.
-    pub fn retry_budget(mut self, share: f32, per_second: u32) -> Self {
-        self.retry_budget = (share, per_second);
-        self
-    }
-
-    /// Lets entries live this long whose write says nothing else; an hour by default, zero
-    /// for ever.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = ttl;
-        self
-    }
-
-    /// Works in this keyspace; the shared one by default.
-    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.namespace = namespace.into();
-        self
-    }
-
-    /// Sends an entry of metadata with every call: visible ASCII.
-    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.metadata.push((name.into(), value.into()));
-        self
-    }
-
-    /// Shows the metadata of each reply to `observer`, errors of the server among them, before
-    /// the call returns. A call that is retried may have several replies.
+    /// Passes the metadata of each reply, including the server's errors, to `observer` before the
+    /// call returns. A retried call may have several replies.
     ///
     /// ```
     /// # use std::sync::{Arc, Mutex};
@@ -314,7 +289,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A setting is wrong ([`ErrorKind::Validation`]), there is no server
+    /// A setting is invalid ([`ErrorKind::Validation`]), the server cannot be reached
     /// ([`ErrorKind::Connection`]), or it was not ready in time ([`ErrorKind::Timeout`]).
     ///
     /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
@@ -323,60 +298,59 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// If called outside a tokio runtime.
     pub async fn connect(self) -> Result<Client> {
         let ready_within = self.ready_within;
         let client = self.build()?;
         match ready_within {
             Some(time) => ready::ready(&client, time).await?,
-            None => drop(client.parts().0.pool.connection().await?),
+            None => client.reach().await?,
         }
         Ok(client)
     }
 
-    /// Makes the client without connecting it: its first call will. No runtime is needed yet.
+    /// Makes the client without connecting it. Its first call connects; no runtime is needed yet.
     ///
     /// # Errors
     ///
-    /// A setting is wrong: [`ErrorKind::Validation`].
+    /// A setting is invalid: [`ErrorKind::Validation`].
     ///
     /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
     pub fn build(self) -> Result<Client> {
         self.check()?;
-        let ttl = Ttl::try_from(self.ttl)?;
+        let ttl = self.ttl.map_or(Ok(Ttl::DEFAULT), Ttl::try_from)?;
         let mut head = Head::default();
         head.set_timeout(self.patience.first_try());
         set_namespace(&mut head, &self.namespace)?;
         for (name, value) in &self.metadata {
-            let (name, value) = metadata(name, value)?;
-            head.headers_mut().insert(name, value);
+            set_metadata(&mut head, name, value)?;
         }
         if let Some(observer) = self.on_reply.clone() {
             head.set_on_reply(observer);
         }
         let (share, per_second) = self.retry_budget;
-        let budget = RetryBudget::new(share, per_second);
-
         let pool = Pool::new(self.endpoint()?, self.connections, self.upkeep);
-        let core = Core::new(pool, budget, self.patience, ttl);
-        Ok(Client::new(core, Scope { head, namespace: self.namespace }))
+        let core = Core::new(pool, RetryBudget::new(share, per_second), self.patience, ttl);
+        Ok(Client::new(Handle::new(core, Scope { head, namespace: self.namespace })))
     }
 
     fn endpoint(&self) -> Result<Endpoint> {
         let address: Address = self.address.parse()?;
-        let endpoint = Endpoint::new(address.clone())
+        let mut endpoint = Endpoint::new(address.clone())
             .connect_timeout(self.connect_timeout)
             .max_reply_bytes(self.max_reply_bytes);
-        let endpoint = match (&self.connector, &self.resolver) {
-            (None, None) => endpoint,
-            (None, Some(resolver)) => endpoint.resolve_with(resolver.clone()),
-            (Some(connector), None) => return Ok(endpoint.connect_with(connector.clone())),
+        match (&self.connector, &self.resolver) {
+            (None, resolver) => endpoint.resolve.clone_from(resolver),
+            (Some(connector), None) => {
+                endpoint.route = Route::Custom(connector.clone());
+                return Ok(endpoint);
+            }
             (Some(_), Some(_)) => {
                 return Err(Error::validation(
-                    "a connector looks nothing up; leave out the connector or the resolver",
+                    "a connector resolves no name; leave out the connector or the resolver",
                 ));
             }
-        };
+        }
         match (&self.tls, address.is_tls()) {
             (None, false) => Ok(endpoint),
             (None, true) => endpoint.tls(&Tls::new()),

@@ -1,48 +1,50 @@
-//! Makes a call: tries it, and tries again where that is safe and worth it.
+//! Makes a call: tries it, and tries again while that is safe and allowed.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use tiny_cache_proto::key::{InvalidKey, Key, Namespace};
-use tokio::{
-    task::yield_now,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    client::{Client, Core},
-    error::Error,
+    clock::after,
+    error::{Error, Result},
+    moves::Moves,
+    options::{CallOptions, set_metadata, set_namespace},
     patience::{Patience, Total},
     pool::{Pool, Pooled, Unconnected},
-    request::{CallOptions, metadata, set_namespace},
-    retry::{Backoff, Pause, Repetition},
+    retry::{Backoff, Pause, may_retry},
+    shared::{Core, Handle},
     trace,
     transport::{Failure, Head, rpc::Rpc},
+    ttl::Ttl,
 };
 
-/// Moves of one call that cost it nothing, at most.
-const MOST_MOVES: u32 = 100;
-
-/// A call with everything that holds for it.
+/// A call with its options applied.
 #[derive(Debug)]
 pub struct Call<'c> {
-    core: &'c Core,
+    pub(crate) core: &'c Core,
     head: Cow<'c, Head>,
     namespace: Cow<'c, str>,
     patience: Patience,
-    /// When all of it must be over, the parts of a batch together; none where no such time was
-    /// set.
+    ttl: Option<Duration>,
+    /// The end of the whole call, all parts of a batch together; none without a total deadline.
     end: Option<Instant>,
 }
 
 impl<'c> Call<'c> {
-    /// Brings the client's settings and those of the call together.
-    pub(crate) fn new(client: &'c Client, options: Option<&CallOptions>) -> Result<Self, Error> {
-        let (core, scope) = client.parts();
+    /// Applies the options of the call to the client's settings.
+    pub(crate) fn new(
+        handle: &'c Handle,
+        options: Option<&CallOptions>,
+        ttl: Option<Duration>,
+    ) -> Result<Self> {
+        let Handle { core, scope } = handle;
         let mut call = Self {
             core,
             head: Cow::Borrowed(&scope.head),
             namespace: Cow::Borrowed(&scope.namespace),
             patience: core.patience,
+            ttl,
             end: None,
         };
         if let Some(options) = options {
@@ -52,40 +54,19 @@ impl<'c> Call<'c> {
         Ok(call)
     }
 
-    /// Makes the call part of the span that is active now, if there is one.
+    /// Makes the call a child of the span that is active now.
     fn adopt_span(&mut self) {
         if trace::is_active() {
             trace::inject(self.head.to_mut().headers_mut());
         }
     }
 
-    fn apply(&mut self, options: &CallOptions) -> Result<(), Error> {
-        let CallOptions {
-            deadline,
-            total_deadline,
-            retries,
-            first_backoff,
-            longest_backoff,
-            namespace,
-            metadata: entries,
-        } = options;
-        let patience = &mut self.patience;
-        patience.retries = retries.unwrap_or(patience.retries);
-        patience.first_backoff = first_backoff.unwrap_or(patience.first_backoff);
-        patience.longest_backoff = longest_backoff.unwrap_or(patience.longest_backoff);
-        for (name, time) in [("deadline", deadline), ("total deadline", total_deadline)] {
-            if time.is_some_and(|time| time.is_zero()) {
-                return Err(Error::validation(format!("{name} of 0 s; expected more")));
-            }
-        }
-        if deadline.is_some() || total_deadline.is_some() {
-            patience.deadline = deadline.unwrap_or(patience.deadline);
-            patience.total = total_deadline.map_or(patience.total, Total::Set);
-            self.head.to_mut().set_timeout(patience.first_try());
-        }
-        for (name, value) in entries {
-            let (name, value) = metadata(name, value)?;
-            self.head.to_mut().headers_mut().insert(name, value);
+    fn apply(&mut self, options: &CallOptions) -> Result<()> {
+        let CallOptions { patience, namespace, metadata } = options;
+        patience.check()?;
+        self.limit(*patience);
+        for (name, value) in metadata {
+            set_metadata(self.head.to_mut(), name, value)?;
         }
         if let Some(namespace) = namespace {
             set_namespace(self.head.to_mut(), namespace)?;
@@ -94,24 +75,30 @@ impl<'c> Call<'c> {
         Ok(())
     }
 
-    /// Begins the time that the call has altogether, in the span that is active by then.
+    fn limit(&mut self, patience: Patience) {
+        if patience.first_try() != self.patience.first_try() {
+            self.head.to_mut().set_timeout(patience.first_try());
+        }
+        self.patience = patience;
+    }
+
+    /// Starts the total deadline, in the span that is active when the future is first polled.
     pub(crate) fn begin(mut self) -> Self {
         self.adopt_span();
         if let Total::Set(time) = self.patience.total {
-            self.end = Some(after(time));
+            self.end = Some(after(Instant::now(), time));
         }
         self
     }
 
-    /// Makes every try last no longer than this.
+    /// Limits every try to `deadline`.
     pub(crate) fn at_most(mut self, deadline: Duration) -> Self {
-        self.patience.deadline = self.patience.deadline.min(deadline);
-        self.head.to_mut().set_timeout(self.patience.first_try());
+        self.limit(Patience { deadline: self.patience.deadline.min(deadline), ..self.patience });
         self
     }
 
     /// Checks a key, in the namespace of the call.
-    pub(crate) fn check_key(&self, key: &str) -> Result<(), Error> {
+    pub(crate) fn check_key(&self, key: &str) -> Result<()> {
         let namespace = Namespace::parse(&self.namespace)?;
         let Err(error) = Key::parse(namespace, key) else { return Ok(()) };
         let (chars, shown) = (key.chars().count(), key.chars().take(32).collect::<String>());
@@ -127,26 +114,23 @@ impl<'c> Call<'c> {
         Err(Error::from(error).remark(&remark))
     }
 
-    /// The client's state that calls share.
-    pub(crate) fn core(&self) -> &'c Core {
-        self.core
+    /// The TTL of a write: its own, or that of the call, or the client's default.
+    pub(crate) fn ttl(&self, own: Option<Duration>) -> Result<Ttl> {
+        own.or(self.ttl).map_or(Ok(self.core.ttl), Ttl::try_from)
     }
 
-    /// Makes the call, again and again if need be.
-    pub(crate) async fn make<R: Rpc>(
-        &self,
-        rpc: &R,
-        repetition: Repetition,
-    ) -> Result<R::Reply, Error> {
+    /// Makes the call, and repeats it where that is safe and allowed.
+    pub(crate) async fn make<R: Rpc>(&self, rpc: &R) -> Result<R::Reply> {
         let patience = &self.patience;
         let backoff = Backoff::new(patience.first_backoff, patience.longest_backoff);
+        let pool = &self.core.pool;
         self.core.budget.deposit();
 
         let mut begin = Instant::now();
-        let end = self.end.or_else(|| later(begin, patience.total()?));
+        let end = self.end.or_else(|| Some(after(begin, patience.total()?)));
         let is_over = |at| end.is_some_and(|end| at >= end);
-        let (mut moves, mut tries) = (Moves::begin(&self.core.pool), 0);
-        // What one try leaves open the failure of the next does not settle.
+        let (mut moves, mut tries) = (Moves::begin(pool), 0);
+        // If an earlier try may have been applied, a later clean failure does not change that.
         let mut applied = false;
         loop {
             let Missed { failure, over } = match self.attempt(rpc, begin, end).await {
@@ -154,8 +138,7 @@ impl<'c> Call<'c> {
                 Err(None) => return Err(Error::closed().perhaps_applied(applied)),
                 Err(Some(missed)) => missed,
             };
-            // Nothing was lost but the way.
-            if failure.was_turned_away() && moves.allow(&self.core.pool, over.as_deref()).await {
+            if failure.was_turned_away() && moves.allow(pool, over.as_deref()).await {
                 begin = Instant::now();
                 if !is_over(begin) {
                     continue;
@@ -164,20 +147,19 @@ impl<'c> Call<'c> {
             tries += 1;
             applied |= failure.may_have_been_applied();
             let give_up = |failure| {
-                let server = self.core.pool.endpoint().address();
-                Error::of_failure(failure, server, tries).perhaps_applied(applied)
+                Error::of_failure(failure, pool.endpoint.address(), tries).perhaps_applied(applied)
             };
-            if tries > patience.retries || !repetition.allows_retry(&failure) {
+            if tries > patience.retries || !may_retry(R::IS_IDEMPOTENT, &failure) {
                 return Err(give_up(failure));
             }
             let pause = backoff.pause(tries - 1);
             if is_over(Instant::now() + pause.drawn) {
                 return Err(give_up(failure));
             }
-            // A connection that does not come about is no load on the server, and the calls
-            // that wait for it share one try.
-            let free = matches!(failure, Failure::Connect(_));
-            if !free && !self.core.budget.withdraw() {
+            // Reconnecting costs no budget: it puts no load on the server, and all waiting calls
+            // share one attempt.
+            let is_free = matches!(failure, Failure::Connect(_));
+            if !is_free && !self.core.budget.withdraw() {
                 return Err(give_up(failure).remark("; the retry budget is spent"));
             }
             self.pause(pause, &failure, end).await;
@@ -188,38 +170,28 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// Waits the pause out, and uses what is left of it to get the connection back.
+    /// Sleeps for the drawn pause, then reconnects until the pause's limit if the connection was
+    /// lost.
     async fn pause(&self, pause: Pause, failure: &Failure, end: Option<Instant>) {
-        let limit = after(pause.limit);
-        let limit = end.map_or(limit, |end| limit.min(end));
+        let limit = after(Instant::now(), pause.limit);
         sleep(pause.drawn).await;
         if failure.is_connection_lost() {
-            self.core.pool.reconnected(limit).await;
+            self.core.pool.reconnected(end.map_or(limit, |end| limit.min(end))).await;
         }
     }
 
-    /// Makes one try; an error of nothing means that the client is closed.
+    /// Makes one try.
     async fn attempt<R: Rpc>(
         &self,
         rpc: &R,
         begin: Instant,
         end: Option<Instant>,
-    ) -> Result<R::Reply, Option<Missed>> {
+    ) -> Tried<R::Reply> {
         let deadline = self.patience.deadline;
         let time = end.map_or(deadline, |end| deadline.min(end.saturating_duration_since(begin)));
-        let until = later(begin, time).unwrap_or_else(far_future);
+        let until = after(begin, time);
         let pool = &self.core.pool;
-        let connection = match pool.least_busy() {
-            Some(connection) => connection,
-            None => match timeout_at(until, pool.connection()).await {
-                Ok(Ok(connection)) => connection,
-                Ok(Err(Unconnected::Closed)) => return Err(None),
-                Ok(Err(Unconnected::Failed(error))) => {
-                    return Err(Some(Missed::from(Failure::from(error))));
-                }
-                Err(_elapsed) => return Err(Some(Missed::from(Failure::NoConnection(time)))),
-            },
-        };
+        let connection = connection(pool, until, time).await?;
         let reads = connection.reads();
         match timeout_at(until, connection.call(rpc, &self.head)).await {
             Ok(Ok(reply)) => {
@@ -242,43 +214,26 @@ impl<'c> Call<'c> {
     }
 }
 
-/// The moves of a call that cost it none of its tries. One is free in any case, as in gRPC's
-/// retry design (gRFC A6, "transparent retries"), and further ones while calls get on: a proxy
-/// that ends each connection after some calls can hit the same call again and again. A peer
-/// that turns all calls away gets the tries of a call and no more.
-struct Moves {
-    made: u32,
-    /// Moves, one after the other, between which no call got on.
-    barren: u32,
-    answered: usize,
-}
-
-impl Moves {
-    fn begin(pool: &Pool) -> Self {
-        Self { made: 0, barren: 0, answered: pool.answered() }
+/// A connection for one try, which has `time`, until `until`.
+async fn connection(pool: &Arc<Pool>, until: Instant, time: Duration) -> Tried<Arc<Pooled>> {
+    if let Some(connection) = pool.least_busy() {
+        return Ok(connection);
     }
-
-    /// Whether a call that this connection turned away may move on.
-    async fn allow(&mut self, pool: &Pool, over: Option<&Pooled>) -> bool {
-        // The calls that were turned away with this one get their turn first. Those that are
-        // left then the peer has taken on: their answers come behind the GOAWAY.
-        yield_now().await;
-        let answered = pool.answered();
-        let progress = over.is_some_and(|connection| {
-            connection.is_retired()
-                && (connection.calls() > 0 || connection.has_answered() || answered > self.answered)
-        });
-        self.answered = answered;
-        self.barren = if progress { 0 } else { self.barren + 1 };
-        self.made += 1;
-        self.barren <= 1 && self.made <= MOST_MOVES
+    match timeout_at(until, pool.connection()).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(Unconnected::Closed)) => Err(None),
+        Ok(Err(Unconnected::Failed(error))) => Err(Some(Missed::from(Failure::from(error)))),
+        Err(_elapsed) => Err(Some(Missed::from(Failure::NoConnection(time)))),
     }
 }
 
-/// Why a try brought nothing.
+/// The result of a try; `Err(None)` if the client is closed.
+type Tried<T> = std::result::Result<T, Option<Missed>>;
+
+/// A try that failed.
 struct Missed {
     failure: Failure,
-    /// The connection that it was made over, if there was one and it is not given up.
+    /// The connection of the try; none if there was none, or if the pool now suspects it.
     over: Option<Arc<Pooled>>,
 }
 
@@ -286,19 +241,4 @@ impl From<Failure> for Missed {
     fn from(failure: Failure) -> Self {
         Self { failure, over: None }
     }
-}
-
-/// The instant that is this far away, as far as the clock goes.
-pub(crate) fn after(time: Duration) -> Instant {
-    later(Instant::now(), time).unwrap_or_else(far_future)
-}
-
-/// The instant that is this much later; none where the clock does not go that far.
-fn later(begin: Instant, time: Duration) -> Option<Instant> {
-    begin.checked_add(time)
-}
-
-/// Later than any call lasts: 30 years.
-fn far_future() -> Instant {
-    Instant::now() + Duration::from_secs(30 * 365 * 24 * 60 * 60)
 }

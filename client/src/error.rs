@@ -1,25 +1,27 @@
-//! What a caller learns when a call does not succeed. The one place where a failure gets its
-//! kind and its words.
+//! The error of a call: its kind, and its text in one line.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use tiny_cache_proto::key::{InvalidKey, InvalidNamespace};
-use tonic::Code;
 
-use crate::{Address, InvalidAddress, transport::Failure};
+use crate::{
+    address::{Address, InvalidAddress},
+    kind::ErrorKind,
+    transport::Failure,
+};
 
 /// The result of a call.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a call did not succeed. Its text is one line that needs no other.
+/// Why a call failed. Its text is one line, and names the server, the cause and the tries.
 ///
-/// A miss is no error, nor is a condition that was not met.
+/// A miss is not an error, and neither is a condition that was not met.
 ///
 /// ```
 /// # use tiny_cache_client::{Client, ErrorKind};
 /// # #[tokio::main]
 /// # async fn main() {
-/// // Nothing listens there.
+/// // No server listens there.
 /// let error = Client::connect("127.0.0.1:1").await.unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Connection);
 /// assert!(error.to_string().starts_with("cannot connect to grpc://127.0.0.1:1: "));
@@ -38,34 +40,6 @@ struct Details {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// What went wrong, as far as a caller may want to act on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The call was refused here, before anything was sent: a bad address, key, namespace,
-    /// TTL or setting. It is the caller's to mend.
-    Validation,
-    /// No connection could be made or kept, the server is not taking calls, or the client
-    /// was closed.
-    Connection,
-    /// No reply within the deadline.
-    Timeout,
-    /// The server refused the call as wrong.
-    InvalidArgument,
-    /// A value or a message is larger than the server takes, or the cache has no room for it.
-    ResourceExhausted,
-    /// The server does not know this client, or does not let it.
-    PermissionDenied,
-    /// The server does not know this call.
-    Unimplemented,
-    /// The server failed, or what it sent is no reply.
-    Internal,
-    /// The value that was to be read as text is not UTF-8.
-    NotText,
-    /// Any other status.
-    Other,
-}
-
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
@@ -82,49 +56,62 @@ impl Error {
         Self::new(ErrorKind::Validation, message)
     }
 
-    /// A reply that does not say what became of the call.
+    /// The error of a reply that does not say whether the call was applied.
     pub(crate) fn bad_reply(reason: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Internal, format!("bad reply: {reason}")).perhaps_applied(true)
+    }
+
+    /// The error of a status that the wire contract does not have.
+    pub(crate) fn unknown_status(status: i32) -> Self {
+        Self::bad_reply(format_args!("status {status} is not known"))
     }
 
     pub(crate) fn closed() -> Self {
         Self::new(ErrorKind::Connection, "the client is closed")
     }
 
-    /// Adds the error behind this one, and its text to the message.
+    /// Sets the source, and adds its text to the message.
     pub(crate) fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.message = format!("{}: {source}", self.0.message);
         self.caused_by(source)
     }
 
-    /// Adds the error behind this one, whose text the message has already.
+    /// Sets the source, whose text is in the message already.
     pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
         self
     }
 
-    /// Says that the server may have done what was asked, or a part of it, in this or an
-    /// earlier try.
+    /// Records that the server may have applied the call or a part of it, in this try or an
+    /// earlier one.
     pub(crate) fn perhaps_applied(mut self, perhaps: bool) -> Self {
         self.0.may_have_been_applied |= perhaps;
         self
     }
 
-    /// Puts more words behind the message.
+    /// Appends to the message.
     pub(crate) fn remark(mut self, words: &str) -> Self {
         self.0.message.push_str(words);
         self
     }
 
-    /// A call that failed, with the server that it was for.
+    /// Appends the size of the value, if the server had no room for it.
+    pub(crate) fn with_size(self, bytes: usize) -> Self {
+        if self.kind() != ErrorKind::ResourceExhausted {
+            return self;
+        }
+        self.remark(&format!(" (the value has {bytes} bytes; stats has max_value_bytes)"))
+    }
+
+    /// The error of a call that failed.
     pub(crate) fn of_failure(failure: Failure, server: &Address, tries: u32) -> Self {
         let mut message = match &failure {
-            // It names the server itself.
+            // Its text names the server.
             Failure::Connect(error) => error.to_string(),
             other => format!("{server}: {other}"),
         };
         if tries > 1 {
-            message.push_str(&format!(" (after {tries} tries)"));
+            message = format!("{message} (after {tries} tries)");
         }
         Self(Box::new(Details {
             kind: failure.kind(),
@@ -145,17 +132,16 @@ impl Error {
         self.0.kind
     }
 
-    /// How often the call was tried, 0 if it was refused before anything was sent.
+    /// How often the call was tried; 0 if it was refused before anything was sent.
     #[must_use]
     pub fn tries(&self) -> u32 {
         self.0.tries
     }
 
-    /// Whether the server may have done what was asked, although it did not say so: the reply
-    /// was lost or late, be it that of an earlier try. False where it is certain that nothing
-    /// was done.
+    /// Whether the server may have applied the call although no reply says so, because a reply
+    /// was lost or late, in this try or an earlier one. False if it certainly applied nothing.
     ///
-    /// Matters for [`set_if_absent`] and [`compare_and_set`], which are not repeated then.
+    /// [`set_if_absent`] and [`compare_and_set`] are not repeated once this is true.
     ///
     /// [`set_if_absent`]: crate::Client::set_if_absent
     /// [`compare_and_set`]: crate::Client::compare_and_set
@@ -164,37 +150,17 @@ impl Error {
         self.0.may_have_been_applied
     }
 
-    /// The `x-request-id` of the reply, by which the server's logs and traces name the call;
-    /// none where there was no reply.
+    /// The `x-request-id` of the reply, which names the call in the server's logs and traces;
+    /// none without a reply.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 }
 
-/// The one mapping from what gRPC says.
-pub(crate) fn kind(code: Code) -> ErrorKind {
-    match code {
-        Code::Unavailable => ErrorKind::Connection,
-        Code::DeadlineExceeded => ErrorKind::Timeout,
-        Code::InvalidArgument => ErrorKind::InvalidArgument,
-        // What gRPC libraries answer to a message that is too large.
-        Code::ResourceExhausted | Code::OutOfRange => ErrorKind::ResourceExhausted,
-        Code::PermissionDenied | Code::Unauthenticated => ErrorKind::PermissionDenied,
-        Code::Unimplemented => ErrorKind::Unimplemented,
-        Code::Internal | Code::DataLoss | Code::Unknown => ErrorKind::Internal,
-        Code::Ok
-        | Code::Cancelled
-        | Code::NotFound
-        | Code::AlreadyExists
-        | Code::FailedPrecondition
-        | Code::Aborted => ErrorKind::Other,
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What a server says, or a key that is named, may have line breaks.
+        // A server's text, or a key, may have line breaks.
         for part in self.0.message.split_inclusive(char::is_control) {
             match part.char_indices().next_back() {
                 Some((at, last)) if last.is_control() => {
@@ -213,20 +179,14 @@ impl StdError for Error {
     }
 }
 
-impl From<InvalidAddress> for Error {
-    fn from(error: InvalidAddress) -> Self {
-        Self::validation(error.to_string()).caused_by(error)
-    }
+macro_rules! validations {
+    ($($cause:ty),+) => {$(
+        impl From<$cause> for Error {
+            fn from(error: $cause) -> Self {
+                Self::validation(error.to_string()).caused_by(error)
+            }
+        }
+    )+};
 }
 
-impl From<InvalidKey> for Error {
-    fn from(error: InvalidKey) -> Self {
-        Self::validation(error.to_string()).caused_by(error)
-    }
-}
-
-impl From<InvalidNamespace> for Error {
-    fn from(error: InvalidNamespace) -> Self {
-        Self::validation(error.to_string()).caused_by(error)
-    }
-}
+validations!(InvalidAddress, InvalidKey, InvalidNamespace);

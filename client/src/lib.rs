@@ -20,46 +20,45 @@
 //!
 //! # Calls
 //!
-//! Every operation of [`Client`] gives a [`Request`], which does nothing until it is awaited,
-//! and takes settings of this call alone: its deadline, retries, namespace and so on. What
-//! holds for every call is set in the [`Builder`]. A [`Client`] is cheap to clone; all
-//! clones share its connections and can be used from many tasks at once.
+//! Every operation of [`Client`] returns a [`Request`]. The request is sent when it is awaited, and
+//! its methods set options of this call alone: its deadline, retries, namespace and so on. The
+//! [`Builder`] sets the options of all calls. A [`Client`] is cheap to clone: clones share its
+//! connections, and many tasks can use one client at once.
 //!
 //! # When a server is not there
 //!
-//! A call that fails because the server cannot be reached, does not take calls or does not
-//! answer in time is tried again, by default three times, after pauses of up to 50, 100 and
-//! 200 ms, drawn at random. A try takes a second at most and a call three, all of its tries and
-//! pauses together: a cache that hangs must not hang its callers. What is left of a pause is
-//! used to reconnect, so a server that is back within the sum of the pauses costs its callers
-//! time, not errors; to ride out a longer restart, allow longer pauses, or take the Python
-//! client's with [`Builder::python_defaults`]. [`set_if_absent`] and [`compare_and_set`] are
-//! repeated only when it is certain that the server has not executed them. All calls together
-//! may make retries for a fifth of their number and ten a second besides, those apart that only
-//! wait for a connection: an outage is not answered with a multiple of the load.
+//! The client retries a call if it cannot reach the server, the server takes no calls, or no reply
+//! comes in time. By default it makes three retries, after random pauses of up to 50, 100 and
+//! 200 ms. A try takes at most one second, and a call three, including all tries and pauses: a
+//! cache that hangs must not hang its callers. The client reconnects during the rest of a pause, so
+//! a server that returns within the sum of the pauses causes delays, not errors. To survive longer
+//! restarts, set longer pauses, or use [`Builder::python_defaults`].
 //!
-//! A connection that the server sends away (GOAWAY) or that breaks is replaced at once, and
-//! calls that were turned away with it move to another without counting as a retry, again and
-//! again where a proxy such as nginx ends connections after some calls each.
+//! [`set_if_absent`] and [`compare_and_set`] are repeated only if the server has certainly not
+//! executed them. All calls of a client share a retry budget: a fifth of the calls, plus ten a
+//! second. Waiting to reconnect is free. An outage therefore never multiplies the load.
+//!
+//! A connection that breaks, or that the server closes with GOAWAY, is replaced at once. Calls that
+//! the server turned away with it move to another connection without counting as a retry, even
+//! repeatedly if a proxy such as nginx ends connections after some calls.
 //!
 //! # Where a server is
 //!
-//! The name is looked up for every connection anew: after a failure, after a GOAWAY, and when a
-//! connection has reached its [age](Builder::max_connection_age). Where it gives several
-//! addresses they are tried 250 ms apart, families in turn (RFC 8305), until one has sent its
-//! HTTP/2 settings, within TLS where that is spoken. An address that swallows packets, hangs
-//! after it has accepted, closes, or speaks something else costs those 250 ms at most.
+//! Each new connection resolves the name again: after a failure, after a GOAWAY, and at the
+//! connection's [maximum age](Builder::max_connection_age). Several addresses are tried 250 ms
+//! apart, families in turn (RFC 8305), until one sends its HTTP/2 settings, within TLS if the client
+//! uses TLS. An address that drops packets, accepts and hangs, closes, or speaks another protocol
+//! costs at most those 250 ms.
 //!
 //! # One client, one cache
 //!
-//! Servers know nothing of one another. All connections of a client lead to the same address,
-//! for as long as the name gives that address and it answers. What the client cannot see is a
-//! load balancer that is one address itself, such as a ClusterIP Service of Kubernetes or a
-//! proxy: it spreads connections, or calls, over the servers behind it. In front of several
-//! independent caches that makes misses of values that are there, two holders of one
-//! `set_if_absent` lock, and reads of values that were overwritten. Put none there: give each
-//! cache a name of its own (in Kubernetes a Service for each, or the pods' names behind a
-//! headless one) and each client one of these names.
+//! Servers share no data. All connections of a client lead to one address while the name has that
+//! address and it answers. But the client cannot see a load balancer behind that address, such as a
+//! ClusterIP Service of Kubernetes or a proxy, which spreads connections or calls over several
+//! servers. In front of independent caches it causes misses of stored values, two holders of one
+//! `set_if_absent` lock, and reads of overwritten values. Put no load balancer in front of several
+//! caches. Give each cache its own name (in Kubernetes a Service for each, or the pods' names behind
+//! a headless one) and each client one of these names.
 //!
 //! # Features
 //!
@@ -69,43 +68,53 @@
 //! # Runtimes
 //!
 //! Calls need a tokio runtime with time and I/O enabled; a client can be built without one. See
-//! [`Client`] for clients that are used from several.
+//! [`Client`] for the use of one client from several runtimes.
+//!
+//! # Inside
+//!
+//! `architecture` in this crate's source describes tasks, walks and rooms; read it with
+//! `cargo doc --document-private-items`.
 //!
 //! [`set_if_absent`]: Client::set_if_absent
 //! [`compare_and_set`]: Client::compare_and_set
 
-// The way of a call:
-mod client; // one method for each operation
-mod request; // what holds for this call; awaiting it
-mod operation; // one file for each kind: check, call, read the reply
-mod call; // tries, and the pauses between them
-mod patience; // how long, and how often
-mod retry; // when, after which pause, how often altogether
-mod pool; // the least busy connection; their upkeep
-pub mod transport; // one connection, and single calls over it
-mod trace; // the caller's span
-mod error; // every failure, and its words
+mod architecture; // how the rooms work together; documentation only
 
-// Beside the calls:
-mod address; // as people write it
-mod builder; // everything that can be set
-mod health; // what a server says of itself, and whether it answers
+// The path of a call:
+mod client; // the handle that an application holds
+mod operation; // a file for each operation: its method, RPC and outcome
+mod request; // an operation with its options; awaiting it makes the call
+mod options; // the options of one call
+mod call; // tries, and the pauses between them
+mod moves; // moves to another connection that cost no try
+mod retry; // what may be retried, after which pause, and how many
+mod pool; // the least busy connection, and the upkeep of all
+pub mod transport; // one connection, and single calls over it
+
+// Used along the path:
+mod shared; // the state that clones share
+mod patience; // deadlines, retries and pauses
+mod trace; // the caller's span
+mod ttl; // whole seconds
+mod clock; // instants that do not overflow
+mod address; // host, port and TLS
+mod error; // every error, in one line
+mod kind; // what a caller may act on
+
+// Before and beside it:
+mod builder; // all settings
+mod tls; // trusted authorities, the client's certificate
 #[cfg(feature = "testing")]
 pub mod testing;
-mod tls; // whom to trust
-mod ttl; // durations, as the wire has them
 
 pub use self::{
     address::{Address, InvalidAddress},
     builder::Builder,
     client::Client,
-    error::{Error, ErrorKind, Result},
-    health::Health,
-    operation::{
-        CompareAndSet, CompareAndSetOutcome, Delete, DeleteMany, Get, GetHealth, GetMany, GetStats,
-        GetText, Item, Operation, Ping, Set, SetIfAbsent, SetIfAbsentOutcome, SetMany, Stats,
-    },
-    request::Request,
+    error::{Error, Result},
+    kind::ErrorKind,
+    operation::*,
+    request::{Operation, Request, WriteOperation},
     tls::Tls,
     transport::ReplyMetadata,
     ttl::Ttl,

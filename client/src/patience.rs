@@ -1,11 +1,13 @@
-//! How long and how often a call is tried: the defaults, and the times that follow from them.
+//! The deadlines, retries and pauses of a call, with their defaults.
 
 use std::time::Duration;
+
+use crate::error::{Error, Result};
 
 /// How long and how often a call is tried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// For each try.
+    /// Of each try.
     pub(crate) deadline: Duration,
     pub(crate) total: Total,
     pub(crate) retries: u32,
@@ -16,7 +18,7 @@ pub(crate) struct Patience {
 /// The time for all tries of a call and the pauses between them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Total {
-    /// Not set: three seconds or three tries, for each RPC of a batch.
+    /// Three seconds, or three tries if those take longer, for each RPC of a batch.
     Default,
     /// As long as the tries and pauses take.
     Unbounded,
@@ -25,7 +27,7 @@ pub(crate) enum Total {
 }
 
 impl Patience {
-    /// What calls have unless something else is set: a caller survives a server that hangs.
+    /// The defaults: a server that hangs must not hang its callers.
     pub(crate) const DEFAULT: Self = Self {
         deadline: Duration::from_secs(1),
         total: Total::Default,
@@ -34,7 +36,7 @@ impl Patience {
         longest_backoff: Duration::from_secs(30),
     };
 
-    /// What calls of the Python client have.
+    /// The defaults of the Python client.
     pub(crate) const PYTHON: Self = Self {
         deadline: Duration::from_secs(30),
         total: Total::Unbounded,
@@ -43,7 +45,7 @@ impl Patience {
         longest_backoff: Duration::from_secs(30),
     };
 
-    /// How long an RPC may take altogether.
+    /// The time for one RPC, retries included.
     pub(crate) fn total(&self) -> Option<Duration> {
         const DEFAULT_TOTAL: Duration = Duration::from_secs(3);
         match self.total {
@@ -53,8 +55,23 @@ impl Patience {
         }
     }
 
-    /// How long the first try may take.
+    /// The time for the first try.
     pub(crate) fn first_try(&self) -> Duration {
         self.total().map_or(self.deadline, |total| total.min(self.deadline))
     }
+
+    /// Refuses deadlines of zero.
+    pub(crate) fn check(&self) -> Result<()> {
+        let total = if let Total::Set(time) = self.total { time } else { Duration::MAX };
+        positive("deadline", self.deadline)?;
+        positive("total deadline", total)
+    }
+}
+
+/// Refuses a time of zero.
+pub(crate) fn positive(name: &str, time: Duration) -> Result<()> {
+    if time.is_zero() {
+        return Err(Error::validation(format!("{name} of 0 s; expected more")));
+    }
+    Ok(())
 }

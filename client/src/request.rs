@@ -1,13 +1,45 @@
-//! A call that is about to be made, and what holds for it alone.
+//! A call before it is sent: the operation, and the options of this call alone.
 
-use std::{fmt, future::IntoFuture, time::Duration};
+use std::{future::IntoFuture, time::Duration};
 
 use futures::future::BoxFuture;
-use http::{HeaderName, HeaderValue};
+use tiny_cache_proto::X_REQUEST_ID;
 
-use crate::{Client, call::Call, error::Error, operation::Operation, transport::Head};
+use self::sealed::Run;
+use crate::{
+    call::Call,
+    options::{CallOptions, setters},
+    patience::Total,
+    shared::Handle,
+};
 
-/// A call that is made when it is awaited; until then it can be told what holds for it alone.
+/// The work of a [`Request`]. Not for implementing.
+pub trait Operation: Run<Output = Self::Outcome> {
+    /// The result of the request.
+    type Outcome;
+}
+
+impl<O: Run> Operation for O {
+    type Outcome = O::Output;
+}
+
+/// A write, which may have a TTL. Not for implementing.
+pub trait WriteOperation: Run {}
+
+pub(crate) mod sealed {
+    use std::future::Future;
+
+    use crate::{call::Call, error::Result};
+
+    pub trait Run: Send {
+        type Output;
+
+        /// Makes the call, or returns the error of its options.
+        fn run(self, call: Result<Call<'_>>) -> impl Future<Output = Self::Output> + Send;
+    }
+}
+
+/// A call that is sent when it is awaited. Its methods set options of this call alone.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -27,8 +59,8 @@ use crate::{Client, call::Call, error::Error, operation::Operation, transport::H
 /// # }
 /// ```
 ///
-/// It is no future yet, but becomes one: where several are to be under way at once, say
-/// `into_future`, and where one is to be spawned, move the client in.
+/// A request becomes a future when it is awaited. Call `into_future` to run several requests at
+/// once. To spawn a request, move a clone of the client into the task.
 ///
 /// ```
 /// # use std::future::IntoFuture;
@@ -52,94 +84,63 @@ use crate::{Client, call::Call, error::Error, operation::Operation, transport::H
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is awaited"]
 pub struct Request<'c, O> {
-    client: &'c Client,
-    pub(crate) operation: O,
-    /// None for most calls, which therefore carry no more than a pointer.
+    handle: &'c Handle,
+    operation: O,
+    ttl: Option<Duration>,
+    /// Boxed: most calls set none, and then carry a pointer.
     options: Option<Box<CallOptions>>,
 }
 
-/// What holds for one call in place of the client's own settings.
-#[derive(Clone, Default)]
-pub(crate) struct CallOptions {
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) total_deadline: Option<Duration>,
-    pub(crate) retries: Option<u32>,
-    pub(crate) first_backoff: Option<Duration>,
-    pub(crate) longest_backoff: Option<Duration>,
-    pub(crate) namespace: Option<String>,
-    pub(crate) metadata: Vec<(String, String)>,
-}
-
-impl fmt::Debug for CallOptions {
-    /// Without the metadata's values, which may be secret.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.metadata.iter().map(|(name, _)| name).collect();
-        out.debug_struct("CallOptions")
-            .field("deadline", &self.deadline)
-            .field("retries", &self.retries)
-            .field("namespace", &self.namespace)
-            .field("metadata", &names)
-            .finish_non_exhaustive()
-    }
-}
-
 impl<'c, O> Request<'c, O> {
-    pub(crate) fn new(client: &'c Client, operation: O) -> Self {
-        Self { client, operation, options: None }
+    pub(crate) fn new(handle: &'c Handle, operation: O) -> Self {
+        Self { handle, operation, ttl: None, options: None }
     }
 
     fn options(&mut self) -> &mut CallOptions {
-        self.options.get_or_insert_default()
+        let patience = self.handle.core.patience;
+        self.options.get_or_insert_with(|| Box::new(CallOptions::new(patience)))
     }
 
-    /// Gives each try this long. Where it is more than a second and no total deadline is set,
-    /// the call has three times as long altogether.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.options().deadline = Some(deadline);
-        self
+    setters! { self;
+        /// Limits each try. If no total deadline is set, the whole call has three seconds, or three
+        /// times this deadline if that is longer.
+        deadline(deadline: Duration) => self.options().patience.deadline = deadline;
+
+        /// Limits the whole call, including retries and the pauses between them.
+        total_deadline(deadline: Duration) => self.options().patience.total = Total::Set(deadline);
+
+        /// Limits the retries after the first try.
+        retries(retries: u32) => self.options().patience.retries = retries;
+
+        /// Limits the pause before the first retry. The limit doubles with each further retry.
+        first_backoff(pause: Duration) => self.options().patience.first_backoff = pause;
+
+        /// Limits every pause between two tries.
+        longest_backoff(pause: Duration) => self.options().patience.longest_backoff = pause;
+
+        /// Works in this keyspace; blank means the shared one.
+        namespace(namespace: impl Into<String>) => self.options().namespace = Some(namespace.into());
     }
 
-    /// Gives the call this long altogether, retries and the pauses between them included.
-    pub fn total_deadline(mut self, deadline: Duration) -> Self {
-        self.options().total_deadline = Some(deadline);
-        self
-    }
-
-    /// Tries again at most so often after the first try.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.options().retries = Some(retries);
-        self
-    }
-
-    /// Pauses at most this long before the first retry, twice as long before the next, and so
-    /// on.
-    pub fn first_backoff(mut self, pause: Duration) -> Self {
-        self.options().first_backoff = Some(pause);
-        self
-    }
-
-    /// Never pauses longer than this.
-    pub fn longest_backoff(mut self, pause: Duration) -> Self {
-        self.options().longest_backoff = Some(pause);
-        self
-    }
-
-    /// Works in this keyspace; blank means the shared one.
-    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.options().namespace = Some(namespace.into());
-        self
-    }
-
-    /// Names the call in the server's logs and traces, in place of a name that the server
-    /// makes.
+    /// Sets the id of the call in the server's logs and traces. Without it the server makes one.
     pub fn request_id(self, id: impl Into<String>) -> Self {
-        self.metadata("x-request-id", id)
+        self.metadata(X_REQUEST_ID, id)
     }
 
-    /// Sends an entry of metadata along, in place of the client's own of that name: visible
-    /// ASCII.
+    /// Sends an entry of metadata, in place of the client's own of that name. The value is
+    /// visible ASCII.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options().metadata.push((name.into(), value.into()));
+        self
+    }
+}
+
+impl<O: WriteOperation> Request<'_, O> {
+    /// Sets the TTL of what is written, in place of the client's default; zero never expires.
+    ///
+    /// Rounded up to whole seconds. An [`Item`](crate::Item) with a TTL keeps its own.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
         self
     }
 }
@@ -149,56 +150,9 @@ impl<'c, O: Operation + 'c> IntoFuture for Request<'c, O> {
     type IntoFuture = BoxFuture<'c, O::Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
-        // The caller's span is active now, unless the future is given one of its own.
-        let call = Call::new(self.client, self.options.as_deref());
+        // Here, not in the future: the caller's span is active now.
+        let call = Call::new(self.handle, self.options.as_deref(), self.ttl);
         let operation = self.operation;
         Box::pin(async move { operation.run(call.map(Call::begin)).await })
     }
-}
-
-/// What gRPC says itself, and what HTTP/2 does not allow or reads for itself.
-const RESERVED: [&str; 10] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-];
-
-/// Puts a namespace among the metadata.
-pub(crate) fn set_namespace(head: &mut Head, name: &str) -> Result<(), Error> {
-    head.set_namespace(name).map_err(|error| {
-        let shown: String = name.chars().take(80).collect();
-        Error::from(error).remark(&format!(", not `{shown}`"))
-    })
-}
-
-/// Checks an entry of metadata. Those that gRPC itself uses cannot be set.
-pub(crate) fn metadata(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
-    let refused = |reason: &str| Error::validation(format!("bad metadata `{name}`: {reason}"));
-    let key: HeaderName = name
-        .parse()
-        .map_err(|_| refused("expected a name of letters, digits, '-', '_' and '.'"))?;
-    let text = key.as_str();
-    if text.starts_with("grpc-") || RESERVED.contains(&text) {
-        return Err(refused("the name is gRPC's or HTTP's own"));
-    }
-    if text == "x-cache-namespace" {
-        return Err(refused("a namespace is set with namespace()"));
-    }
-    if text.ends_with("-bin") {
-        return Err(refused("binary entries (-bin) cannot be sent; encode the value as text"));
-    }
-    let mut value: HeaderValue =
-        value.parse().map_err(|_| refused("expected a value of visible ASCII"))?;
-    if ["x-request-id", "authorization", "cookie"].contains(&text) {
-        // Different for each call, or secret: HPACK's table must not be filled with it.
-        value.set_sensitive(true);
-    }
-    Ok((key, value))
 }

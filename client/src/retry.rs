@@ -1,31 +1,21 @@
-//! When a call is tried again, after which pause, and how often altogether.
+//! Which calls are retried, after which pause, and how many of them.
 
 use std::time::{Duration, SystemTime};
 
 use retry_policies::{Jitter, RetryDecision, RetryPolicy, policies::ExponentialBackoff};
+use tonic::Code;
 use tower::retry::budget::{Budget as _, TpsBudget};
 
 use crate::transport::{Failure, Reach};
 
-/// What a repetition of a call would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repetition {
-    /// Leads to the same: reads, plain writes, deletes.
-    Harmless,
-    /// Could change the outcome: a conditional write that was done would find its own work.
-    ChangesOutcome,
-}
-
-impl Repetition {
-    /// Whether the call may be tried again after this failure.
-    pub(crate) fn allows_retry(self, failure: &Failure) -> bool {
-        use tonic::Code;
-        match (self, failure.code()) {
-            (Self::Harmless, Code::Unavailable | Code::DeadlineExceeded) => true,
-            // Never on a deadline, whoever's it was.
-            (Self::ChangesOutcome, Code::Unavailable) => failure.reach() == Reach::NotExecuted,
-            _ => false,
-        }
+/// Whether a call may be repeated after this failure. A call that is not idempotent may be
+/// repeated only if the server has not executed it: a conditional write that was applied would
+/// find its own value and report the wrong outcome.
+pub(crate) fn may_retry(is_idempotent: bool, failure: &Failure) -> bool {
+    match failure.code() {
+        Code::Unavailable => is_idempotent || failure.reach() == Reach::NotExecuted,
+        Code::DeadlineExceeded => is_idempotent,
+        _ => false,
     }
 }
 
@@ -39,7 +29,7 @@ pub(crate) struct Backoff {
 /// A pause before a retry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pause {
-    /// Drawn from zero to `limit`.
+    /// At random, from zero to `limit`.
     pub(crate) drawn: Duration,
     pub(crate) limit: Duration,
 }
@@ -65,22 +55,21 @@ impl Backoff {
         };
         let factor = 2u32.checked_pow(n).unwrap_or(u32::MAX);
         let limit = self.first.saturating_mul(factor).min(self.longest);
-        // The policy speaks in points of the system's time: between its look at the clock and
-        // ours a little passes.
+        // The policy reads the system's clock a moment after us, and adds that moment.
         Pause { drawn: drawn.min(limit), limit }
     }
 }
 
-/// How many retries all calls of a client may make together, so that a server in trouble is
-/// not given a multiple of its load: a share of the calls of the last ten seconds, and a few
-/// more for clients that make few calls.
+/// Limits the retries of all calls together, so that retries do not multiply the load on a
+/// failing server: a share of the calls of the last ten seconds, plus a reserve for clients that
+/// make few calls.
 #[derive(Debug)]
 pub(crate) struct RetryBudget(TpsBudget);
 
 impl RetryBudget {
     const WINDOW: Duration = Duration::from_secs(10);
 
-    /// Retries for each call, and for each second besides.
+    /// A budget of `share` retries for each call, and `per_second` in reserve.
     pub(crate) fn new(share: f32, per_second: u32) -> Self {
         Self(TpsBudget::new(Self::WINDOW, per_second, share))
     }
@@ -90,7 +79,7 @@ impl RetryBudget {
         self.0.deposit();
     }
 
-    /// Takes a retry, if there is one left.
+    /// Takes a retry from the budget; false if it is spent.
     pub(crate) fn withdraw(&self) -> bool {
         self.0.withdraw()
     }

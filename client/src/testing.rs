@@ -1,17 +1,17 @@
-//! A server in the process, for the tests of whoever uses this library.
+//! A server in the process, for the tests of programs that use this library.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use tiny_cache_server::{Server, Settings};
 use tokio::task::spawn_blocking;
 
 use crate::{
-    Client,
-    error::{Error, ErrorKind, Result},
+    client::Client,
+    error::{Error, Result},
+    kind::ErrorKind,
 };
 
-/// A tiny-cache server of its own, on a free port of the loopback, with threads of its own.
-/// It is the real one: what holds against it holds in production.
+/// A real tiny-cache server in the process, on a free port of the loopback, with its own threads.
 ///
 /// Dropping it stops it at once.
 ///
@@ -42,8 +42,8 @@ impl TestServer {
         Self::start_with([("CACHE_WORKERS", "1")]).await
     }
 
-    /// Starts a server with settings of your own: those that the server itself reads from its
-    /// environment. The ports are free ones unless the settings say otherwise.
+    /// Starts a server with these settings, named as the variables of the server's environment.
+    /// The ports are free ones unless the settings name others.
     ///
     /// ```
     /// # use tiny_cache_client::testing::TestServer;
@@ -71,9 +71,9 @@ impl TestServer {
             ("CACHE_HEALTH_HOST", "127.0.0.1"),
             ("CACHE_HEALTH_PORT", "0"),
         ];
-        let mut variables: std::collections::BTreeMap<String, String> =
-            defaults.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        variables.extend(settings.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let defaults = defaults.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = settings.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let variables: BTreeMap<_, _> = defaults.into_iter().chain(settings).collect();
         let settings = Settings::from_vars(variables)
             .map_err(|error| Error::validation("the test server's settings").because(error))?;
         let server = spawn_blocking(move || Server::start(settings))
@@ -90,7 +90,7 @@ impl TestServer {
         &self.address
     }
 
-    /// Where it serves health, figures and metrics over HTTP.
+    /// The address of its HTTP port, for health, stats and metrics.
     #[must_use]
     pub fn http_address(&self) -> SocketAddr {
         self.server.http_addr()
@@ -105,9 +105,9 @@ impl TestServer {
         Client::connect(&self.address).await
     }
 
-    /// Stops as a server in production does: every call under way is answered.
+    /// Stops the server gracefully: it answers the calls that are under way.
     pub async fn shutdown(self) {
-        // Its threads end in any case; a panic of theirs is not this caller's.
+        // The threads end in any case; their panic is not the caller's.
         let _ = spawn_blocking(move || self.server.shutdown()).await;
     }
 }

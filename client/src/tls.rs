@@ -1,4 +1,4 @@
-//! TLS: whom to trust, and who we are.
+//! TLS: the authorities that are trusted, and the client's own certificate.
 
 use std::{path::Path, sync::Arc};
 
@@ -8,13 +8,16 @@ use rustls::{
     crypto::CryptoProvider,
     pki_types::{PrivateKeyDer, ServerName, UnixTime},
 };
-use tiny_cache_tls::{Authorities, Certificate, Misfit, check_identity};
+use tiny_cache_tls::{Authorities, Certificate, Misfit, Problem, check_identity};
 use tracing::warn;
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    transport::{Endpoint, Route},
+};
 
-/// How TLS is spoken: whose certificates are trusted, by default those that the system
-/// trusts, and which certificate the client shows.
+/// The settings of TLS: the trusted authorities, by default the system's, and the certificate
+/// that the client presents.
 ///
 /// ```no_run
 /// use tiny_cache_client::{Client, Tls};
@@ -32,36 +35,30 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Tls {
-    /// Empty: those of the system.
+    /// Empty: the system's.
     authorities: Vec<Certificate>,
     identity: Option<Identity>,
     server_name: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Identity {
     chain: Vec<Certificate>,
-    key: PrivateKeyDer<'static>,
-}
-
-impl Clone for Identity {
-    fn clone(&self) -> Self {
-        Self { chain: self.chain.clone(), key: self.key.clone_key() }
-    }
+    key: Arc<PrivateKeyDer<'static>>,
 }
 
 impl Tls {
-    /// Trusts what the system trusts and shows no certificate.
+    /// Trusts the system's authorities and presents no certificate.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Trusts these authorities, in PEM, in place of the system's. One that has expired is
-    /// warned about, and signs nothing.
+    /// Trusts these authorities, in PEM, in place of the system's. Logs a warning for an expired
+    /// one, which is not trusted.
     ///
     /// # Errors
     ///
-    /// The text has no certificate, or one that cannot be read or used:
+    /// The text has no certificate, or one that cannot be used:
     /// [`ErrorKind::Validation`].
     ///
     /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
@@ -84,7 +81,7 @@ impl Tls {
         Ok(self)
     }
 
-    /// Shows this certificate chain, for servers that ask for one (mutual TLS).
+    /// Presents this certificate chain to servers that ask for one (mutual TLS).
     ///
     /// # Errors
     ///
@@ -92,12 +89,12 @@ impl Tls {
     ///
     /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
     pub fn identity_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
-        let chain = certificates(chain, "the client's certificate")?;
-        self.identity = Some(Identity { chain, key: private_key(key, "the client's key")? });
+        let (chain, key) = ((chain, "the client's certificate"), (key, "the client's key"));
+        self.identity = Some(identity(chain, key)?);
         Ok(self)
     }
 
-    /// Shows the certificate chain of a PEM file, with the key of another.
+    /// Presents the certificate chain of one PEM file, with the key of another.
     ///
     /// # Errors
     ///
@@ -110,10 +107,10 @@ impl Tls {
         key: impl AsRef<Path>,
     ) -> Result<Self, Error> {
         let (chain, key) = (chain.as_ref(), key.as_ref());
-        self.identity = Some(Identity {
-            chain: certificates(&read(chain)?, &chain.display().to_string())?,
-            key: private_key(&read(key)?, &key.display().to_string())?,
-        });
+        self.identity = Some(identity(
+            (&read(chain)?, &chain.display().to_string()),
+            (&read(key)?, &key.display().to_string()),
+        )?);
         Ok(self)
     }
 
@@ -123,8 +120,8 @@ impl Tls {
         self
     }
 
-    /// What rustls needs to connect to `host` by itself, for another protocol than gRPC;
-    /// `protocols` are offered by ALPN.
+    /// The rustls configuration to connect to `host`, also for protocols other than gRPC. Offers
+    /// `protocols` by ALPN.
     ///
     /// # Errors
     ///
@@ -170,7 +167,7 @@ impl Tls {
         if self.authorities.is_empty() {
             return Ok(builder.with_root_certificates(system_authorities()?));
         }
-        // The same checks as rustls' own, by the authorities that have not expired.
+        // rustls' own checks, with the authorities that have not expired.
         let verifier = Authorities::new(&self.authorities)
             .and_then(|authorities| authorities.server_verifier(provider))
             .map_err(|problem| {
@@ -180,13 +177,28 @@ impl Tls {
     }
 }
 
+impl Endpoint {
+    /// Uses TLS.
+    ///
+    /// # Errors
+    ///
+    /// The certificates or the server's name cannot be used: [`ErrorKind::Validation`].
+    ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    pub fn tls(mut self, tls: &Tls) -> Result<Self, Error> {
+        let (config, server_name) = tls.config(self.address().server_name(), &[b"h2"])?;
+        self.route = Route::Tls { config, server_name };
+        Ok(self)
+    }
+}
+
 fn system_authorities() -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    // Some of a system's certificates may be unreadable; those that are not do.
+    // Skips the system's unreadable certificates.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(Error::validation(
-            "the system has no certificate authorities to trust; name some with a CA file",
+            "the system has no certificate authorities to trust; pass some with a CA file",
         ));
     }
     Ok(roots)
@@ -199,20 +211,25 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn certificates(pem: &[u8], name: &str) -> Result<Vec<Certificate>, Error> {
-    tiny_cache_tls::certificates(pem)
-        .map_err(|problem| Error::validation(format!("{name}: {problem}")))
+    tiny_cache_tls::certificates(pem).map_err(|problem| refused(name, &problem))
 }
 
 fn authorities(pem: &[u8], name: &str) -> Result<Vec<Certificate>, Error> {
     let found = certificates(pem, name)?;
-    Authorities::new(&found).map_err(|problem| Error::validation(format!("{name}: {problem}")))?;
+    Authorities::new(&found).map_err(|problem| refused(name, &problem))?;
     for warning in found.iter().filter_map(|found| found.date_warning(UnixTime::now())) {
         warn!("{name}: {warning}; servers that it signed are refused");
     }
     Ok(found)
 }
 
-fn private_key(pem: &[u8], name: &str) -> Result<PrivateKeyDer<'static>, Error> {
-    tiny_cache_tls::private_key(pem)
-        .map_err(|problem| Error::validation(format!("{name}: {problem}")))
+fn identity(chain: (&[u8], &str), key: (&[u8], &str)) -> Result<Identity, Error> {
+    let chain = certificates(chain.0, chain.1)?;
+    let key = tiny_cache_tls::private_key(key.0).map_err(|problem| refused(key.1, &problem))?;
+    Ok(Identity { chain, key: key.into() })
+}
+
+/// The error of a PEM text, with the name of its file.
+fn refused(name: &str, problem: &Problem) -> Error {
+    Error::validation(format!("{name}: {problem}"))
 }

@@ -1,12 +1,12 @@
-//! The context of the caller's active span, as W3C Trace Context puts it into metadata
+//! Sends the context of the caller's active span, as W3C Trace Context
 //! (<https://www.w3.org/TR/trace-context/>).
 //!
-//! Written out here, in place of the SDK's propagator: that would bring the SDK into every
-//! program that uses this library, and needs to be installed by the program first.
+//! Hand-written because the SDK's propagator brings the SDK into every program that uses this
+//! library, and works only if the program installs it.
 
 use http::HeaderMap;
 
-/// Whether the caller has a span that the call belongs to.
+/// Whether the caller has an active span.
 #[cfg(feature = "opentelemetry")]
 pub(crate) fn is_active() -> bool {
     use opentelemetry::{Context, trace::TraceContextExt};
@@ -32,7 +32,7 @@ pub(crate) fn inject(headers: &mut HeaderMap) {
         let flags = span.trace_flags().to_u8() & 1;
         let parent = format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id());
         if let Ok(mut parent) = HeaderValue::try_from(parent) {
-            // Different for each call: HPACK's table must not be filled with it.
+            // Different for each call: it must not enter HPACK's table.
             parent.set_sensitive(true);
             headers.insert(TRACEPARENT, parent);
         }

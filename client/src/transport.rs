@@ -1,6 +1,6 @@
-//! The lower half of the client: one HTTP/2 connection and single calls over it, without
-//! pool, retries or options. For tools, such as a load tester, that must see each call as it
-//! is; everybody else wants [`Client`](crate::Client).
+//! The lower half of the client: one HTTP/2 connection and single calls over it, without pool,
+//! retries or options. For tools, such as a load tester, that measure single calls. Applications
+//! use [`Client`](crate::Client).
 //!
 //! ```
 //! use bytes::Bytes;
@@ -20,28 +20,32 @@
 //! # }
 //! ```
 
-mod endpoint; // where to, and how to get there
-mod race; // its addresses, until one answers
-mod greeting; // what an answer is: the server's HTTP/2 settings
-mod hangup; // a peer's last words
+mod endpoint; // a server's address, and the route to it
+mod race; // tries its addresses until one answers
+mod greeting; // makes a connection: waits for the server's HTTP/2 settings
+mod refusal; // words the errors of TLS
+mod hangup; // reads a peer's last bytes
 mod connection; // HTTP/2: many calls at a time
-mod gather; // its writes, a turn's at once
+mod gather; // one write for each turn of a connection
 mod head; // the metadata of a call
-pub mod rpc; // one struct for each RPC
-mod wire; // its message, encoded
-mod reply; // what came back
-mod status; // its status, whatever shape that has
-mod failure; // or why nothing did
+pub mod rpc; // the table of RPCs
+mod wire; // encodes a message
+mod reply; // reads a reply
+mod status; // reads its status
+mod failure; // why there is no reply
+#[cfg(fuzzing)]
+pub mod fuzzing; // replies from any bytes
 
 pub use self::{
     connection::Connection,
     endpoint::{ConnectError, Endpoint},
     failure::{Failure, Reach},
     head::{Head, ReplyMetadata},
+    refusal::words as tls_words,
 };
 pub(crate) use self::{
     connection::Established,
-    endpoint::{ConnectFn, Io, ResolveFn},
+    endpoint::{ConnectFn, Io, ResolveFn, Route},
     head::OnReply,
     race::Steer,
 };

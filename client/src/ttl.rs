@@ -1,4 +1,4 @@
-//! How long an entry lives, as the wire has it.
+//! The time to live of an entry, in whole seconds as the wire has it.
 
 use std::{fmt, time::Duration};
 
@@ -6,8 +6,8 @@ use crate::error::Error;
 
 /// A time to live in whole seconds; zero never expires.
 ///
-/// Made from a [`Duration`], which is rounded up to the next second, so that an entry lives at
-/// least as long as was asked, and half a second does not become zero.
+/// A [`Duration`] is rounded up to the next second: an entry lives at least as long as it should,
+/// and half a second does not become zero, which never expires.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,7 +24,7 @@ impl Ttl {
     /// The entry does not expire.
     pub const NEVER: Self = Self(0);
 
-    /// What a write has that names none: an hour.
+    /// The TTL of a write that sets none: an hour.
     pub const DEFAULT: Self = Self(3600);
 
     /// The number of seconds, 0 for never.
@@ -46,7 +46,7 @@ impl TryFrom<Duration> for Ttl {
         let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
         i32::try_from(seconds).map(Self).map_err(|_| {
             Error::validation(format!(
-                "ttl of {seconds} seconds exceeds {} seconds; zero never expires",
+                "ttl of {seconds} seconds exceeds {} seconds, about 68 years; zero never expires",
                 i32::MAX
             ))
         })
@@ -84,7 +84,8 @@ mod tests {
         let error = Ttl::try_from(Duration::from_secs(2_147_483_648)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "ttl of 2147483648 seconds exceeds 2147483647 seconds; zero never expires"
+            "ttl of 2147483648 seconds exceeds 2147483647 seconds, about 68 years; zero never \
+             expires"
         );
         assert!(Ttl::try_from(Duration::MAX).is_err());
     }

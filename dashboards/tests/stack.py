@@ -32,7 +32,7 @@ SERVER = {
     "CACHE_MAX_MEMORY_MB": "4",
     "CACHE_MAX_ITEMS": "20000",
     "CACHE_MAX_VALUE_BYTES": "16384",
-    "CACHE_EVICTION_POLICY": "tinylfu",
+    "CACHE_EVICTION_POLICY": "window",
     "CACHE_HANDSHAKE_TIMEOUT_SECONDS": "1",
     # Every call is traced, for the exemplars; nobody is there to take the spans.
     "OTEL_TRACES_SAMPLER": "always_on",
@@ -42,9 +42,10 @@ SERVER = {
 # What Kubernetes' service discovery puts on each target. Queries that group or join must keep them.
 LABELS = {"namespace": "shop", "cache": "sessions", "pod": "tiny-cache-0", "container": "tiny-cache", "service": "nodes"}
 
-# Values up to 18,000 bytes, of which the largest are refused; a third expires after a second.
+# Values up to 18,000 bytes, of which the largest are refused; a third expires after a second. Few
+# enough keys that they come back, become residents and push out others.
 LOAD = """
-    run --rate 300 --duration 10m --keys 20000 --value-size 64..18000 --ttl 1s=30,1h=70
+    run --rate 300 --duration 10m --keys 1000 --value-size 64..18000 --ttl 1s=30,1h=70
     --mix get=50,set=25,delete=3,set-if-absent=5,compare-and-set=5,mget=6,mset=6 --batch 8
     --namespace red,blue --threads 1 --progress none --prometheus 127.0.0.1:0
 """.split()

@@ -164,7 +164,7 @@ def test_the_server_has_memory_and_descriptors_for_all_its_connections():
 
     entries = by_default(server["environment"]["CACHE_MAX_MEMORY_MB"])
     connections = by_default(server["environment"]["CACHE_MAX_CONNECTIONS"])
-    # docs/operations.md, Sizing: entries, the process, large messages under way, connections.
+    # docs/sizing.md: entries, the process, large messages under way, connections.
     assert by_default(server["mem_limit"]) >= 1.35 * entries + 10 + max(entries / 16, 4) + connections * 18 / 1024
     assert server["ulimits"]["nofile"] >= connections + 1100
 

@@ -108,6 +108,50 @@ def test_two_caches_in_a_namespace_are_told_apart(tmp_path):
     assert not names & {(m["kind"], m["metadata"]["name"]) for m in render("monitoring")}
 
 
+PAGES = DOCKER.parent / "docs"
+
+
+def shown(page, heading, directory):
+    """Writes the kustomization that a page shows below a heading; its directory."""
+    text = (PAGES / page).read_text(encoding="utf-8")
+    shown = re.search(rf"^## {re.escape(heading)}\n.*?```yaml\n(.*?)```", text, re.S | re.M)[1]
+    # kustomize takes no absolute path for a base.
+    base = os.path.relpath(DOCKER / "kubernetes" / "base", directory.resolve())
+    (directory / "kustomization.yaml").write_text(shown.replace("../base", base), encoding="utf-8")
+    return str(directory)
+
+
+def test_the_documents_name_the_second_cache_as_kustomize_does(tmp_path):
+    overlay = shown("kubernetes.md", "One cache, and several", tmp_path)
+    stateful_set = the("StatefulSet", ".*", overlay)
+    name, nodes = stateful_set["metadata"]["name"], stateful_set["spec"]["serviceName"]
+    [service] = [m["metadata"]["name"] for m in render(overlay) if m["kind"] == "Service" and "clusterIP" not in m["spec"]]
+    text = (PAGES / "kubernetes.md").read_text(encoding="utf-8")
+    for each in (f"`{name}`", f"`{name}-0`", f"`{service}:50051`", f"`{name}-0.{nodes}:50051`"):
+        assert each in text, each
+    # What the runbook's variables stand for: the pod without its number, which names the policy too.
+    text = (PAGES / "operations.md").read_text(encoding="utf-8")
+    assert f"`{name}-0` and `{name}`" in text.replace("\n", " ")
+    assert the("NetworkPolicy", ".*", overlay)["metadata"]["name"] == name
+
+
+def test_the_tls_that_the_documents_show_mounts_what_the_settings_name(tmp_path):
+    overlay = shown("kubernetes.md", "TLS", tmp_path)
+    pod = the("StatefulSet", overlay=overlay)["spec"]["template"]["spec"]
+    [volume], [mount] = pod["volumes"], pod["containers"][0]["volumeMounts"]
+    assert volume["name"] == mount["name"] and mount["readOnly"]
+    values = the("ConfigMap", "tiny-cache-.*", overlay)["data"]
+    assert values["CACHE_TLS_ENABLED"] == "true" and values["CACHE_MAX_MEMORY_MB"] == settings()["CACHE_MAX_MEMORY_MB"]
+    # The names that `kubectl create secret tls` gives.
+    assert values["CACHE_TLS_CERT_PATH"] == mount["mountPath"] + "/tls.crt"
+    assert values["CACHE_TLS_KEY_PATH"] == mount["mountPath"] + "/tls.key"
+    for page in ("kubernetes.md", "operations.md"):
+        text = (PAGES / page).read_text(encoding="utf-8")
+        assert f"kubectl create secret tls {volume['secret']['secretName']} --cert=server.pem --key=server.key" in text
+    services = [m["spec"]["ports"] for m in render(overlay) if m["kind"] == "Service"]
+    assert not any("appProtocol" in port for ports in services for port in ports if port["name"] == "grpc")
+
+
 def test_nothing_balances_calls_over_independent_caches():
     for overlay in ("base", "clients", "monitoring"):
         services = [m["spec"] for m in render(overlay) if m["kind"] == "Service"]
@@ -188,14 +232,29 @@ def test_the_grace_is_longer_than_the_sleep_and_the_drain():
     assert sleep > 0 and readiness["periodSeconds"] * readiness["failureThreshold"] < sleep + drain
 
 
-def test_memory_is_requested_in_full_and_is_enough():
-    resources = container()["resources"]
+def mebibytes(quantity):
+    number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", quantity).groups()
+    return int(number) * {"Mi": 1, "Gi": 1024}[unit]
+
+
+def memory_is_requested_in_full_and_is_enough(overlay):
+    """docs/sizing.md: entries, the process, large messages under way, connections."""
+    [only] = the("StatefulSet", overlay=overlay)["spec"]["template"]["spec"]["containers"]
+    resources, values = only["resources"], the("ConfigMap", "tiny-cache-.*", overlay)["data"]
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
-    [limit] = re.fullmatch(r"(\d+)Mi", resources["limits"]["memory"]).groups()
-    entries = int(settings()["CACHE_MAX_MEMORY_MB"])
-    connections = int(settings()["CACHE_MAX_CONNECTIONS"])
-    # docs/operations.md, Sizing: entries, the process, large messages under way, connections.
-    assert int(limit) >= 1.35 * entries + 10 + max(entries / 16, 4) + connections * 18 / 1024
+    entries, connections = int(values["CACHE_MAX_MEMORY_MB"]), int(values["CACHE_MAX_CONNECTIONS"])
+    need = 1.35 * entries + 10 + max(entries / 16, 4) + connections * 18 / 1024
+    assert mebibytes(resources["limits"]["memory"]) >= need
+    return entries
+
+
+def test_memory_is_requested_in_full_and_is_enough():
+    memory_is_requested_in_full_and_is_enough("base")
+
+
+def test_the_cache_of_2_gib_that_the_documents_show_fits(tmp_path):
+    overlay = shown("sizing.md", "A cache of 2 GiB in Kubernetes", tmp_path)
+    assert memory_is_requested_in_full_and_is_enough(overlay) == 2048
 
 
 def test_there_are_as_many_workers_as_cores_are_asked_for():

@@ -2,15 +2,12 @@
 //! servers can answer on another.
 //!
 //! `make bench-loadtest` runs it. The tool is the built binary with one thread on one core. It
-//! drives, in turns: nothing (the null target), the echo of the transport bench, which does
-//! nothing but HTTP/2 and gRPC, and the real server with one worker; the servers are on another
-//! core. Figures are medians of the rounds. A ratio above 1 says that a request costs the server
-//! more CPU time than the tool, so that the tool keeps up with it on as many cores.
+//! drives, in turns, nothing (the null target) and the server with one worker on another core.
+//! Figures are medians of the rounds. A ratio below 1 says that a request costs the server less CPU
+//! time than the tool: so many cores of the tool take one core of the server to its limit.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
-#[path = "../../server/benches/transport/servers.rs"]
-mod servers;
 mod shared;
 
 use std::{
@@ -31,10 +28,8 @@ const TOOL: &str = env!("CARGO_BIN_EXE_tiny-cache-loadtest");
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    match args.next().as_deref() {
-        Some("--serve-echo") => return servers::serve("ours"),
-        Some("--serve-cache") => return serve_cache(),
-        _ => {}
+    if args.next().as_deref() == Some("--serve-cache") {
+        return serve_cache();
     }
     println!("one thread of the tool on one core, one of the server on another");
     println!("medians of {ROUNDS} rounds of 1.5 s; 512 requests in flight on 16 connections\n");
@@ -42,19 +37,14 @@ fn main() {
         "{:<12} {:>6} {:>12} {:>14} {:>16} {:>6}",
         "target", "value", "requests/s", "tool us/req", "server us/req", "ratio"
     );
-    let servers =
-        [("echo", Server::start("--serve-echo")), ("tiny-cache", Server::start("--serve-cache"))];
-    for value in [64, 256] {
-        let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); servers.len() + 1];
+    let server = Server::start("--serve-cache");
+    for value in [64, 1024] {
+        let mut rounds: [Vec<Round>; 2] = Default::default();
         for _ in 0..ROUNDS {
-            rounds[0].push(Round::of("null", "null", value));
-            for ((name, server), rounds) in servers.iter().zip(&mut rounds[1..]) {
-                rounds.push(Round::of(name, &server.target, value));
-            }
+            rounds[0].push(Round::of("null", value));
+            rounds[1].push(Round::of(&server.target, value));
         }
-        for (name, rounds) in
-            ["null"].into_iter().chain(servers.iter().map(|(name, _)| *name)).zip(&rounds)
-        {
+        for (name, rounds) in ["null", "tiny-cache"].into_iter().zip(&rounds) {
             let median = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
             let (rate, tool, server) =
                 (median(|r| r.rate), median(|r| r.tool), median(|r| r.server));
@@ -76,7 +66,7 @@ struct Round {
 }
 
 impl Round {
-    fn of(name: &str, target: &str, value: usize) -> Self {
+    fn of(target: &str, value: usize) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let json = dir.path().join("report.json");
         let size = value.to_string();
@@ -84,11 +74,7 @@ impl Round {
         command.args(["run", "--rate", "max", "--threads", "1", "--connections", "16"]);
         command.args(["--in-flight", "512", "--duration", "1500ms", "--mix", "get=1"]);
         command.args(["--warm-up", "300ms", "--target", target]).arg("--json").arg(&json);
-        // The echo answers with its key.
-        match name {
-            "echo" => command.args(["--key-size", &size]),
-            _ => command.args(["--keys", "10000", "--prefill", "--value-size", &size]),
-        };
+        command.args(["--keys", "10000", "--prefill", "--value-size", &size]);
         let output = command.output().expect("the tool starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = std::fs::read(&json).expect("the tool writes its report");

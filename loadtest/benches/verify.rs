@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use tiny_cache_loadtest::verify::{Ledger, Name, Outcome};
+use tiny_cache_loadtest::verify::{Begun, Fate, Ledger, Name};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -49,20 +49,20 @@ fn main() {
         // A single key, so that its value is at hand; the map's share is in the miss.
         let name = Name::new("bench", "0123456789abcdef");
         let pending = ledger.begin_write(name, size, 0, start.elapsed());
-        value.clone_from(pending.value());
-        ledger.end_write(pending, Outcome::Done, start.elapsed()).expect("it was stored");
+        value.clone_from(&pending.value);
+        ledger.end_write(pending, Fate::Done, start.elapsed()).expect("it was stored");
         let hits = each(&mut rng, |text| {
             black_box(text);
-            let pending = ledger.begin_read(name, start.elapsed());
+            let pending = Begun::new(name, start.elapsed());
             ledger.judge(pending, Some(&value[..]), start.elapsed()).expect("it is current");
         });
         let misses = each(&mut rng, |text| {
-            let pending = ledger.begin_read(Name::new("bench", text), start.elapsed());
+            let pending = Begun::new(Name::new("bench", text), start.elapsed());
             ledger.judge(pending, None, start.elapsed()).expect("a miss is fine");
         });
         let deletes = each(&mut rng, |text| {
-            let pending = ledger.begin_delete(Name::new("bench", text), start.elapsed());
-            ledger.end_delete(pending, Outcome::Done, start.elapsed());
+            let pending = Begun::new(Name::new("bench", text), start.elapsed());
+            ledger.end_delete(pending, Fate::Done, start.elapsed());
         });
         let [writes, hits, misses, deletes] = [writes, hits, misses, deletes]
             .map(|time| time.saturating_sub(texts).as_nanos() / u128::from(OPERATIONS));
@@ -81,8 +81,8 @@ fn each(rng: &mut Pcg64Mcg, mut operation: impl FnMut(&str)) -> Duration {
 
 fn write(ledger: &Ledger, key: &str, size: u32, now: Duration) -> Bytes {
     let pending = ledger.begin_write(Name::new("bench", key), size, 0, now);
-    let value = pending.value().clone();
-    ledger.end_write(pending, Outcome::Done, now).expect("a write is never wrong");
+    let value = pending.value.clone();
+    ledger.end_write(pending, Fate::Done, now).expect("a write is never wrong");
     value
 }
 

@@ -20,12 +20,12 @@ pub struct Access {
     /// Never empty, and short enough for the server: [`crate::trace::Keys`] made it.
     pub key: String,
     /// What is done with the key.
-    pub operation: Operation,
+    pub action: Action,
 }
 
 /// What an access does with its key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Operation {
+pub enum Action {
     /// Cache-aside: a Get and, on a miss, a Set of this content.
     Read(Content),
     /// A Set of this content.
@@ -60,12 +60,11 @@ impl ValueSize {
     pub fn from_bytes(bytes: u64) -> Result<Self, ContentError> {
         match u32::try_from(bytes) {
             Ok(size) if size <= Self::MAX.0 => Ok(Self(size)),
-            _ => Err(ContentError::ValueTooLarge { bytes }),
+            _ => Err(ContentError::ValueTooLarge(bytes)),
         }
     }
 
     /// The number of bytes.
-    #[must_use]
     pub fn bytes(self) -> u32 {
         self.0
     }
@@ -86,8 +85,8 @@ impl fmt::Display for ValueSize {
     }
 }
 
-/// Reads a ttl as people type it. The library would round up what is no whole second;
-/// whoever measures wants to be told.
+/// Reads a ttl as people type it. A fraction of a second is refused, since the client library
+/// would round it up in silence.
 ///
 /// # Errors
 ///
@@ -100,45 +99,36 @@ pub fn ttl(text: &str) -> Result<Ttl, ContentError> {
     ttl_of_seconds(i128::from(ttl.as_secs()))
 }
 
-/// Takes a ttl of so many seconds, as traces have it; 0 never expires.
+/// Takes a ttl in seconds, as traces have it; 0 never expires.
 ///
 /// # Errors
 ///
 /// Negative, or more than the wire has room for.
 pub fn ttl_of_seconds(seconds: i128) -> Result<Ttl, ContentError> {
     if seconds < 0 {
-        return Err(ContentError::TtlNegative { seconds });
+        return Err(ContentError::TtlNegative(seconds));
     }
     u64::try_from(seconds)
         .ok()
         .and_then(|seconds| Ttl::try_from(Duration::from_secs(seconds)).ok())
-        .ok_or(ContentError::TtlTooLong { seconds })
+        .ok_or(ContentError::TtlTooLong(seconds))
 }
 
 /// Why a value size or a ttl is refused.
 #[derive(Debug, Error, Eq, PartialEq)]
 pub enum ContentError {
-    /// The size is beyond [`ValueSize::MAX`].
-    #[error("value size {bytes} exceeds {} bytes", ValueSize::MAX.0)]
-    ValueTooLarge {
-        /// What was asked for.
-        bytes: u64,
-    },
+    /// The size that was asked for is beyond [`ValueSize::MAX`].
+    #[error("value size {0} exceeds {max} bytes", max = ValueSize::MAX.0)]
+    ValueTooLarge(u64),
     /// The text is no size.
     #[error("expected bytes with an optional suffix, such as 512, 1KiB or 2MB")]
     NotASize,
-    /// The ttl is below zero.
-    #[error("ttl {seconds} is negative; expected 0 (never expires) to {} seconds", i32::MAX)]
-    TtlNegative {
-        /// What was asked for.
-        seconds: i128,
-    },
-    /// The ttl does not fit the wire's `int32`.
-    #[error("ttl {seconds} exceeds {} seconds", i32::MAX)]
-    TtlTooLong {
-        /// What was asked for.
-        seconds: i128,
-    },
+    /// The ttl that was asked for is below zero.
+    #[error("ttl {0} is negative; expected 0 (never expires) to {max} seconds", max = i32::MAX)]
+    TtlNegative(i128),
+    /// The ttl that was asked for does not fit the wire's `int32`.
+    #[error("ttl {0} exceeds {max} seconds", max = i32::MAX)]
+    TtlTooLong(i128),
     /// The wire has whole seconds only.
     #[error("a ttl has whole seconds")]
     TtlNotWhole,
@@ -195,7 +185,7 @@ mod tests {
         assert_eq!(long.to_string(), "ttl 2147483648 exceeds 2147483647 seconds");
         assert!(ttl_of_seconds(i128::MAX).is_err());
         for seconds in [-1, i128::from(i32::MIN) - 1, i128::MIN] {
-            assert_eq!(ttl_of_seconds(seconds), Err(ContentError::TtlNegative { seconds }));
+            assert_eq!(ttl_of_seconds(seconds), Err(ContentError::TtlNegative(seconds)));
         }
     }
 }

@@ -1,47 +1,41 @@
 //! The command line. Defaults are written here and nowhere else; a setting that is
 //! wrong is refused here with what is allowed.
 
-mod compare;
-mod html;
-mod load;
-mod output;
-mod replay;
-mod run;
-mod search;
-mod server;
-mod target;
-mod tls;
-mod trace;
-mod workload;
-
-use std::{num::NonZeroUsize, str::FromStr, thread, time::Duration};
+mod replay; // a trace
+mod run; // a made-up workload
+mod search; // the same, at the rate that holds
+mod load; // what both of them send
+mod workload; // and of which operations that is made
+mod drive; // what all three drive
+mod compare; // reports
+mod html; // a page of one
+mod trace; // traces to replay
+mod parse; // numbers and durations
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use self::target::MEMCACHED_KEY_BYTES;
 pub use self::{
     compare::CompareArgs,
+    drive::DriveArgs,
     html::HtmlArgs,
     load::LoadArgs,
-    output::{OutputArgs, Progress},
-    replay::{FormatChoice, ReplayArgs, UnitChoice},
+    replay::ReplayArgs,
     run::{Rates, RunArgs},
     search::SearchArgs,
-    server::ServerArgs,
-    target::{InvalidTarget, Login, Place, RedisPlace, Target},
-    tls::{TlsArgs, TlsError},
-    trace::{GenerateArgs, StyleChoice, TraceCommand},
+    trace::{GenerateArgs, TraceCommand},
     workload::WorkloadArgs,
 };
-/// Most threads used when nobody asks for more: the server wants cores as well.
-const DEFAULT_THREADS: usize = 4;
 
-/// Most connections or requests in flight: far beyond what one process can drive.
-const MOST: usize = 1_000_000;
+const EXAMPLES: &str = "\
+Examples:
+  tiny-cache-loadtest run --rate 20000 --prefill --json report.json
+  tiny-cache-loadtest search --slo 'p99<2ms' --prefill
+  tiny-cache-loadtest replay cluster52.sort.zst --target cache.internal:50051
+  tiny-cache-loadtest compare before.json after.json
 
-/// Longest deadline that can be asked for.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+Each command has more with --help, and a short list of its options with -h.
+";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -53,7 +47,7 @@ Exit codes:
 
 /// Drives a tiny-cache server with real traces or a made-up workload and reports what it saw.
 #[derive(Debug, Parser)]
-#[command(name = "tiny-cache-loadtest", version, after_help = EXIT_CODES)]
+#[command(name = "tiny-cache-loadtest", version, after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -103,43 +97,20 @@ pub enum Command {
         command: TraceCommand,
     },
     /// Draws the page of --html from an earlier report
+    #[command(after_help = html::EXAMPLES)]
     Html(HtmlArgs),
     /// Prints the JSON Schema of the report that --json writes
+    #[command(after_help = "Example:\n  tiny-cache-loadtest schema >report.schema.json")]
     Schema,
-    /// Lists the workloads that run --preset knows, with their figures
+    /// Lists the workloads that --preset knows, with their figures
+    #[command(after_help = "Example:\n  tiny-cache-loadtest run --preset twitter/52 --rate 20000")]
     Presets,
     /// Prints a completion script for a shell
+    #[command(after_help = "Example:\n  source <(tiny-cache-loadtest completions bash)")]
     Completions {
         /// The shell to write for
         shell: clap_complete::Shell,
     },
-}
-
-/// Threads to use where nobody said how many.
-fn threads(wanted: Option<NonZeroUsize>) -> usize {
-    wanted.map_or_else(
-        || thread::available_parallelism().map_or(1, NonZeroUsize::get).min(DEFAULT_THREADS),
-        NonZeroUsize::get,
-    )
-}
-
-fn count(text: &str) -> Result<NonZeroUsize, String> {
-    match text.parse::<NonZeroUsize>() {
-        Ok(count) if count.get() <= MOST => Ok(count),
-        _ => Err(format!("expected a number from 1 to {MOST}")),
-    }
-}
-
-/// A whole number of 1 or more.
-fn positive<T: FromStr>(text: &str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| "expected a whole number of 1 or more")
-}
-
-fn positive_duration(text: &str) -> Result<Duration, &'static str> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if !duration.is_zero() && duration <= LONGEST_WAIT => Ok(duration),
-        _ => Err("expected a duration with a unit, above zero and up to 24h, such as 500ms or 2s"),
-    }
 }
 
 /// Where the bash script notes the word before the one that is completed.
@@ -155,7 +126,6 @@ const DIVIDED: &str = r#"    if [[ "${cur}" == "=" ]]; then
 "#;
 
 /// The script by which a shell completes this command line.
-#[must_use]
 pub fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "tiny-cache-loadtest", &mut script);

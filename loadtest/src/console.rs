@@ -1,7 +1,11 @@
 //! The standard streams, which may be gone before the run is over: with a terminal that was
 //! closed, or a pipe whose reader has ended. No write here panics, as `println!` would.
 
-use std::io::{self, Write};
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::{fd::AsFd, unix::fs::FileTypeExt},
+};
 
 /// Writes a line to stderr. One that cannot be written is dropped: nothing else can report it.
 pub fn say(line: &str) {
@@ -24,21 +28,11 @@ fn has_left(error: &io::Error) -> bool {
 
 /// Whether stdout was a terminal. Writes to a lost terminal fail with EIO, and so do those to a
 /// broken disk. isatty() is false for both, but only the terminal is a character device.
-#[cfg(unix)]
 fn is_lost_terminal(error: &io::Error) -> bool {
-    use std::{
-        fs::File,
-        os::{fd::AsFd, unix::fs::FileTypeExt},
-    };
     let is_device = || {
         let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from)?;
         stdout.metadata().map(|stdout| stdout.file_type().is_char_device())
     };
     error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
         && is_device().unwrap_or(false)
-}
-
-#[cfg(not(unix))]
-fn is_lost_terminal(_: &io::Error) -> bool {
-    false
 }

@@ -1,6 +1,7 @@
 //! How many files and sockets the process may open. The soft limit, 1024 on many systems, is
 //! for programs that use `select`; this one raises it to the hard limit when it starts.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 /// Descriptors beside connections: outputs, and some for each thread's event loop.
@@ -26,33 +27,14 @@ pub struct TooFewDescriptors {
 /// The connections would not find room.
 pub(crate) fn raise(connections: usize, threads: usize) -> Result<(), TooFewDescriptors> {
     let needed = connections + OTHERS + threads * OF_A_THREAD;
-    match system::raise() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    // macOS refuses what is above a limit of its own.
+    let limit = if raised.is_ok() { maximum } else { current };
+    match limit {
         Some(limit) if limit < needed as u64 => {
             Err(TooFewDescriptors { connections, needed, limit })
         }
         _ => Ok(()),
-    }
-}
-
-#[cfg(unix)]
-mod system {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-    /// What may be open after it was raised; none without a limit.
-    pub(super) fn raise() -> Option<u64> {
-        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        let raised = Rlimit { current: maximum, maximum };
-        match setrlimit(Resource::Nofile, raised) {
-            Ok(()) => maximum,
-            // macOS refuses what is above a limit of its own.
-            Err(_) => current,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod system {
-    pub(super) fn raise() -> Option<u64> {
-        None
     }
 }

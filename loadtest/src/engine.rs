@@ -2,12 +2,12 @@
 //! other; each thread owns a runtime, connections, operations and a tally, and shares only
 //! the brake.
 //!
-//! `plan → pace → lane → outlet`, and tallies the other way. Each second is reported as soon as
+//! `arrivals → pace → lane → peer`, and tallies the other way. Each second is reported as soon as
 //! it is over.
 
 mod course; // how long, and how requests follow each other
 mod rate; // how many in a second
-mod plan; // when they are sent
+mod arrivals; // when they are sent
 mod alarm; // waking up in time
 mod feed; // the accesses of a trace
 mod source; // what is sent next
@@ -19,24 +19,26 @@ mod second; // and in which second
 mod control; // stopping all threads
 mod live; // what can be seen meanwhile
 mod written; // and which keys are left behind
+mod parts; // what all threads go by
 mod worker; // the thread around all that
 mod crew; // all of them
 
-pub(crate) use self::{
-    control::Control,
-    crew::{Crew, LEAD, Parts, Played},
-    live::Live,
-    written::Written,
-};
 pub use self::{
+    arrivals::{ArrivalKind, Arrivals},
     control::Stopped,
     course::{Course, Length, Pace},
-    feed::{Feed, Reader, Reading},
+    feed::{Feed, Reader},
     live::Seen,
-    plan::{Arrivals, Plan},
     rate::{HIGHEST_RATE, InvalidRate, Rate},
     second::Second,
     source::{Job, Supply},
-    tally::{CallTally, ErrorTally, Tally, Times, growing, histogram},
+    tally::{CallTally, ErrorTally, Tally, Times},
     worker::StartError,
+};
+pub(crate) use self::{
+    control::Control,
+    crew::{Crew, LEAD, Played},
+    live::Live,
+    parts::CrewParts,
+    written::Written,
 };

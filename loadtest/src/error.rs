@@ -1,33 +1,104 @@
-//! Why a run did not begin, or its report could not be written: one clear line each.
+//! What the commands return when a run did not begin or its report could not be written: the
+//! errors of the rooms, and the exit code.
 
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
-use tiny_cache_client::transport::Failure;
+use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 
 use crate::{
-    cli::TlsError,
-    compare::ReadError,
     descriptors::TooFewDescriptors,
     engine::StartError,
-    html::HtmlError,
-    outcome::INTERRUPTED,
-    report::FileError,
+    interrupt::INTERRUPTED,
+    output_file::OutputError,
+    peers::{CallError, Unreachable},
+    report::ReadError,
     trace::{Format, TraceError},
-    transport::{CallError, Unreachable},
-    watch::WatchError,
 };
 
 /// Why a run did not begin, or its report could not be written.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// Options do not go together.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The trace is missing or broken at its beginning.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// There is no pace to keep.
+    #[error(
+        "--speed keeps the times of a trace, and {trace} ({}) has none; leave it out, or replay another \
+         format",
+        format.name()
+    )]
+    NoTimes {
+        /// The trace.
+        trace: String,
+        /// Its format.
+        format: Format,
+    },
+    /// A file of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tiny_cache_client::Error),
+    /// No connection could be made.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// What listens there does not answer as a cache server would.
+    #[error("{target} does not answer as a tiny-cache server: Stats: {}", failure.named())]
+    Unfit {
+        /// What was asked.
+        target: String,
+        /// What became of the question.
+        failure: CallError,
+    },
+    /// There is no room for the connections.
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
+    /// A thread could not start, or the prefill failed.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// An earlier report cannot be read.
+    #[error(transparent)]
+    Report(#[from] ReadError),
+    /// A report's page would take its place.
+    #[error("the page would replace the report {}; name another file with --output", .0.display())]
+    SameFile(PathBuf),
+    /// Something cannot be shown or written as asked for.
+    #[error(transparent)]
+    Outputs(#[from] OutputError),
+    /// A made trace, or a report's page, cannot be written.
+    #[error("cannot write {}: {error}", to.display())]
+    Unwritable {
+        /// Where to.
+        to: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The system gives no thread or no event queue.
+    #[error("cannot start a thread: {0}")]
+    Runtime(#[from] io::Error),
+    /// An interrupt came first.
+    #[error("interrupted before the first request")]
+    Interrupted,
+}
+
+impl Error {
+    /// What the process exits with.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Interrupted) { INTERRUPTED } else { 2 }
+    }
+}
+
+/// Why options are refused.
+#[derive(Debug, Error)]
+pub enum Refusal {
     /// An option that means nothing beside another one.
-    #[error("{option} is for {needs}")]
+    #[error("{option} works only with {needs}")]
     Idle {
         /// The option.
         option: &'static str,
-        /// What it is for.
-        needs: &'static str,
+        /// What it works with.
+        needs: String,
     },
     /// Keys are too short for their number or too long for the server.
     #[error(
@@ -55,92 +126,27 @@ pub enum Error {
         fault: CallError,
     },
     /// A batch is beyond the wire's limit.
-    #[error("--batch {batch} exceeds {} keys", tiny_cache_proto::codec::MAX_BATCH_ITEMS)]
-    Batch {
-        /// What was asked for.
-        batch: usize,
-    },
+    #[error("--batch {0} exceeds {MAX_BATCH_ITEMS} keys")]
+    Batch(usize),
     /// No rate is left to try.
-    #[error("--from {from} is above --to {to}")]
+    #[error("--from {from} is above --to {to}: no rate is left to try")]
     Range {
         /// The first rate.
         from: u64,
         /// The highest rate.
         to: u64,
     },
-    /// The trace is missing or broken at its beginning.
-    #[error(transparent)]
-    Trace(#[from] TraceError),
-    /// There is no pace to keep.
-    #[error(
-        "--speed keeps the times of a trace, and {trace} ({}) has none; leave it out, or replay another \
-         format",
-        format.name()
-    )]
-    NoTimes {
-        /// The trace.
-        trace: String,
-        /// Its format.
-        format: Format,
-    },
-    /// TLS cannot be spoken as asked for.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// No connection could be made.
-    #[error(transparent)]
-    Unreachable(#[from] Unreachable),
-    /// What listens there does not answer as a cache server would.
-    #[error("{target} does not answer as a tiny-cache server: Stats: {}: {failure}", failure.name())]
-    Unfit {
-        /// What was asked.
-        target: String,
-        /// What became of the question.
-        failure: Failure,
-    },
-    /// There is no room for the connections.
-    #[error(transparent)]
-    Descriptors(#[from] TooFewDescriptors),
-    /// A thread could not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// A report to compare cannot be read.
-    #[error(transparent)]
-    Compare(#[from] ReadError),
-    /// A file of the report cannot be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// An earlier report cannot be drawn.
-    #[error(transparent)]
-    Html(#[from] HtmlError),
-    /// What is shown or written while a run lasts cannot be, or no longer.
-    #[error(transparent)]
-    Watch(#[from] WatchError),
-    /// Something that was to be written at the end was not.
-    #[error("{0}")]
-    Outputs(String),
-    /// The table cannot be written.
-    #[error("cannot write the report: {0}")]
-    Output(io::Error),
-    /// A made trace cannot be written.
-    #[error("cannot write {}: {error}", to.display())]
-    Made {
-        /// Where to.
-        to: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// The system gives no thread or no event queue.
-    #[error("cannot start a thread: {0}")]
-    Runtime(#[from] io::Error),
-    /// Ctrl-C came first.
-    #[error("interrupted before the first request")]
-    Interrupted,
 }
 
-impl Error {
-    /// What the process exits with.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Interrupted) { INTERRUPTED } else { 2 }
+impl Refusal {
+    /// Refuses the first of these options that is there.
+    pub(super) fn idle<const N: usize>(
+        options: [(&'static str, bool); N],
+        needs: impl Into<String>,
+    ) -> Result<(), Self> {
+        match options.into_iter().find(|(_, is_there)| *is_there) {
+            Some((option, _)) => Err(Self::Idle { option, needs: needs.into() }),
+            None => Ok(()),
+        }
     }
 }

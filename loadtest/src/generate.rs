@@ -6,19 +6,16 @@ use std::{
     path::Path,
 };
 
-use crate::{cli::GenerateArgs, console, error::Error};
+use crate::{console, error::Error, trace::Make};
 
-/// Makes the trace that `args` ask for.
+/// Makes a trace, into a file or to stdout.
 ///
 /// # Errors
 ///
-/// An option means nothing beside another one, or the trace cannot be written. A reader that
-/// has left is no error.
-pub fn run(args: &GenerateArgs) -> Result<(), Error> {
-    let make = args.make()?;
-    let to = args.output.as_deref();
-    let out: Result<Box<dyn Write>, io::Error> = match to {
-        Some(path) => File::create(path).map(|file| Box::new(file) as Box<dyn Write>),
+/// The trace cannot be written. A reader that has left is no error.
+pub fn run(make: &Make, to: Option<&Path>) -> Result<(), Error> {
+    let out: io::Result<Box<dyn Write>> = match to {
+        Some(path) => File::create(path).map(|file| Box::new(file) as _),
         None => Ok(Box::new(io::stdout().lock())),
     };
     let written = out.map(BufWriter::new).and_then(|mut out| {
@@ -27,5 +24,5 @@ pub fn run(args: &GenerateArgs) -> Result<(), Error> {
     });
     let written = if to.is_some() { written } else { console::written(written) };
     let to = to.unwrap_or(Path::new("standard output"));
-    written.map_err(|error| Error::Made { to: to.to_owned(), error })
+    written.map_err(|error| Error::Unwritable { to: to.to_owned(), error })
 }

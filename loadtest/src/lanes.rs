@@ -17,7 +17,6 @@ pub struct LaneId {
 impl LaneId {
     /// The thread's random numbers. The generator is one whose output is fixed for good, so
     /// that a seed means the same in every release.
-    #[must_use]
     pub fn rng(self, seed: u64) -> Pcg64Mcg {
         // The odd constant keeps the seeds of threads apart; the generator mixes them.
         let own = (self.index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -25,13 +24,11 @@ impl LaneId {
     }
 
     /// The thread's part of a whole, as even as whole numbers allow.
-    #[must_use]
     pub fn share(self, whole: usize) -> usize {
         whole / self.of + usize::from(self.index < whole % self.of)
     }
 
     /// The thread's part of a number of requests.
-    #[must_use]
     pub fn quota(self, requests: NonZeroU64) -> u64 {
         let of = self.of as u64;
         requests.get() / of + u64::from((self.index as u64) < requests.get() % of)

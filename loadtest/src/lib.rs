@@ -1,12 +1,20 @@
 //! Drives a tiny-cache server with real traces or a made-up workload and reports what it saw.
 //!
-//! The path of a request: [`cli`] reads the settings; [`run`], [`replay`] or [`search`]
-//! makes a [`session`] of them; the threads of the [`engine`] take operations from a [`workload`] or a
-//! [`trace`], send them to a [`target`] at their instants and tally what becomes of them;
-//! a [`report`] says what the tallies add up to, and an [`outcome`] what to think of it.
+//! The path of a request: [`cli`] reads the options and makes a [`spec`] of them; [`run`],
+//! [`replay`] or [`search`] opens a session for it; the threads of the [`engine`] take operations
+//! from a [`workload`] or a [`trace`], send them to one of the [`peers`] at their instants and
+//! tally the replies; a [`report`] sums up the tallies, and an [`outcome`] judges it. The
+//! [`architecture`] has the threads, the way of one request and the end of a run.
+
+// Threads, the way of a request, what each room must never know.
+pub mod architecture;
 
 // The command line: what can be asked, and what each option means.
 pub mod cli;
+
+// What they ask for, as plain data.
+pub mod spec;
+pub mod slo;
 
 // The commands: one file each.
 pub mod compare;
@@ -18,7 +26,7 @@ pub mod search;
 
 // What every run has around its requests: connections, Ctrl-C, and those who watch.
 pub(crate) mod session;
-mod interrupt;
+pub mod interrupt;
 pub mod descriptors;
 pub mod console;
 pub mod watch;
@@ -41,13 +49,13 @@ mod values;
 // Whether what was read is what was written.
 pub mod verify;
 
-// What is driven, and gRPC connections to it.
-pub mod target;
-pub mod transport;
+// What is driven, and the connections to it.
+pub mod peers;
 
 // What a run is summed up to, as a table and as JSON.
 pub mod report;
 pub mod hdr;
+mod json;
 
 // The machine, and what the server uses of it.
 pub mod machine;
@@ -55,6 +63,7 @@ pub mod usage;
 
 // And where that goes.
 pub(crate) mod outputs;
+pub mod output_file;
 
 // How it ended, or why it did not begin.
 pub mod error;

@@ -1,8 +1,8 @@
 //! What about this machine makes figures comparable. Knows nothing of the server: the two
 //! may run on different machines, and then this one is only the load tester's.
 //!
-//! What cannot be told from here: the turbo and thermal limits of the CPU, the speed of the
-//! memory, and how much of a virtual machine's CPU its host gives to others.
+//! Not visible from here: the turbo and thermal limits of the CPU, the speed of the memory, and
+//! how much of a virtual machine's CPU its host gives to others.
 
 #[cfg(target_os = "linux")]
 mod cgroup;
@@ -30,12 +30,12 @@ pub struct Machine {
     pub usable_cores: Option<usize>,
     /// Logical cores that are switched on.
     pub online_cores: Option<usize>,
-    /// Physical cores: logical ones that share one count once. A virtual machine is told
-    /// what its host likes.
+    /// Physical cores: logical ones that share one count once. A virtual machine sees
+    /// what its host presents.
     pub physical_cores: Option<usize>,
     /// Memory that the kernel manages.
     pub memory_bytes: Option<u64>,
-    /// What chooses the frequency of the first CPU. Virtual machines seldom tell.
+    /// What chooses the frequency of the first CPU. Virtual machines seldom have it.
     pub cpu_governor: Option<String>,
     /// Whether the CPU says that a hypervisor runs it. x86 alone does.
     pub virtual_machine: Option<bool>,
@@ -46,18 +46,17 @@ pub struct Machine {
     /// CPU time for each second that the cgroup may use, in cores; none: no limit, or not
     /// readable.
     pub cgroup_cpu_cores: Option<f64>,
-    /// Load average of the last minute. Looked at before a run, it tells of other work.
+    /// Load average of the last minute. Taken before a run, it shows other work.
     pub load_average: Option<f64>,
 }
 
 impl Machine {
     /// Looks at the machine. Takes milliseconds at most; to be called before the run.
-    #[must_use]
     pub fn look() -> Self {
         let machine = Self {
             os: env::consts::OS.to_owned(),
             architecture: env::consts::ARCH.to_owned(),
-            kernel: kernel(),
+            kernel: Some(rustix::system::uname().release().to_string_lossy().into_owned()),
             usable_cores: thread::available_parallelism().ok().map(usize::from),
             ..Self::default()
         };
@@ -65,16 +64,6 @@ impl Machine {
         let machine = linux::fill_in(machine);
         machine
     }
-}
-
-#[cfg(unix)]
-fn kernel() -> Option<String> {
-    Some(rustix::system::uname().release().to_string_lossy().into_owned())
-}
-
-#[cfg(not(unix))]
-fn kernel() -> Option<String> {
-    None
 }
 
 #[cfg(test)]

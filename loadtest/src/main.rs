@@ -10,10 +10,11 @@ use clap::{Parser, error::ErrorKind};
 use tiny_cache_loadtest::{
     cli::{self, Cli, Command, TraceCommand},
     compare::{self, Comparison},
-    console::{say, written},
+    console::say,
     error::Error,
     generate, html,
     outcome::Outcome,
+    output_file::OutputError,
     preset, replay, report, run, search,
 };
 
@@ -25,25 +26,35 @@ fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
         Err(refusal) if refusal.use_stderr() && !is_help(&refusal) => {
-            complain(&one_line(&refusal.to_string()));
+            complain(&one_line(&refusal));
             return ExitCode::from(2);
         }
         Err(help) => return answer(&help).unwrap_or_else(failed),
     };
-    let ended = match command {
-        Command::Replay(settings) => replay::run(settings).and_then(conclude),
-        Command::Run(settings) => run::run(settings).and_then(conclude),
-        Command::Search(settings) => search::run(settings).and_then(conclude),
-        Command::Compare(settings) => compare::run(&settings).and_then(|found| judge(&found)),
-        Command::Trace { command: TraceCommand::Generate(settings) } => {
-            generate::run(&settings).map(|()| ExitCode::SUCCESS)
+    obey(command).unwrap_or_else(failed)
+}
+
+/// Does what the command asks for.
+fn obey(command: Command) -> Result<ExitCode, Error> {
+    match command {
+        Command::Replay(args) => conclude(replay::run(&args.spec()?, &args.drive.output)?),
+        Command::Run(args) => conclude(run::run(&args.spec()?, &args.load.drive.output)?),
+        Command::Search(args) => conclude(search::run(&args.spec()?, &args.load.drive.output)?),
+        Command::Compare(args) => {
+            judge(&compare::run(&args.sides(), args.judging(), args.json.as_deref())?)
+        }
+        Command::Trace { command: TraceCommand::Generate(args) } => {
+            generate::run(&args.make()?, args.output.as_deref())?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Schema => print(&report::schema()),
-        Command::Html(settings) => html::draw(&settings).map_err(Error::from).and_then(shown),
+        Command::Html(args) => match html::draw(&args.report, args.output.as_deref())? {
+            Some(page) => print(&page),
+            None => Ok(ExitCode::SUCCESS),
+        },
         Command::Presets => print(&preset::list()),
         Command::Completions { shell } => print(&cli::completions(shell)),
-    };
-    ended.unwrap_or_else(failed)
+    }
 }
 
 /// Prints the report, and after it what spoils it.
@@ -62,23 +73,21 @@ fn conclude(outcome: Outcome) -> Result<ExitCode, Error> {
 
 /// Prints a comparison, and after it what spoils it.
 fn judge(comparison: &Comparison) -> Result<ExitCode, Error> {
-    comparison.publish(&mut anstream::stdout().lock())?;
+    let mut stdout = anstream::stdout().lock();
+    let printed = write!(stdout, "{comparison}").and_then(|()| stdout.flush());
+    OutputError::of_stdout(printed)?;
     if let Some(complaint) = comparison.complaint() {
         complain(&complaint);
     }
     Ok(ExitCode::from(comparison.exit_code()))
 }
 
-/// Prints a page that went to no file.
-fn shown(page: Option<String>) -> Result<ExitCode, Error> {
-    page.map_or(Ok(ExitCode::SUCCESS), |page| print(&page))
-}
-
 /// Prints a text. A reader that has left is no error.
 fn print(text: &str) -> Result<ExitCode, Error> {
     let mut stdout = io::stdout().lock();
     let printed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    written(printed).map(|()| ExitCode::SUCCESS).map_err(Error::Output)
+    OutputError::of_stdout(printed)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the help or the version that was asked for, or the help that replaces a command.
@@ -87,7 +96,8 @@ fn answer(help: &clap::Error) -> Result<ExitCode, Error> {
     if help.use_stderr() {
         return Ok(ExitCode::from(2));
     }
-    written(printed).map(|()| ExitCode::SUCCESS).map_err(Error::Output)
+    OutputError::of_stdout(printed)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Whether the message is the help, which goes to stderr where no command was given.
@@ -97,15 +107,21 @@ fn is_help(refusal: &clap::Error) -> bool {
 
 /// The gist of clap's message, which has a paragraph for each of what is wrong, what would
 /// be right, and where to read on.
-fn one_line(refusal: &str) -> String {
-    let gist: Vec<&str> = refusal
+fn one_line(refusal: &clap::Error) -> String {
+    let text = refusal.to_string();
+    let gist: Vec<&str> = text
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
         .filter(|line| !line.is_empty())
         .collect();
     let gist = gist.join(" ");
-    gist.strip_prefix("error: ").unwrap_or(&gist).to_owned()
+    let gist = gist.strip_prefix("error: ").unwrap_or(&gist);
+    match refusal.kind() {
+        // The message has what is allowed.
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => gist.to_owned(),
+        _ => format!("{gist}; --help has what there is"),
+    }
 }
 
 /// Reports an error, and returns its exit code.

@@ -3,16 +3,13 @@
 use std::{io::Write, time::Duration};
 
 use crate::{
-    console::written,
     engine::{Stopped, Tally},
-    error::Error,
+    interrupt::INTERRUPTED,
+    output_file::OutputError,
     outputs::Outputs,
     report::{Ending, Report, time},
     trace::TraceError,
 };
-
-/// The exit code after Ctrl-C: 128 and the signal's number, as shells have it.
-pub(crate) const INTERRUPTED: u8 = 130;
 
 /// A run that began, with what there is to say about it.
 pub struct Outcome {
@@ -32,14 +29,10 @@ impl Outcome {
     /// # Errors
     ///
     /// One of them cannot be written. A reader of `out` that has left is no error.
-    pub fn publish(self, out: &mut impl Write) -> Result<(), Error> {
+    pub fn publish(self, out: &mut impl Write) -> Result<(), OutputError> {
         let files = self.outputs.write(&self.report);
         let table = write!(out, "{}", self.report).and_then(|()| out.flush());
-        let table = written(table).map_err(Error::Output);
-        match (files, table) {
-            (Err(files), Err(table)) => Err(Error::Outputs(format!("{files}; {table}"))),
-            (files, table) => files.and(table),
-        }
+        OutputError::join([files, OutputError::of_stdout(table)])
     }
 }
 
@@ -65,11 +58,8 @@ pub enum Verdict {
         /// What it may be.
         max: Duration,
     },
-    /// Values were read that may not be there.
-    Violated {
-        /// How many.
-        count: u64,
-    },
+    /// So many values were read that may not be there.
+    Violated(u64),
     /// A search found no rate at which its promise holds.
     NothingHeld {
         /// The lowest rate.
@@ -77,16 +67,10 @@ pub enum Verdict {
         /// Why not even that.
         why: String,
     },
-    /// A search was broken off at a step of which not one request was answered.
-    NoAnswer {
-        /// The rate of the step.
-        rate: u64,
-    },
-    /// A search ended at the most that this program can send.
-    GeneratorLimit {
-        /// The lowest rate at which it slipped.
-        rate: u64,
-    },
+    /// A search was broken off at a step of this rate, of which not one request was answered.
+    NoAnswer(u64),
+    /// A search ended at the most that this program can send: the lowest rate at which it slipped.
+    GeneratorLimit(u64),
     /// It was stopped before its end.
     Stopped(Stopped),
     /// The trace could not be read to its end.
@@ -96,14 +80,13 @@ pub enum Verdict {
 impl Verdict {
     /// Judges a course; `max_slip` is none in a closed loop. What spoils its figures comes
     /// before what they say.
-    #[must_use]
     pub fn of(stopped: Option<Stopped>, max_slip: Option<Duration>, tally: &Tally) -> Self {
         let violations = tally.findings.iter().flat_map(|found| found.violations.values());
         let count = violations.map(|of| of.count).sum();
         let slip = Duration::from_nanos(tally.slip.value_at_quantile(0.99));
         match stopped {
             // Nothing that is wrong with a run is worse.
-            _ if count > 0 => return Self::Violated { count },
+            _ if count > 0 => return Self::Violated(count),
             // A sender that is late has more under way than its plan: that is not the server's.
             Some(Stopped::TooManyInFlight) if max_slip.is_some_and(|max| slip > max) => {
                 return Self::Stopped(Stopped::FarBehind);
@@ -122,67 +105,46 @@ impl Verdict {
         }
     }
 
-    /// What the process exits with.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
+    /// Exit code, severity and word in a report.
+    fn row(&self) -> (u8, u8, Ending) {
         match self {
-            Self::Clean => 0,
-            Self::SomeFailed { .. }
-            | Self::Slipped { .. }
-            | Self::Violated { .. }
-            | Self::NothingHeld { .. }
-            | Self::GeneratorLimit { .. }
-            | Self::Stopped(Stopped::TooManyInFlight | Stopped::FarBehind) => 1,
-            Self::AllFailed | Self::TraceBroken(_) | Self::NoAnswer { .. } => 2,
-            Self::Stopped(Stopped::Interrupted) => INTERRUPTED,
+            Self::Clean => (0, 0, Ending::Completed),
+            Self::SomeFailed { .. } | Self::NothingHeld { .. } => (1, 1, Ending::Completed),
+            Self::AllFailed => (2, 2, Ending::Completed),
+            Self::Slipped { .. } | Self::GeneratorLimit(_) => (1, 3, Ending::Completed),
+            Self::Stopped(Stopped::TooManyInFlight) => (1, 4, Ending::TooManyInFlight),
+            Self::Stopped(Stopped::FarBehind) => (1, 5, Ending::FarBehind),
+            Self::TraceBroken(_) => (2, 6, Ending::TraceBroken),
+            Self::NoAnswer(_) => (2, 6, Ending::NoAnswer),
+            Self::Stopped(Stopped::Interrupted) => (INTERRUPTED, 7, Ending::Interrupted),
+            Self::Violated(_) => (1, 8, Ending::Completed),
         }
+    }
+
+    /// What the process exits with.
+    pub fn exit_code(&self) -> u8 {
+        self.row().0
     }
 
     /// Which of several counts: the highest.
     pub(crate) fn severity(&self) -> u8 {
-        match self {
-            Self::Clean => 0,
-            Self::SomeFailed { .. } | Self::NothingHeld { .. } => 1,
-            Self::AllFailed => 2,
-            Self::Slipped { .. } | Self::GeneratorLimit { .. } => 3,
-            Self::Stopped(Stopped::TooManyInFlight) => 4,
-            Self::Stopped(Stopped::FarBehind) => 5,
-            Self::TraceBroken(_) | Self::NoAnswer { .. } => 6,
-            Self::Stopped(Stopped::Interrupted) => 7,
-            Self::Violated { .. } => 8,
-        }
+        self.row().1
     }
 
     /// The word for it in a report.
-    #[must_use]
     pub fn ending(&self) -> Ending {
-        match self {
-            Self::Clean
-            | Self::SomeFailed { .. }
-            | Self::AllFailed
-            | Self::Slipped { .. }
-            | Self::Violated { .. }
-            | Self::NothingHeld { .. }
-            | Self::GeneratorLimit { .. } => Ending::Completed,
-            Self::NoAnswer { .. } => Ending::NoAnswer,
-            Self::Stopped(Stopped::Interrupted) => Ending::Interrupted,
-            Self::Stopped(Stopped::TooManyInFlight) => Ending::TooManyInFlight,
-            Self::Stopped(Stopped::FarBehind) => Ending::FarBehind,
-            Self::TraceBroken(_) => Ending::TraceBroken,
-        }
+        self.row().2
     }
 
     /// Whether the requests were sent when they were planned.
-    #[must_use]
     pub fn kept_up(&self) -> bool {
         !matches!(
             self,
-            Self::Slipped { .. } | Self::GeneratorLimit { .. } | Self::Stopped(Stopped::FarBehind)
+            Self::Slipped { .. } | Self::GeneratorLimit(_) | Self::Stopped(Stopped::FarBehind)
         )
     }
 
     /// The error line, where the report does not say enough.
-    #[must_use]
     pub fn complaint(&self) -> Option<String> {
         let behind = "the generator could not keep up, so the figures are not those of the rate \
                       that was asked for";
@@ -190,7 +152,7 @@ impl Verdict {
             Self::Clean | Self::Stopped(Stopped::Interrupted) => None,
             Self::SomeFailed { failed, of } => Some(format!("{failed} of {of} requests failed")),
             Self::AllFailed => Some("every request failed".to_owned()),
-            Self::Violated { count } => Some(format!(
+            Self::Violated(count) => Some(format!(
                 "{count} reads returned what may not be there; the report shows the first of each \
                  kind"
             )),
@@ -198,14 +160,14 @@ impl Verdict {
                 let slip = time(slip.as_secs_f64() * 1e6);
                 Some(format!("{behind}: p99 of the slip is {slip}, above --max-slip {max:?}"))
             }
-            Self::NoAnswer { rate } => Some(format!(
+            Self::NoAnswer(rate) => Some(format!(
                 "broken off: not one request was answered at {rate}/s; is the server \
                  still there?"
             )),
             Self::NothingHeld { rate, why } => {
                 Some(format!("the promise held at no rate, not even at {rate}/s: {why}"))
             }
-            Self::GeneratorLimit { rate } => Some(format!(
+            Self::GeneratorLimit(rate) => Some(format!(
                 "the generator, not the server, was the limit at {rate}/s: what was found is a \
                  lower bound"
             )),

@@ -1,50 +1,43 @@
-//! What a run shows and writes. All are opened before the first request: a long run must not
-//! end with the news that its result has no place.
+//! What a run shows and writes. All is opened before the first request, so that a long run does
+//! not end with a result that has no place.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::{
-    cli::OutputArgs,
-    error::Error,
-    report::{Report, ReportFile, html},
-    watch::{WatchError, Watchers},
+    output_file::{OutputError, ResultFile},
+    report::{Report, html},
+    watch::{Wanted, Watchers},
 };
 
 /// What is written beside the table.
 pub(crate) struct Outputs {
-    json: Option<ReportFile>,
-    html: Option<ReportFile>,
-    /// Those who watch while the run lasts.
+    json: Option<ResultFile>,
+    html: Option<ResultFile>,
+    /// What shows and writes figures while the run lasts.
     pub(crate) watchers: Watchers,
-    /// What became of them.
-    pub(crate) watched: Result<(), WatchError>,
+    /// What became of that.
+    pub(crate) watched: Result<(), OutputError>,
 }
 
 impl Outputs {
     /// Opens or makes the files.
-    pub(crate) fn open(args: &OutputArgs) -> Result<Self, Error> {
-        let open = |option, path: &Option<PathBuf>| {
-            path.as_deref().map(|path| ReportFile::open(option, path)).transpose()
+    pub(crate) fn open(wanted: &Wanted) -> Result<Self, OutputError> {
+        let open = |option, path: Option<&Path>| {
+            path.map(|path| ResultFile::open(option, path)).transpose()
         };
         Ok(Self {
-            json: open("--json", &args.json)?,
-            html: open("--html", &args.html)?,
-            watchers: Watchers::open(args)?,
+            json: open("--json", wanted.json.as_deref())?,
+            html: open("--html", wanted.html.as_deref())?,
+            watchers: Watchers::open(wanted)?,
             watched: Ok(()),
         })
     }
 
-    /// Writes what is written at the end. One that cannot be written takes none of the others
-    /// with it; all faults, those of the run among them, make up one error.
-    pub(crate) fn write(self, report: &Report) -> Result<(), Error> {
+    /// Writes the files of the report. One that cannot be written does not keep the others
+    /// from being written; all faults, those of the run included, are one error.
+    pub(crate) fn write(self, report: &Report) -> Result<(), OutputError> {
         let json = self.json.as_ref().map(|file| file.write_json(report));
         let html = self.html.as_ref().map(|file| file.write(html::page(report).as_bytes()));
-        let files = [json, html].into_iter().flatten().map(|written| written.map_err(Error::from));
-        let faults: Vec<_> = files
-            .chain([self.watched.map_err(Error::from)])
-            .filter_map(Result::err)
-            .map(|fault| fault.to_string())
-            .collect();
-        if faults.is_empty() { Ok(()) } else { Err(Error::Outputs(faults.join("; "))) }
+        OutputError::join([json, html, Some(self.watched)].into_iter().flatten())
     }
 }

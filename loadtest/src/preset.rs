@@ -1,5 +1,5 @@
 //! Workloads by name. The figures are data of their own, with their source beside them; what
-//! they do not tell is assumed here and said in `docs/loadtest.md`.
+//! they lack is assumed here and documented in `docs/loadtest.md`.
 
 use std::{fmt::Write, num::NonZeroUsize, str::FromStr, sync::LazyLock};
 
@@ -101,7 +101,6 @@ fn rows() -> impl Iterator<Item = &'static str> {
 }
 
 /// The table of all presets, as options of a run would have it.
-#[must_use]
 pub fn list() -> String {
     let mut table = format!(
         "{:<18}{:>9}  {:<18}{:<18}{:<47}{}\n",

@@ -3,88 +3,56 @@
 
 use std::sync::Arc;
 
-use tokio::runtime;
-
 use crate::{
-    cli::{ReplayArgs, Target},
-    engine::{Feed, Parts, Supply},
+    engine::{Feed, Supply},
     error::Error,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
-    report::{Figures, Report, Settings, Tool, TraceReport},
-    session::{Cast, Session},
-    target::{Way, check_key},
+    report::{Figures, TraceReport},
+    session::{Session, SessionParts, Summary, block_on},
+    spec::Replay,
     trace::Trace,
-    watch::Goal,
+    watch::{Goal, Wanted},
 };
 
-/// Replays the trace that `args` name, to its end, its first error or Ctrl-C.
+/// Replays a trace, to its end, its first error or Ctrl-C.
 ///
 /// # Errors
 ///
 /// The replay could not begin: the trace or the server is not what it should be.
-pub fn run(args: Box<ReplayArgs>) -> Result<Outcome, Error> {
-    if matches!(args.target, Target::Memcached(_)) && !args.key_prefix.is_empty() {
-        check_key(&args.key_prefix)
-            .map_err(|fault| Error::KeyPrefix { prefix: args.key_prefix.clone(), fault })?;
+pub fn run(spec: &Replay, wanted: &Wanted) -> Result<Outcome, Error> {
+    let trace = Trace::open(&spec.traces, spec.reading.clone())?;
+    let course = spec.course();
+    let keeps_times = course.pace.is_open();
+    if keeps_times && !trace.has_times() {
+        return Err(Error::NoTimes { trace: spec.files().join(" "), format: trace.format });
     }
-    let course = args.course()?;
-    let trace = Trace::open(&args.traces, args.reading()?)?;
-    if args.speed.is_some() && !trace.has_times() {
-        return Err(Error::NoTimes { trace: args.files(), format: trace.format() });
-    }
-    let findings = trace.findings();
     let (feed, reader) = Feed::new();
-    let parts = Parts {
-        threads: args.threads(),
-        connections: args.connections(),
-        way: Way::find(&args.target, &args.server)?,
-        supply: Supply::Traced(Arc::new(feed)),
-        written: None,
-        origin: args.origin.unwrap_or_default(),
-        verify: None,
-    };
-    let settings = Settings::of_replay(&args, &course, &trace);
-    let goal = args.limit.map_or(Goal::File(trace.meter()), |limit| Goal::Requests(limit.get()));
-    runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let outputs = Outputs::open(&args.output)?;
-        let (target, server) = (&args.target, &args.server);
-        let cast = Cast { target, server, parts: &parts, prefill: None, own_namespace: None };
-        let mut session = Session::open(cast, outputs).await?;
-        let reading = reader.start(trace, args.limit, args.speed.is_some())?;
+    let parts = SessionParts::new(&spec.drive, Supply::Traced(Arc::new(feed)))?;
+    let settings = spec.settings(&trace);
+    let findings = trace.findings();
+    let goal = spec.limit.map_or(Goal::File(trace.meter()), |limit| Goal::Requests(limit.get()));
+    block_on(async {
+        let mut session = Session::open(parts, Outputs::open(wanted)?).await?;
+        let reading = reader.start(trace, spec.limit, keeps_times)?;
         let played = session.play(course, "replay", goal).await;
-        let closed = session.close(played.tally.rpcs()).await;
-
-        let max_slip = course.pace.is_open().then(|| args.max_slip());
-        let verdict = Verdict::of(played.stopped, max_slip, &played.tally);
-        // A replay that was stopped does not wait for its reader.
-        let verdict = match &verdict {
-            Verdict::Stopped(_) => verdict,
+        let verdict = match Verdict::of(played.stopped, spec.drive.max_slip, &played.tally) {
+            // A replay that was stopped does not wait for its reader.
+            stopped @ Verdict::Stopped(_) => stopped,
             // The feed has ended, so the reader has.
-            _ => reading.outcome().map_or_else(Verdict::TraceBroken, |()| verdict),
+            ended => {
+                let read = reading.join().expect("the trace reader does not panic");
+                read.map_or_else(Verdict::TraceBroken, |()| ended)
+            }
         };
         let mut figures = Figures::new(&played.tally, played.tally.last, true);
         figures.find_rows(|row| findings.place(row));
-        let report = Report {
-            tool: Tool::this(),
-            command: "replay".to_owned(),
-            started: closed.started,
-            settings,
-            ending: verdict.ending(),
-            trace_error: match &verdict {
-                Verdict::TraceBroken(error) => Some(error.to_string()),
-                _ => None,
-            },
-            kept_up: max_slip.map(|_| verdict.kept_up()),
-            trace: Some(TraceReport::of(&findings, args.max_gap)),
-            figures,
-            search: None,
-            steps: Vec::new(),
-            seconds: closed.seconds,
-            server: closed.server,
-            generator: closed.generator,
-            machine: closed.machine,
-        };
-        Ok(Outcome { report, verdict, outputs: closed.outputs, warning: closed.warning })
+        let summary = Summary { command: "replay", settings, verdict, figures };
+        let mut outcome = session.close(played.tally.rpcs(), summary).await;
+        if let Verdict::TraceBroken(error) = &outcome.verdict {
+            outcome.report.trace_error = Some(error.to_string());
+        }
+        outcome.report.trace = Some(TraceReport::of(&findings, spec.reading.max_gap));
+        Ok(outcome)
     })
 }

@@ -1,85 +1,56 @@
 //! The command `search`: the highest rate at which a promise of latency holds.
 
+mod rate_search; // which rate is next
 mod judge; // whether a step held
-mod plan; // which rate is next
-mod slo; // what is promised
 
 use std::collections::BTreeMap;
 
-use tokio::runtime;
-
-pub use self::slo::Slo;
 use self::{
     judge::{Judge, Judgement},
-    plan::{Held, Plan},
+    rate_search::{Held, RateSearch},
 };
-pub(crate) use self::{plan::Rules, slo::percent};
 use crate::{
-    cli::SearchArgs,
     engine::Stopped,
     error::Error,
     outcome::{Outcome, Verdict},
     outputs::Outputs,
-    report::{Figures, LimitedBy, Report, SearchReport, Settings, Step, Tool},
-    run,
-    session::{Cast, Session},
-    watch::Goal,
+    report::{Figures, LimitedBy, SearchReport, Settings, Step},
+    session::{Session, SessionParts, Summary, block_on},
+    spec,
+    watch::{Goal, Wanted},
 };
 
-/// Makes the search that `args` describe, to its end or to Ctrl-C.
+/// Searches, until the rate is found or Ctrl-C.
 ///
 /// # Errors
 ///
-/// The search could not begin: options do not go together, or the server is not what it should
-/// be.
-pub fn run(mut args: Box<SearchArgs>) -> Result<Outcome, Error> {
-    args.load.make_own_namespace();
-    let load = &args.load;
-    let (rules, spec) = (args.rules()?, load.spec()?);
-    let first = args.course(rules.from, 0);
-    let parts = run::parts(load, &spec, first.pace)?;
-    let settings =
-        Settings { requests_per_second: None, ..Settings::of_workload(load, &first, &spec) };
-    runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let outputs = Outputs::open(&load.output)?;
-        let mut session = Session::open(Cast::of(load, &parts, &spec), outputs).await?;
-        let mut search = Search::new(&args, rules);
+/// The search could not begin: a file or the server is not what it should be.
+pub fn run(spec: &spec::Search, wanted: &Wanted) -> Result<Outcome, Error> {
+    let parts = SessionParts::of_load(&spec.load)?;
+    let settings = Settings { requests_per_second: None, ..spec.load.settings(&spec.first) };
+    block_on(async {
+        let mut session = Session::open(parts, Outputs::open(wanted)?).await?;
+        let mut search = Search::new(spec);
         while let Some(rate) = search.next() {
-            if !search.steps.is_empty() && session.pause(args.drain).await.is_break() {
+            if !search.steps.is_empty() && session.pause(spec.drain).await.is_break() {
                 search.interrupted = true;
                 break;
             }
             search.step(&mut session, rate).await;
         }
-        let closed = session.close(search.requests).await;
-
-        let verdict = search.verdict();
-        let report = Report {
-            tool: Tool::this(),
-            command: "search".to_owned(),
-            started: closed.started,
-            settings,
-            ending: verdict.ending(),
-            trace_error: None,
-            trace: None,
-            kept_up: Some(verdict.kept_up()),
-            figures: search.figures().clone(),
-            search: Some(search.report()),
-            steps: search.steps,
-            seconds: closed.seconds,
-            server: closed.server,
-            generator: closed.generator,
-            machine: closed.machine,
-        };
-        Ok(Outcome { report, verdict, outputs: closed.outputs, warning: closed.warning })
+        let (verdict, figures) = (search.verdict(), search.figures().clone());
+        let summary = Summary { command: "search", settings, verdict, figures };
+        let mut outcome = session.close(search.requests, summary).await;
+        outcome.report.search = Some(search.report());
+        outcome.report.steps = search.steps;
+        Ok(outcome)
     })
 }
 
 /// A search under way.
 struct Search<'a> {
-    args: &'a SearchArgs,
-    rules: Rules,
-    plan: Plan,
+    spec: &'a spec::Search,
+    rates: RateSearch,
     /// In the order in which they were made.
     steps: Vec<Step>,
     /// Whose limit it was, by the rate that did not hold.
@@ -92,11 +63,10 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(args: &'a SearchArgs, rules: Rules) -> Self {
+    fn new(spec: &'a spec::Search) -> Self {
         Self {
-            args,
-            rules,
-            plan: Plan::new(rules),
+            spec,
+            rates: RateSearch::new(spec.rules),
             steps: Vec::new(),
             limits: BTreeMap::new(),
             requests: 0,
@@ -106,76 +76,73 @@ impl<'a> Search<'a> {
     }
 
     fn next(&self) -> Option<u64> {
-        self.plan.next().filter(|_| !self.interrupted && self.unanswered.is_none())
+        self.rates.next().filter(|_| !self.interrupted && self.unanswered.is_none())
     }
 
     /// Makes a step and learns from it.
     async fn step(&mut self, session: &mut Session, rate: u64) {
-        let Self { args, .. } = self;
-        let origin = args.load.workload.origin;
-        let course = args.course(rate, self.steps.len());
+        let course = self.spec.course(rate, self.steps.len());
+        let drive = &self.spec.load.drive;
+        let phase = format!("search {rate}/s");
         let goal = Goal::of(&course).expect("a step has a length");
-        let played = session.play(course, &format!("search {rate}/s"), goal).await;
+        let played = session.play(course, &phase, goal).await;
         self.requests += played.tally.rpcs() + played.tally.warm_up;
-
-        let verdict = Verdict::of(played.stopped, Some(args.load.max_slip()), &played.tally);
-        let time = course.measured(&played.tally, played.stopped.is_some());
-        let mut step = Step {
-            requests_per_second: Some(rate.into()),
-            ending: verdict.ending(),
-            kept_up: Some(verdict.kept_up()),
-            held: None,
-            why_not: None,
-            figures: Figures::new(&played.tally, time, origin.is_some()),
-        };
-        if matches!(verdict, Verdict::Stopped(Stopped::Interrupted)) {
-            self.interrupted = true;
-        } else {
-            if matches!(verdict, Verdict::AllFailed) {
-                self.unanswered = Some(rate);
-            }
-            let origin = origin.unwrap_or_default();
-            let judge = Judge { slo: &args.slo, step: args.step_duration, origin };
-            let judgement = judge.judge(&step.figures, &verdict);
-            self.plan.learn(rate, judgement.held);
-            session.say(&judgement.line(rate));
-            if judgement.held != Held::Yes {
-                self.limits.insert(rate, judgement.limit);
-            }
-            step.held = Some(judgement.held == Held::Yes);
-            step.why_not = judgement.why_not;
+        let verdict = Verdict::of(played.stopped, drive.max_slip, &played.tally);
+        let mut step = played.step(&verdict, drive.origin.is_some());
+        match verdict {
+            Verdict::Stopped(Stopped::Interrupted) => self.interrupted = true,
+            _ => session.say(&self.learn(rate, &verdict, &mut step)),
         }
         self.steps.push(step);
     }
 
+    /// Judges a step that was not interrupted; returns what there is to say about it.
+    fn learn(&mut self, rate: u64, verdict: &Verdict, step: &mut Step) -> String {
+        if matches!(verdict, Verdict::AllFailed) {
+            self.unanswered = Some(rate);
+        }
+        let origin = self.spec.load.drive.origin.unwrap_or_default();
+        let judge = Judge { slo: &self.spec.slo, step: self.spec.step_time(), origin };
+        let judgement = judge.judge(&step.figures, verdict);
+        self.rates.learn(rate, judgement.held);
+        if judgement.held != Held::Yes {
+            self.limits.insert(rate, judgement.limit);
+        }
+        let line = judgement.line(rate);
+        step.held = Some(judgement.held == Held::Yes);
+        step.why_not = judgement.why_not;
+        line
+    }
+
     /// What kept the search from finding more.
     fn limited_by(&self) -> Option<LimitedBy> {
-        match (self.plan.failed(), self.interrupted) {
-            _ if self.unanswered.is_some() => None,
-            (_, true) => None,
-            (Some(failed), _) => self.limits.get(&failed).copied(),
-            (None, _) => Some(LimitedBy::HighestRate),
+        match self.rates.failed {
+            _ if self.interrupted || self.unanswered.is_some() => None,
+            Some(failed) => self.limits.get(&failed).copied(),
+            None => Some(LimitedBy::HighestRate),
         }
     }
 
     fn verdict(&self) -> Verdict {
-        match (self.plan.failed(), self.limited_by()) {
-            _ if self.interrupted => Verdict::Stopped(Stopped::Interrupted),
-            _ if self.unanswered.is_some() => {
-                Verdict::NoAnswer { rate: self.unanswered.unwrap_or_default() }
-            }
-            (Some(rate), _) if self.plan.found().is_none() => Verdict::NothingHeld {
+        if self.interrupted {
+            return Verdict::Stopped(Stopped::Interrupted);
+        }
+        if let Some(rate) = self.unanswered {
+            return Verdict::NoAnswer(rate);
+        }
+        match (self.rates.failed, self.limited_by()) {
+            (Some(rate), _) if self.rates.found().is_none() => Verdict::NothingHeld {
                 rate,
                 why: self.telling().and_then(|step| step.why_not.clone()).unwrap_or_default(),
             },
-            (Some(rate), Some(LimitedBy::Generator)) => Verdict::GeneratorLimit { rate },
+            (Some(rate), Some(LimitedBy::Generator)) => Verdict::GeneratorLimit(rate),
             _ => Verdict::Clean,
         }
     }
 
     /// The last step at the rate that was found; where none held, at the lowest one.
     fn telling(&self) -> Option<&Step> {
-        match self.plan.found() {
+        match self.rates.found() {
             Some(found) => self.steps.iter().rfind(|step| {
                 step.held == Some(true) && step.requests_per_second == Some(found.into())
             }),
@@ -188,18 +155,18 @@ impl<'a> Search<'a> {
     }
 
     fn report(&self) -> SearchReport {
-        let Rules { from, to, growth, precision, confirm } = self.rules;
+        let spec::Rules { from, to, growth, precision, confirm } = self.spec.rules;
         SearchReport {
-            slo: self.args.slo.to_string(),
-            found_requests_per_second: self.plan.found(),
-            failed_requests_per_second: self.plan.failed(),
+            slo: self.spec.slo.to_string(),
+            found_requests_per_second: self.rates.found(),
+            failed_requests_per_second: self.rates.failed,
             limited_by: self.limited_by(),
             precision,
             from_requests_per_second: from,
             to_requests_per_second: to,
             growth,
             confirm,
-            drain_seconds: self.args.drain.as_secs_f64(),
+            drain_seconds: self.spec.drain.as_secs_f64(),
         }
     }
 }

@@ -12,59 +12,82 @@ use std::{
 };
 
 use tiny_cache_client::ErrorKind;
-use tokio::time::timeout;
+use tokio::{runtime, time::timeout};
 
 use crate::{
-    cli::{LoadArgs, ServerArgs, Target},
     descriptors,
-    engine::{Control, Course, Crew, Parts, Played, Stopped},
+    engine::{Control, Course, Crew, CrewParts, Played, Stopped, Supply, Written},
     error::Error,
-    interrupt::Interrupt,
+    interrupt::{INTERRUPTED, Interrupt},
     machine::Machine,
-    outcome::INTERRUPTED,
+    outcome::{Outcome, Verdict},
     outputs::Outputs,
-    report::{Generator, SecondReport, Seconds, Server, ServerStats},
-    target::Outlet,
+    peers::{Backend, BackendConnection, CallError},
+    report::{Figures, Generator, Report, Seconds, Server, ServerStats, Settings, Step, Tool},
+    spec::{Drive, Load},
     usage::{Usage, UsageError, UsageReport, UsageSource, own_cpu},
     watch::{self, Goal, Phase, Watchers},
-    workload::Spec,
 };
 
 /// What each step of the end may take after a second Ctrl-C.
 const HURRY: Duration = Duration::from_secs(2);
 
-/// Who takes part.
-pub(crate) struct Cast<'a> {
-    pub(crate) target: &'a Target,
-    pub(crate) server: &'a ServerArgs,
-    pub(crate) parts: &'a Parts,
+/// What a session is made of.
+pub(crate) struct SessionParts<'a> {
+    drive: &'a Drive,
+    crew: CrewParts,
     /// How many keys are written first; none without a prefill.
-    pub(crate) prefill: Option<u64>,
-    /// The namespace that is left empty; none where somebody named it.
-    pub(crate) own_namespace: Option<String>,
+    prefill: Option<u64>,
 }
 
-impl<'a> Cast<'a> {
-    /// Those of a made-up workload.
-    pub(crate) fn of(load: &'a LoadArgs, parts: &'a Parts, spec: &Spec) -> Self {
-        Self {
-            target: &load.target,
-            server: &load.server,
-            parts,
-            prefill: load.prefill.then_some(spec.keys * spec.spaces as u64),
-            own_namespace: load.own_namespace.then(|| load.server.spaces().join(", ")),
-        }
+impl<'a> SessionParts<'a> {
+    /// Those of a supply of operations. Reads the files of TLS.
+    pub(crate) fn new(drive: &'a Drive, supply: Supply) -> Result<Self, Error> {
+        let crew = CrewParts {
+            threads: drive.threads,
+            connections: drive.connections,
+            backend: Backend::new(&drive.route)?,
+            supply,
+            written: None,
+            origin: drive.origin.unwrap_or_default(),
+            verify: None,
+        };
+        Ok(Self { drive, crew, prefill: None })
     }
+
+    /// Those of a made-up workload.
+    pub(crate) fn of_load(load: &'a Load) -> Result<Self, Error> {
+        let Load { drive, workload, prefill, verify, .. } = load;
+        let mut parts = Self::new(drive, Supply::Made(Box::new(workload.clone())))?;
+        if drive.own_namespace {
+            parts.crew.written = Written::new(workload.keys, workload.spaces).map(Arc::new);
+        }
+        parts.crew.verify = verify.then(|| drive.route.spaces());
+        parts.prefill = prefill.then_some(workload.keys * workload.spaces as u64);
+        Ok(parts)
+    }
+}
+
+/// Runs a session on a runtime of this thread.
+pub(crate) fn block_on<T>(session: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(session)
+}
+
+/// What a command makes of its courses.
+pub(crate) struct Summary {
+    pub(crate) command: &'static str,
+    pub(crate) settings: Settings,
+    pub(crate) verdict: Verdict,
+    pub(crate) figures: Figures,
 }
 
 /// A run between its first connection and its report.
 pub(crate) struct Session {
-    target: Target,
-    /// Not used for the run: it asks for the server's figures.
-    figures: Outlet,
-    before: Option<ServerStats>,
-    prefilled: Option<ServerStats>,
-    version: Option<String>,
+    target: String,
+    /// Asks for the server's figures, and carries no request of the run.
+    figures: BackendConnection,
+    /// What is known of the server so far.
+    server: Server,
     gauges: Gauges,
     machine: Machine,
     crew: Crew,
@@ -75,55 +98,40 @@ pub(crate) struct Session {
     interrupt: Interrupt,
     seconds: Seconds,
     steps: usize,
-    pub(crate) started: SystemTime,
-    pub(crate) outputs: Outputs,
+    started: SystemTime,
+    outputs: Outputs,
 }
 
 impl Session {
     /// Connects, and fills the cache if asked to.
-    pub(crate) async fn open(cast: Cast<'_>, mut outputs: Outputs) -> Result<Self, Error> {
-        let Cast { target, server, parts, prefill, own_namespace } = cast;
+    pub(crate) async fn open(parts: SessionParts<'_>, outputs: Outputs) -> Result<Self, Error> {
+        let SessionParts { drive, crew: parts, prefill } = parts;
         descriptors::raise(parts.connections, parts.threads)?;
         let mut interrupt = Interrupt::listen();
         let machine = Machine::look();
+        let target = drive.route.target.to_string();
+        let own_namespace =
+            drive.own_namespace.then(|| (drive.route.spaces().join(", "), parts.written.is_some()));
         let opening = async {
-            let figures = parts.way.open().await?;
-            let before = stats(&figures, target).await?;
+            let figures = parts.backend.open().await?;
+            let before = stats(&figures, &target).await?;
             let version = figures.version().await;
             let mut crew = Crew::assemble(parts)?;
             crew.ready().await?;
             Ok::<_, Error>((figures, before, version, crew))
         };
-        let (figures, before, version, mut crew) = tokio::select! {
+        let (figures, before, version, crew) = tokio::select! {
             opened = opening => opened?,
             () = interrupt.received() => return Err(Error::Interrupted),
         };
-        let mut prefilled = None;
-        if let Some(keys) = prefill {
-            let phase = Phase { name: "prefill".into(), goal: Goal::Requests(keys), course: None };
-            outputs.watchers.begin(&target.to_string(), phase, crew.live());
-            let watchers = RefCell::new(&mut outputs.watchers);
-            if let Err(error) = fill(&mut crew, &mut interrupt, &watchers).await {
-                if parts.written.is_some()
-                    && let Err(why) = empty(&mut crew, &mut interrupt).await
-                {
-                    outputs.watchers.say(&left_behind(&own_namespace.unwrap_or_default(), &why));
-                }
-                return Err(error);
-            }
-            prefilled = stats(&figures, target).await.unwrap_or_default();
-        }
-        let gauges = Gauges::read(target, server).await;
         let mut session = Self {
-            target: target.clone(),
+            target,
             figures,
-            before,
-            prefilled,
-            version,
-            gauges,
+            server: Server { version, before, ..Server::default() },
+            gauges: Gauges::default(),
             machine,
             crew,
-            own_namespace: own_namespace.map(|name| (name, parts.written.is_some())),
+            own_namespace,
             is_abandoned: false,
             interrupt,
             seconds: Seconds::default(),
@@ -131,10 +139,32 @@ impl Session {
             started: SystemTime::now(),
             outputs,
         };
-        if let Some(note) = session.server().eviction_note() {
-            session.say(&format!("prefill: {note}"));
+        if let Some(keys) = prefill {
+            session.prefill(keys).await?;
         }
+        session.gauges = Gauges::read(drive).await;
+        session.started = SystemTime::now();
         Ok(session)
+    }
+
+    /// Writes every key; removes what was written if that fails.
+    async fn prefill(&mut self, keys: u64) -> Result<(), Error> {
+        let phase = Phase { name: "prefill".into(), goal: Goal::Requests(keys), course: None };
+        self.outputs.watchers.begin(&self.target, phase, self.crew.live());
+        let watchers = RefCell::new(&mut self.outputs.watchers);
+        if let Err(error) = fill(&mut self.crew, &mut self.interrupt, &watchers).await {
+            if let Some((namespace, true)) = &self.own_namespace
+                && let Err(why) = empty(&mut self.crew, &mut self.interrupt).await
+            {
+                self.outputs.watchers.say(&left_behind(namespace, &why));
+            }
+            return Err(error);
+        }
+        self.server.prefilled = stats(&self.figures, &self.target).await.unwrap_or_default();
+        if let Some(note) = self.server.eviction_note() {
+            self.say(&format!("prefill: {note}"));
+        }
+        Ok(())
     }
 
     /// Plays one course. The first Ctrl-C stops it, a second one does not wait for the replies
@@ -142,7 +172,7 @@ impl Session {
     pub(crate) async fn play(&mut self, course: Course, phase: &str, goal: Goal) -> Played {
         let control = Arc::new(Control::default());
         let phase = Phase { name: phase.to_owned(), goal, course: Some(course) };
-        self.outputs.watchers.begin(&self.target.to_string(), phase, self.crew.live());
+        self.outputs.watchers.begin(&self.target, phase, self.crew.live());
         let watchers = RefCell::new(&mut self.outputs.watchers);
         let (step, seconds) = (self.steps, &mut self.seconds);
         self.steps += 1;
@@ -170,7 +200,7 @@ impl Session {
         played
     }
 
-    /// Tells something while it goes on.
+    /// Says a line beside what is shown.
     pub(crate) fn say(&mut self, line: &str) {
         self.outputs.watchers.say(line);
     }
@@ -183,56 +213,45 @@ impl Session {
         }
     }
 
-    /// Asks the server for its figures once more, and gives everything back. `requests` are all
-    /// that were made.
-    pub(crate) async fn close(mut self, requests: u64) -> Closed {
+    /// Asks the server for its figures once more, gives everything back and sums up. `requests`
+    /// are all that were made. The report lacks what only a trace, a search or several rates
+    /// have.
+    pub(crate) async fn close(mut self, requests: u64, summary: Summary) -> Outcome {
+        let Summary { command, settings, verdict, figures } = summary;
         let (usage, generator) = self.gauges.read_again().await;
-        let after = match self.figures.link() {
-            Some(link) => {
-                let patience = if self.is_abandoned { HURRY } else { Duration::MAX };
-                let stats = timeout(patience, link.stats()).await;
-                stats.ok().and_then(Result::ok).map(ServerStats::from)
-            }
-            None => None,
-        };
+        if let Some(connection) = self.figures.tiny_cache() {
+            let patience = if self.is_abandoned { HURRY } else { Duration::MAX };
+            let stats = timeout(patience, connection.stats()).await;
+            self.server.after = stats.ok().and_then(Result::ok).map(ServerStats::from);
+        }
         let warning = self.leave().await;
-        // A pipe that nobody reads is not waited for when somebody wants to leave.
+        // A pipe that nobody reads is not waited for after another Ctrl-C.
         self.outputs.watched = self.outputs.watchers.close(self.interrupt.received()).await;
-        let per_core = usage.as_ref().ok().and_then(|usage| {
-            usage.as_ref().and_then(|usage| usage.operations_per_core_second(requests))
-        });
-        let (usage, usage_unknown) = match usage {
-            Ok(usage) => (usage, None),
-            Err(why) => (None, Some(why)),
-        };
-        let server = Server {
-            after,
-            usage,
-            usage_unknown,
-            operations_per_core_second: per_core,
-            ..self.server()
-        };
-        Closed {
+        let mut server = self.server;
+        match usage {
+            Ok(usage) => server.usage = usage,
+            Err(why) => server.usage_unknown = Some(why),
+        }
+        server.operations_per_core_second =
+            server.usage.as_ref().and_then(|usage| usage.operations_per_core_second(requests));
+        let report = Report {
+            tool: Tool::this(),
+            command: command.to_owned(),
+            started: humantime::format_rfc3339_seconds(self.started).to_string(),
+            kept_up: settings.max_slip_seconds.map(|_| verdict.kept_up()),
+            settings,
+            ending: verdict.ending(),
+            trace_error: None,
+            trace: None,
+            figures,
+            search: None,
+            steps: Vec::new(),
+            seconds: self.seconds.finish(),
             server,
-            warning,
             generator,
             machine: self.machine,
-            seconds: self.seconds.finish(),
-            started: humantime::format_rfc3339_seconds(self.started).to_string(),
-            outputs: self.outputs,
-        }
-    }
-}
-
-impl Session {
-    /// What is known of the server so far.
-    fn server(&self) -> Server {
-        Server {
-            version: self.version.clone(),
-            before: self.before.clone(),
-            prefilled: self.prefilled.clone(),
-            ..Server::default()
-        }
+        };
+        Outcome { report, verdict, outputs: self.outputs, warning }
     }
 
     /// Removes what the run wrote, where it made up its own namespace; says why not.
@@ -271,7 +290,7 @@ async fn fill(
     Err(Error::Interrupted)
 }
 
-/// Gives up what takes too long for somebody who has pressed Ctrl-C twice.
+/// Limits a step of the end after a second Ctrl-C.
 async fn in_a_hurry(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let late = || Err(format!("the server took more than {HURRY:?}"));
     timeout(HURRY, work).await.unwrap_or_else(|_elapsed| late())
@@ -301,15 +320,21 @@ struct Gauges {
     at: Instant,
 }
 
+impl Default for Gauges {
+    fn default() -> Self {
+        Self { server: Ok(None), own_cpu: own_cpu(), at: Instant::now() }
+    }
+}
+
 impl Gauges {
-    async fn read(target: &Target, server: &ServerArgs) -> Self {
+    async fn read(drive: &Drive) -> Self {
         let look = async {
-            let Some(place) = target.place() else { return Ok(None) };
-            let source = UsageSource::find(&place, server.server_metrics.as_ref()).await?;
+            let Some(address) = drive.route.target.host_port() else { return Ok(None) };
+            let source = UsageSource::find(&address, drive.server_metrics.as_ref()).await?;
             let usage = source.sample().await?;
             Ok(Some((source, usage)))
         };
-        Self { server: look.await, own_cpu: own_cpu(), at: Instant::now() }
+        Self { server: look.await, ..Self::default() }
     }
 
     /// What they used since, or why that is not known.
@@ -332,30 +357,33 @@ impl Gauges {
     }
 }
 
-/// What is left of a session.
-pub(crate) struct Closed {
-    pub(crate) server: Server,
-    pub(crate) generator: Generator,
-    pub(crate) machine: Machine,
-    pub(crate) seconds: Vec<SecondReport>,
-    pub(crate) started: String,
-    pub(crate) outputs: Outputs,
-    /// What was left behind, and why.
-    pub(crate) warning: Option<String>,
-}
-
-/// The server's own figures; none where it has none to give.
-async fn stats(figures: &Outlet, target: &Target) -> Result<Option<ServerStats>, Error> {
-    let Some(link) = figures.link() else { return Ok(None) };
-    match link.stats().await {
-        Ok(stats) => Ok(Some(stats.into())),
-        // A server without this RPC can be driven all the same.
-        Err(failure) if failure.kind() == ErrorKind::Unimplemented => Ok(None),
-        Err(failure) => Err(Error::Unfit { target: target.to_string(), failure }),
+impl Played {
+    /// What the report has of it where there are several.
+    pub(crate) fn step(&self, verdict: &Verdict, cache_aside: bool) -> Step {
+        let pace = self.course.pace;
+        Step {
+            requests_per_second: pace.rate(),
+            ending: verdict.ending(),
+            kept_up: pace.is_open().then(|| verdict.kept_up()),
+            held: None,
+            why_not: None,
+            figures: Figures::new(&self.tally, self.measured(), cache_aside),
+        }
     }
 }
 
-/// Has somebody look at the counters now and then, until the end.
+/// The server's own figures, if it has the RPC.
+async fn stats(figures: &BackendConnection, target: &str) -> Result<Option<ServerStats>, Error> {
+    let Some(connection) = figures.tiny_cache() else { return Ok(None) };
+    match connection.stats().await {
+        Ok(stats) => Ok(Some(stats.into())),
+        // A server without this RPC can be driven all the same.
+        Err(CallError::Failed(failure)) if failure.kind() == ErrorKind::Unimplemented => Ok(None),
+        Err(failure) => Err(Error::Unfit { target: target.to_owned(), failure }),
+    }
+}
+
+/// Polls the live counters every [`watch::PERIOD`] until `end` resolves.
 async fn watched<T>(end: impl Future<Output = T>, watchers: &RefCell<&mut Watchers>) -> T {
     let mut end = pin!(end);
     let mut ticks = tokio::time::interval(watch::PERIOD);

@@ -1,7 +1,7 @@
-//! What a server uses of its machine, so that operations for each second of CPU can be
-//! told. Goes by the port that the server listens on, or by the server's metrics; knows
+//! What a server uses of its machine, for the operations for each second of CPU. Goes by the port that the server listens on, or by the server's metrics; knows
 //! nothing of what is spoken there.
 
+mod calls;
 mod error;
 mod metrics;
 mod own;
@@ -9,11 +9,14 @@ mod process;
 mod report;
 mod samples;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use crate::cli::Place;
+use strum::Display;
+
+use crate::peers::HostPort;
 
 pub use self::{
+    calls::CallTimes,
     error::{MetricsProblem, UsageError},
     metrics::ServerMetrics,
     own::own_cpu,
@@ -29,19 +32,23 @@ pub struct Usage {
     pub cpu: Duration,
     /// Memory in RAM. Of several processes the sum, which counts shared pages more than once.
     pub resident_bytes: u64,
-    /// The most that was ever in RAM, the start included; none where the source does not
-    /// tell.
+    /// The most that was ever in RAM, the start included; `None` if the source does not
+    /// report it.
     pub peak_resident_bytes: Option<u64>,
     /// The processes looked at, by number; none from metrics.
     pub pids: Vec<u32>,
+    /// How long its calls took; from metrics alone.
+    pub calls: CallTimes,
 }
 
 /// Where a server's figures come from.
-#[derive(Debug)]
+#[derive(Debug, Display)]
 pub enum UsageSource {
     /// The kernel: the server is on this machine.
+    #[strum(to_string = "{0}")]
     Process(ServerProcess),
     /// The server's page of metrics.
+    #[strum(to_string = "{0}")]
     Metrics(ServerMetrics),
 }
 
@@ -53,7 +60,10 @@ impl UsageSource {
     /// # Errors
     ///
     /// The server is not of this machine, or its process cannot be looked at.
-    pub async fn find(server: &Place, metrics: Option<&ServerMetrics>) -> Result<Self, UsageError> {
+    pub async fn find(
+        server: &HostPort,
+        metrics: Option<&ServerMetrics>,
+    ) -> Result<Self, UsageError> {
         if let Some(metrics) = metrics {
             return Ok(Self::Metrics(metrics.clone()));
         }
@@ -81,15 +91,6 @@ impl UsageSource {
         match self {
             Self::Process(process) => process.sample(),
             Self::Metrics(metrics) => metrics.sample().await,
-        }
-    }
-}
-
-impl fmt::Display for UsageSource {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Process(process) => process.fmt(out),
-            Self::Metrics(metrics) => metrics.fmt(out),
         }
     }
 }

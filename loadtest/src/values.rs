@@ -4,6 +4,8 @@
 
 use bytes::Bytes;
 
+use crate::workload::Write;
+
 /// Keys begin their value at one of this many places in the noise.
 const OFFSETS: usize = 64 << 10;
 
@@ -18,7 +20,6 @@ pub(crate) struct Values {
 
 impl Values {
     /// Makes the noise.
-    #[must_use]
     pub(crate) fn new() -> Self {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let words = (OFFSETS + SLICED) / size_of::<u64>();
@@ -35,9 +36,13 @@ impl Values {
         Self { noise: noise.into() }
     }
 
+    /// The value that a write has where values are not verified.
+    pub(crate) fn of(&self, write: &Write) -> Bytes {
+        self.value(&write.key, write.size)
+    }
+
     /// The value of `key`, `size` bytes long.
-    #[must_use]
-    pub(crate) fn value(&self, key: &str, size: u32) -> Bytes {
+    fn value(&self, key: &str, size: u32) -> Bytes {
         let size = size as usize;
         let start = (fnv1a(key.as_bytes()) % OFFSETS as u64) as usize;
         if size <= SLICED {

@@ -8,29 +8,29 @@
 //!
 //! ```
 //! use std::time::Instant;
-//! use tiny_cache_loadtest::verify::{Findings, Ledger, Name, Outcome};
+//! use tiny_cache_loadtest::verify::{Begun, Fate, Findings, Ledger, Name};
 //!
 //! let (ledger, start) = (Ledger::new(0x5eed), Instant::now());
 //! let mut findings = Findings::default();
 //! let name = Name::new("team", "key-1");
 //!
-//! // A set, a set-if-absent, an item of a multi-set: send `pending.value()`.
+//! // A set, a set-if-absent, an item of a multi-set: send `pending.value`.
 //! let pending = ledger.begin_write(name, 512, 60, start.elapsed());
-//! let sent = pending.value().clone();
-//! findings.wrote(ledger.end_write(pending, Outcome::Done, start.elapsed()));
+//! let sent = pending.value.clone();
+//! findings.wrote(ledger.end_write(pending, Fate::Done, start.elapsed()));
 //!
 //! // A get, an item of a multi-get: hand over what came back.
-//! let pending = ledger.begin_read(name, start.elapsed());
-//! findings.read(ledger.judge(pending, Some(&sent[..]), start.elapsed()));
+//! let begun = Begun::new(name, start.elapsed());
+//! findings.read(ledger.judge(begun, Some(&sent[..]), start.elapsed()));
 //! assert!(findings.is_clean());
 //! ```
 //!
 //! | operation | before | after |
 //! |---|---|---|
-//! | get, each key of a multi-get | [`Ledger::begin_read`] | [`Ledger::judge`]; nothing if the call failed |
+//! | get, each key of a multi-get | [`Begun::new`] | [`Ledger::judge`]; nothing if the call failed |
 //! | set, set-if-absent, each item of a multi-set | [`Ledger::begin_write`] | [`Ledger::end_write`], always |
 //! | compare-and-set | [`Ledger::expected`], [`Ledger::begin_swap`] | [`Ledger::end_write`], always |
-//! | delete, each key of a multi-delete | [`Ledger::begin_delete`] | [`Ledger::end_delete`], always |
+//! | delete, each key of a multi-delete | [`Begun::new`] | [`Ledger::end_delete`], always |
 //!
 //! What the caller promises, for the proof in [`history`] to hold:
 //!
@@ -39,8 +39,8 @@
 //! - A value from [`PendingWrite::value`] is sent once and never again, whatever came of it.
 //! - Nobody else writes to the keys during the run. Two processes need namespaces or key
 //!   prefixes of their own, and each run a number of its own, drawn at random.
-//! - An outcome is [`Outcome::Done`] or [`Outcome::NotDone`] only if the server said so. A
-//!   timeout, a broken connection, an error that leaves it open are [`Outcome::Unknown`].
+//! - A fate is [`Fate::Done`] or [`Fate::NotDone`] only if the server said so. A
+//!   timeout, a broken connection, an error that leaves it open are [`Fate::Unknown`].
 
 pub mod history; // what is known of one key, and the rule that judges a read of it
 mod ledger; // all keys, for all threads
@@ -52,7 +52,7 @@ mod findings; // and how often it did
 
 pub use self::{
     findings::{Findings, KindTally},
-    ledger::{Expected, Ledger, Outcome, PendingDelete, PendingRead, PendingWrite, Seen, Verdict},
+    ledger::{Allowed, Begun, Expected, Fate, Judged, Ledger, PendingWrite},
     name::Name,
     nanos::Nanos,
     stamp::{Damage, MIN_SIZE, Stamp},

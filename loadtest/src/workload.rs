@@ -1,27 +1,31 @@
 //! Makes up the operations of a run, one after the other. Knows neither clocks nor servers:
 //! the same seed and number of threads give the same operations, whatever becomes of them.
 
+mod operation; // what can be done
 mod keys; // which key
 mod mix; // which operation
 mod sizes; // how long its value is
 mod ttl; // and how long that lives
+mod choice; // one of several, by weight
 
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
-use tiny_cache_client::Ttl;
 
 use self::keys::Keys;
 pub use self::{
     keys::{Groups, KeyDistribution},
-    mix::{Call, Mix},
+    mix::Mix,
+    operation::{Call, Operation, Write},
     sizes::Sizes,
     ttl::Ttls,
 };
 use crate::lanes::LaneId;
 
+pub(crate) use self::operation::operations;
+
 /// What operations are to be like.
 #[derive(Clone, Debug)]
-pub struct Spec {
+pub struct WorkloadSpec {
     /// How many keys there are.
     pub keys: u64,
     /// How often which.
@@ -44,114 +48,40 @@ pub struct Spec {
     pub spaces: usize,
 }
 
-/// One operation.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Operation {
-    /// Reads a key.
-    Get(String),
-    /// Reads a key and, where it is not there, writes what the origin has.
-    Fetch(Write),
-    /// Writes a key.
-    Set(Write),
-    /// Removes a key.
-    Delete(String),
-    /// Writes a key unless it is there.
-    SetIfAbsent(Write),
-    /// Writes a key if its value is the one that every write of it has.
-    CompareAndSet(Write),
-    /// Reads keys.
-    MultiGet(Vec<String>),
-    /// Writes keys.
-    MultiSet(Vec<Write>),
-}
-
-/// What is written.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Write {
-    /// The key.
-    pub key: String,
-    /// Bytes of the value.
-    pub size: u32,
-    /// How long it lives.
-    pub ttl: Ttl,
-}
-
-impl Operation {
-    /// The keys that it names.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        let (one, names, writes): (Option<&String>, &[String], &[Write]) = match self {
-            Self::Get(key) | Self::Delete(key) => (Some(key), &[], &[]),
-            Self::Fetch(write)
-            | Self::Set(write)
-            | Self::SetIfAbsent(write)
-            | Self::CompareAndSet(write) => (Some(&write.key), &[], &[]),
-            Self::MultiGet(keys) => (None, keys, &[]),
-            Self::MultiSet(writes) => (None, &[], writes),
-        };
-        let keys = one.into_iter().chain(names).chain(writes.iter().map(|write| &write.key));
-        keys.map(String::as_str)
-    }
-
-    /// Which one it is.
-    #[must_use]
-    pub fn call(&self) -> Call {
-        match self {
-            Self::Get(_) | Self::Fetch(_) => Call::Get,
-            Self::Set(_) => Call::Set,
-            Self::Delete(_) => Call::Delete,
-            Self::SetIfAbsent(_) => Call::SetIfAbsent,
-            Self::CompareAndSet(_) => Call::CompareAndSet,
-            Self::MultiGet(_) => Call::MultiGet,
-            Self::MultiSet(_) => Call::MultiSet,
-        }
-    }
-}
-
 /// The operations of one thread.
 #[derive(Debug)]
 pub struct Workload {
-    spec: Spec,
+    /// What operations are like.
+    pub spec: WorkloadSpec,
     keys: Keys,
     rng: Pcg64Mcg,
 }
 
 impl Workload {
     /// Begins the operations of a thread.
-    #[must_use]
-    pub fn new(spec: Spec, lane: LaneId) -> Self {
+    pub fn new(spec: WorkloadSpec, lane: LaneId) -> Self {
         let keys = Keys::new(spec.key_distribution, spec.keys, lane);
         Self { keys, rng: lane.rng(spec.seed), spec }
     }
 
     /// The next operation.
     pub fn next_operation(&mut self) -> Operation {
-        match self.spec.mix.draw(&mut self.rng) {
-            Call::Get if self.spec.aside => Operation::Fetch(self.write()),
-            Call::Get => Operation::Get(self.key()),
-            Call::Set => Operation::Set(self.write()),
-            Call::Delete => Operation::Delete(self.key()),
-            Call::SetIfAbsent => Operation::SetIfAbsent(self.write()),
-            Call::CompareAndSet => Operation::CompareAndSet(self.write()),
-            Call::MultiGet => {
-                Operation::MultiGet((0..self.spec.batch).map(|_| self.key()).collect())
-            }
-            Call::MultiSet => {
-                Operation::MultiSet((0..self.spec.batch).map(|_| self.write()).collect())
-            }
-            Call::Fill => unreachable!("no mix has it"),
+        macro_rules! draw {
+            ($([$operation:ident($carries:ty) $file:ident $name:literal])*) => {
+                match self.spec.mix.draw(&mut self.rng) {
+                    Call::Get if self.spec.aside => Operation::Fetch(Drawn::drawn(self)),
+                    $(Call::$operation => Operation::$operation(Drawn::drawn(self)),)*
+                    Call::Fill => unreachable!("no mix has it"),
+                }
+            };
         }
+        operations!(draw)
     }
 
     /// The keyspace of the next operation, of which each has as many.
     pub fn next_space(&mut self) -> usize {
         // No number is drawn where there is no choice.
-        if self.spaces() > 1 { self.rng.random_range(0..self.spaces()) } else { 0 }
-    }
-
-    /// How many keyspaces there are.
-    #[must_use]
-    pub fn spaces(&self) -> usize {
-        self.spec.spaces
+        if self.spec.spaces > 1 { self.rng.random_range(0..self.spec.spaces) } else { 0 }
     }
 
     /// The write of a key by its number. Its ttl is drawn by numbers that the operations do
@@ -159,26 +89,33 @@ impl Workload {
     pub fn fill(&self, number: u64, rng: &mut Pcg64Mcg) -> Operation {
         Operation::Set(self.spec.write(number, rng))
     }
+}
 
-    /// How many keys there are.
-    #[must_use]
-    pub fn keys(&self) -> u64 {
-        self.spec.keys
-    }
+/// What an operation carries.
+trait Drawn {
+    fn drawn(workload: &mut Workload) -> Self;
+}
 
-    fn key(&mut self) -> String {
-        keys::text(self.keys.draw(&mut self.rng), self.spec.key_size)
-    }
-
-    fn write(&mut self) -> Write {
-        let number = self.keys.draw(&mut self.rng);
-        self.spec.write(number, &mut self.rng)
+impl Drawn for String {
+    fn drawn(Workload { keys, rng, spec }: &mut Workload) -> Self {
+        spec.key(keys.draw(rng))
     }
 }
 
-impl Spec {
+impl Drawn for Write {
+    fn drawn(Workload { keys, rng, spec }: &mut Workload) -> Self {
+        spec.write(keys.draw(rng), rng)
+    }
+}
+
+impl<T: Drawn> Drawn for Vec<T> {
+    fn drawn(workload: &mut Workload) -> Self {
+        (0..workload.spec.batch).map(|_| T::drawn(workload)).collect()
+    }
+}
+
+impl WorkloadSpec {
     /// A key by its number.
-    #[must_use]
     pub fn key(&self, number: u64) -> String {
         keys::text(number, self.key_size)
     }
@@ -197,7 +134,7 @@ mod tests {
     use super::*;
 
     fn operations(seed: u64, index: usize) -> Vec<Operation> {
-        let spec = Spec {
+        let spec = WorkloadSpec {
             keys: 1000,
             key_distribution: KeyDistribution::Zipf(0.9),
             key_size: 12,

@@ -5,12 +5,11 @@
     reason = "helpers of tests, outside the functions that the lint knows to be tests"
 )]
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+mod program;
 
+use std::{fs, path::PathBuf};
+
+use program::{Ended, Run, loadtest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -21,12 +20,8 @@ impl Bench {
     /// Makes a real run, and its only second into twenty.
     fn new() -> (Self, Value) {
         let bench = Self(tempfile::tempdir().unwrap());
-        let path = bench.path("real.json");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-        command.args(["run", "--target", "null", "--rate", "max", "--requests", "2000"]);
-        let output = command.args(["--mix", "get=1", "--json"]).arg(&path).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let mut report: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        bench.run("run --target null --rate max --requests 2000 --mix get=1 --json real.json");
+        let mut report = bench.read("real.json");
         let second = report["seconds"][0].clone();
         let seconds = (0..20).map(|at| {
             let mut second = second.clone();
@@ -42,18 +37,17 @@ impl Bench {
         self.0.path().join(name)
     }
 
+    fn read(&self, name: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.path(name)).unwrap()).unwrap()
+    }
+
     fn write(&self, name: &str, report: &Value) {
         fs::write(self.path(name), report.to_string()).unwrap();
     }
 
-    fn compare(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-        command.current_dir(self.0.path()).arg("compare").args(arguments).output().unwrap()
+    fn run(&self, arguments: &str) -> Ended {
+        loadtest(arguments).current_dir(&self.0).run()
     }
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// The report with half of the hits.
@@ -75,24 +69,21 @@ fn nothing_worse_exits_with_0_and_worse_with_1() {
     let (bench, report) = Bench::new();
     bench.write("a.json", &report);
     bench.write("b.json", &fewer_hits(&report));
-    let output = bench.compare(&["a.json", "a.json"]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(stdout(&output).ends_with("\nnothing is worse by more than 5 %\n"), "{output:?}");
-    assert!(!stdout(&output).contains('\u{1b}'), "colours are for terminals: {output:?}");
+    let ended = bench.run("compare a.json a.json").exited(0);
+    assert!(ended.text().ends_with("\nnothing is worse by more than 5 %\n"), "{ended:?}");
+    assert!(!ended.text().contains('\u{1b}'), "colours are for terminals: {ended:?}");
 
-    let output = bench.compare(&["a.json", "b.json", "--json", "out.json"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(stdout(&output).ends_with("worse by more than 5 %: hit ratio\n"), "{output:?}");
-    let json: Value = serde_json::from_slice(&fs::read(bench.path("out.json")).unwrap()).unwrap();
+    let ended = bench.run("compare a.json b.json --json out.json").exited(1);
+    assert!(ended.text().ends_with("worse by more than 5 %: hit ratio\n"), "{ended:?}");
+    let json = bench.read("out.json");
     assert_eq!((&json["before"], &json["after"]), (&json!(["a.json"]), &json!(["b.json"])));
     let lines = json["parts"][0]["lines"].as_array().unwrap();
     let hits = lines.iter().find(|line| line["metric"] == "hit ratio").unwrap();
     assert_eq!((&hits["word"], &hits["change"]), (&json!("worse"), &json!(-0.5)));
 
-    let output = bench.compare(&["b.json", "a.json"]);
-    assert_eq!(output.status.code(), Some(0), "better is no failure: {output:?}");
-    let output = bench.compare(&["a.json", "b.json", "--threshold", "60%"]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // Better is no failure.
+    bench.run("compare b.json a.json").exited(0);
+    bench.run("compare a.json b.json --threshold 60%").exited(0);
 }
 
 #[test]
@@ -100,11 +91,10 @@ fn several_reports_on_each_side_are_taken() {
     let (bench, report) = Bench::new();
     bench.write("a.json", &report);
     bench.write("b.json", &fewer_hits(&report));
-    let sides = ["--before", "a.json", "a.json", "--after", "b.json", "b.json", "b.json"];
-    let output = bench.compare(&sides);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(stdout(&output).contains("40 of A, 60 of B"), "{output:?}");
-    assert!(stdout(&output).contains("warning: few runs, 2 before and 3 after"), "{output:?}");
+    let sides = "--before a.json a.json --after b.json b.json b.json";
+    let ended = bench.run(&format!("compare {sides}")).exited(1);
+    assert!(ended.text().contains("40 of A, 60 of B"), "{ended:?}");
+    assert!(ended.text().contains("warning: few runs, 2 before and 3 after"), "{ended:?}");
 }
 
 #[test]
@@ -114,9 +104,8 @@ fn a_report_of_another_version_is_read_if_the_fields_are_there() {
     report["tool"]["version"] = json!("77.0.0");
     report["news"] = json!({ "of": "tomorrow" });
     bench.write("b.json", &report);
-    let output = bench.compare(&["a.json", "b.json"]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(stdout(&output).contains("; 77.0.0\n"), "{output:?}");
+    let ended = bench.run("compare a.json b.json").exited(0);
+    assert!(ended.text().contains("; 77.0.0\n"), "{ended:?}");
 }
 
 #[test]
@@ -145,11 +134,8 @@ fn what_cannot_be_compared_is_one_line() {
         ("old.json", "a report of tiny-cache-loadtest 0.0.1, but missing field `seconds`"),
         ("without.json", "nothing can be judged: too few seconds: 0, below 5"),
     ] {
-        let output = bench.compare(&["a.json", name]);
-        let line = String::from_utf8(output.stderr.clone()).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{output:?}");
-        assert!(line.starts_with("error: ") && line.lines().count() == 1, "{line}");
-        assert!(line.contains(expected), "{line}");
+        let ended = bench.run(&format!("compare a.json {name}"));
+        assert!(ended.error().contains(expected), "{ended:?}");
     }
 }
 
@@ -157,16 +143,14 @@ fn what_cannot_be_compared_is_one_line() {
 fn wrong_usage_is_refused() {
     let (bench, _) = Bench::new();
     for (arguments, expected) in [
-        (&["a.json"][..], "2 values required"),
-        (&["--before", "a.json"], "--after"),
-        (&["a.json", "b.json", "--threshold", "lots"], "expected a percentage from 0% to 100%"),
-        (&["a.json", "b.json", "--confidence", "100"], "expected a percentage from 50 to 99.9"),
-        (&["a.json", "b.json", "--resamples", "5"], "100..=100000"),
-        (&[], "A.json"),
+        ("a.json", "2 values required"),
+        ("--before a.json", "--after"),
+        ("a.json b.json --threshold lots", "expected a percentage from 0% to 100%"),
+        ("a.json b.json --confidence 100", "expected a percentage from 50 to 99.9"),
+        ("a.json b.json --resamples 5", "100..=100000"),
+        ("", "A.json"),
     ] {
-        let output = bench.compare(arguments);
-        let line = String::from_utf8(output.stderr.clone()).unwrap();
-        assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{output:?}");
-        assert!(line.contains(expected), "{arguments:?}: {line}");
+        let ended = bench.run(&format!("compare {arguments}"));
+        assert!(ended.error().contains(expected), "{arguments:?}: {ended:?}");
     }
 }

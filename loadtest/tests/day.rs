@@ -18,8 +18,9 @@ use std::{
 
 use tiny_cache_loadtest::{
     engine::{Second, Tally, Times},
-    report::{Ending, Figures, Report, Seconds, Settings, Tool},
-    target::Answer,
+    machine::Machine,
+    peers::Answer,
+    report::{Ending, Figures, Generator, Report, Seconds, Server, Settings, Tool},
     workload::Call,
 };
 
@@ -80,9 +81,9 @@ fn day() -> Report {
         search: None,
         steps: Vec::new(),
         seconds: seconds.finish(),
-        server: Default::default(),
-        generator: Default::default(),
-        machine: Default::default(),
+        server: Server::default(),
+        generator: Generator::default(),
+        machine: Machine::default(),
     }
 }
 

@@ -7,16 +7,16 @@
     reason = "helpers of tests, outside the functions that the lint knows to be tests"
 )]
 
+mod program;
+
 use std::{
     collections::BTreeMap,
-    fs,
     io::{self, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::Command,
     thread,
 };
 
-use serde_json::Value;
+use program::{Load, Run, loadtest};
 
 /// Frame types and flags of RFC 9113.
 const DATA: u8 = 0;
@@ -137,45 +137,28 @@ fn read(input: &mut impl Read) -> io::Result<(u8, u8, u32, Vec<u8>)> {
     Ok((kind, flags, u32::from_be_bytes(stream) & (u32::MAX >> 1), payload))
 }
 
-fn report(peer: SocketAddr, pace: &[&str], code: i32) -> Value {
-    let directory = tempfile::tempdir().unwrap();
-    let json = directory.path().join("report.json");
-    let output = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
-        .args(["run", "--target", &peer.to_string(), "--no-namespace", "--keys", "300"])
-        .args(["--mix", "get=1", "--requests", "1000"])
-        .args(pace)
-        .arg("--json")
-        .arg(&json)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(code), "{output:?}");
-    serde_json::from_slice(&fs::read(json).unwrap()).unwrap()
-}
-
 /// A prefill through nginx ended at the first GOAWAY, and runs had errors.
 #[test]
 fn calls_that_a_peer_hands_back_are_sent_again() {
     for peer in [Peer::GoesAwayAfter(50), Peer::RefusesEach(10)] {
-        let address = peer.start();
-        for pace in
-            [&["--rate", "max", "--in-flight", "32"][..], &["--rate", "5000", "--max-slip", "1h"]]
-        {
-            let report = report(address, &[&["--prefill"], pace].concat(), 0);
-            assert_eq!((&report["requests"], &report["failed"]), (&1000.into(), &0.into()));
-            assert_eq!(report["misses"], 1000);
-            assert!(report["resent_calls"].as_u64().unwrap() > 0, "{report}");
+        let target = peer.start().to_string();
+        for pace in ["--rate max --in-flight 32", "--rate 5000 --max-slip 1h"] {
+            let figures = loadtest("run --prefill --no-namespace --keys 300")
+                .with("--mix get=1 --requests 1000")
+                .against(&target)
+                .with(pace)
+                .report(0)
+                .figures;
+            assert_eq!((figures.requests, figures.failed), (1000, 0));
+            assert_eq!(figures.misses, 1000);
+            assert!(figures.resent_calls > 0, "{figures:?}");
         }
     }
 }
 
 #[test]
 fn a_peer_that_hands_everything_back_is_a_failure() {
-    let address = Peer::TakesNothing.start();
-    let output = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
-        .args(["run", "--target", &address.to_string(), "--timeout", "2s", "--requests", "10"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    let line = String::from_utf8_lossy(&output.stderr);
-    assert!(line.contains("UNAVAILABLE: the server is going away"), "{line}");
+    let target = Peer::TakesNothing.start().to_string();
+    let ended = loadtest("run --timeout 2s --requests 10").against(target).run().exited(2);
+    assert!(ended.stderr.contains("UNAVAILABLE: the server is going away"), "{ended:?}");
 }

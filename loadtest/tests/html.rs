@@ -5,23 +5,14 @@
     reason = "helpers of tests, outside the functions that the lint knows to be tests"
 )]
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+mod program;
 
-fn loadtest(directory: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-    command.current_dir(directory).args(arguments).output().unwrap()
-}
+use std::{fs, path::Path};
 
-/// Expects a refusal: exit code 2 and one line, which is returned.
-fn refusal(directory: &Path, arguments: &[&str]) -> String {
-    let output = loadtest(directory, arguments);
-    let line = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{line}");
-    line
+use program::{Ended, Run, loadtest};
+
+fn run(directory: &Path, arguments: &str) -> Ended {
+    loadtest(arguments).current_dir(directory).run()
 }
 
 #[test]
@@ -30,23 +21,17 @@ fn a_report_is_drawn_again_from_its_json() {
     let file = |name: &str| directory.path().join(name);
     // What was in the file goes, even where it was longer.
     fs::write(file("run.html"), vec![b'x'; 1_000_000]).unwrap();
-    let options = ["--rate", "1000", "--requests", "100", "--max-slip", "1h"];
-    let files = ["--json", "report.json", "--html", "run.html"];
-    let run = loadtest(
-        directory.path(),
-        &[&["run", "--target", "null"], &options[..], &files[..]].concat(),
-    );
-    assert_eq!(run.status.code(), Some(0), "{run:?}");
+    let options = "--target null --rate 1000 --requests 100 --max-slip 1h";
+    let files = "--json report.json --html run.html";
+    run(directory.path(), &format!("run {options} {files}")).exited(0);
     let page = fs::read_to_string(file("run.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"), "{page}");
     assert!(page.contains("run against null"), "{page}");
 
-    let drawn = loadtest(directory.path(), &["html", "report.json"]);
-    assert_eq!((drawn.status.code(), drawn.stdout.len()), (Some(0), 0), "{drawn:?}");
+    run(directory.path(), "html report.json").ended(0, "");
     assert_eq!(fs::read_to_string(file("report.html")).unwrap(), page);
-
-    let printed = loadtest(directory.path(), &["html", "report.json", "--output", "-"]);
-    assert_eq!(String::from_utf8(printed.stdout).unwrap(), page);
+    let printed = run(directory.path(), "html report.json --output -");
+    assert_eq!(printed.text(), page);
 }
 
 #[test]
@@ -54,12 +39,20 @@ fn what_is_no_report_is_refused_and_left_as_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let other = directory.path().join("other.html");
     fs::write(&other, "{}").unwrap();
-    let line = refusal(directory.path(), &["html", "other.html"]);
-    assert!(line.contains("the page would replace the report other.html; name another"), "{line}");
-    let line = refusal(directory.path(), &["html", "other.html", "--output", "page.html"]);
-    assert!(line.contains("other.html is not a report as --json writes it: missing"), "{line}");
-    let line = refusal(directory.path(), &["html", "missing.json"]);
-    assert!(line.contains("cannot read missing.json: No such file"), "{line}");
+    fs::write(directory.path().join("words.json"), "words").unwrap();
+    let fields = r#"{"tool": {"name": "tiny-cache-loadtest", "version": "0.0.1"}}"#;
+    fs::write(directory.path().join("early.json"), fields).unwrap();
+    for (arguments, expected) in [
+        ("other.html", "the page would replace the report other.html; name another"),
+        ("other.html --output page.html", "other.html: JSON, but no report of tiny-cache-loadtest"),
+        ("missing.json", "missing.json: No such file"),
+        ("words.json", "words.json: not JSON: expected value at line 1"),
+        ("early.json", "early.json: a report of tiny-cache-loadtest 0.0.1, but missing field"),
+        ("words.json --output no/page.html", "words.json: not JSON"),
+    ] {
+        let ended = run(directory.path(), &format!("html {arguments}"));
+        assert!(ended.error().contains(expected), "{ended:?}");
+    }
     assert_eq!(fs::read_to_string(&other).unwrap(), "{}");
     assert!(!directory.path().join("page.html").exists());
 }
@@ -67,6 +60,6 @@ fn what_is_no_report_is_refused_and_left_as_it_is() {
 #[test]
 fn a_page_without_a_place_is_refused_before_the_run() {
     let directory = tempfile::tempdir().unwrap();
-    let line = refusal(directory.path(), &["run", "--target", "null", "--html", "no/page.html"]);
-    assert!(line.contains("--html no/page.html: No such file"), "{line}");
+    let ended = run(directory.path(), "run --target null --html no/page.html");
+    assert!(ended.error().contains("--html no/page.html: No such file"), "{ended:?}");
 }

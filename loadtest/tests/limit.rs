@@ -15,11 +15,11 @@
 )]
 
 mod fake_server;
-
-use std::{fs, process::Command};
+mod program;
 
 use fake_server::{FakeServer, Manners};
-use serde_json::Value;
+use program::{Load, Run, loadtest};
+use tiny_cache_loadtest::report::Report;
 
 /// What the server answers in a second.
 const LIMIT: u32 = 2000;
@@ -34,17 +34,17 @@ const ATTEMPTS: usize = 3;
 fn the_limit_of_a_throttled_server_is_found_within_5_percent() {
     for attempt in 1..=ATTEMPTS {
         let report = search();
-        for step in report["steps"].as_array().unwrap() {
+        for step in &report.steps {
             println!(
                 "attempt {attempt}: {:>5}/s, p99 {:>9.2} ms, held {}{}",
-                step["requests_per_second"],
-                step["response_us"]["p99"].as_f64().unwrap_or(f64::NAN) / 1e3,
-                step["held"],
-                step["why_not"].as_str().map(|why| format!(": {why}")).unwrap_or_default()
+                step.requests_per_second.unwrap(),
+                step.figures.response_us.map_or(f64::NAN, |times| times.p99) / 1e3,
+                step.held.unwrap(),
+                step.why_not.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
             );
         }
-        let found = report["search"]["found_requests_per_second"].as_f64().unwrap_or_default();
-        let off = found / f64::from(LIMIT) - 1.0;
+        let found = report.search.unwrap().found_requests_per_second.unwrap_or_default();
+        let off = found as f64 / f64::from(LIMIT) - 1.0;
         println!("attempt {attempt}: limit {LIMIT}/s, found {found}/s, {:+.1} %", off * 100.0);
         if off.abs() <= TOLERANCE {
             return;
@@ -54,17 +54,11 @@ fn the_limit_of_a_throttled_server_is_found_within_5_percent() {
 }
 
 /// Searches for the limit of a fresh server.
-fn search() -> Value {
+fn search() -> Report {
     let server = FakeServer::start(Manners { per_second: Some(LIMIT), ..Manners::default() });
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("report.json");
     // The first rates are not factors of the limit, so the border is met by halving alone.
-    let status = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
-        .args(["search", "--target", &server.target(), "--slo", "p99<200ms", "--from", "300"])
-        .args(["--step-duration", "4s", "--drain", "100ms", "--max-slip", "1h"])
-        .args(["--max-in-flight", "1000", "--json", path.to_str().unwrap()])
-        .status()
-        .unwrap();
-    assert!(status.success(), "{status}");
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    loadtest("search --slo p99<200ms --from 300 --step-duration 4s --drain 100ms")
+        .with("--max-slip 1h --max-in-flight 1000")
+        .against(server.target())
+        .report(0)
 }

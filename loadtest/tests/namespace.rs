@@ -6,30 +6,20 @@
 )]
 
 mod fake_server;
+mod program;
 
-use std::{
-    fs,
-    process::{Command, Output, Stdio},
-};
+use std::process::Command;
 
 use fake_server::{FakeServer, Manners};
-use serde_json::Value;
+use program::{Load, Run, loadtest};
 
-const OPEN: [&str; 6] = ["run", "--rate", "2000", "--max-slip", "1h", "--progress=none"];
+const NOTHING: [String; 0] = [];
 
-fn loadtest(server: &FakeServer, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-    command.args(arguments).args(["--target", &server.target()]).output().unwrap()
-}
-
-/// Runs with these arguments, and gives the JSON report and what stdout and stderr have.
-fn report(server: &FakeServer, arguments: &[&str]) -> (Value, String, String) {
-    let directory = tempfile::tempdir().unwrap();
-    let json = directory.path().join("report.json");
-    let output = loadtest(server, &[arguments, &["--json", json.to_str().unwrap()]].concat());
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let [table, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    (serde_json::from_slice(&fs::read(json).unwrap()).unwrap(), table, said)
+/// An open loop that any machine keeps up with.
+fn run(server: &FakeServer, options: &str) -> Command {
+    let mut command = loadtest("run --rate 2000 --max-slip 1h --progress=none");
+    command.against(server.target()).with(options);
+    command
 }
 
 /// The first run of the README filled the cache, and the next one missed what it had not
@@ -37,39 +27,40 @@ fn report(server: &FakeServer, arguments: &[&str]) -> (Value, String, String) {
 #[test]
 fn a_run_works_in_a_namespace_of_its_own_and_leaves_it_empty() {
     let server = FakeServer::start(Manners::default());
-    let mixes = ["get=50,set=50", "set-if-absent=1", "compare-and-set=1", "mset=1,mget=1"];
-    for mix in mixes {
-        for prefill in [&[][..], &["--prefill"]] {
-            let work = ["--keys", "300", "--requests", "100", "--mix", mix];
-            let (report, ..) = report(&server, &[&OPEN[..], &work, prefill].concat());
-            let name = report["settings"]["namespaces"][0].as_str().unwrap();
+    for mix in ["get=50,set=50", "set-if-absent=1", "compare-and-set=1", "mset=1,mget=1"] {
+        for prefill in ["", "--prefill"] {
+            let mut run = run(&server, "--keys 300 --requests 100 --mix");
+            let report = run.arg(mix).with(prefill).report(0);
+            let name = &report.settings.namespaces[0];
             assert!(name.starts_with("loadtest-"), "{name}");
-            assert_eq!(server.keys(), Vec::<String>::new(), "{mix} {prefill:?}");
+            assert_eq!(server.keys(), NOTHING, "{mix} {prefill:?}");
         }
     }
-    let work = ["--origin", "1ms", "--mix", "get=1", "--requests", "100", "--keys", "10"];
-    report(&server, &[&OPEN[..], &work].concat());
-    assert_eq!(server.keys(), Vec::<String>::new(), "fills");
-    let search = ["search", "--slo", "p99<1h", "--from", "500", "--to", "500", "--drain", "1ms"];
-    let step = ["--step-duration", "100ms", "--prefill", "--keys", "50", "--max-slip", "1h"];
-    loadtest(&server, &[&search[..], &step].concat());
-    assert_eq!(server.keys(), Vec::<String>::new(), "search");
+    run(&server, "--origin 1ms --mix get=1 --requests 100 --keys 10").report(0);
+    assert_eq!(server.keys(), NOTHING, "fills");
+    loadtest("search --slo p99<1h --from 500 --to 500 --drain 1ms --step-duration 100ms")
+        .with("--prefill --keys 50 --max-slip 1h")
+        .against(server.target())
+        .run();
+    assert_eq!(server.keys(), NOTHING, "search");
 }
 
 #[test]
 fn two_runs_at_a_time_do_not_meet() {
     let server = FakeServer::start(Manners::default());
-    let work = [&OPEN[..], &["--prefill", "--keys", "50", "--requests", "10"]].concat();
-    let [one, other] = [(); 2].map(|()| report(&server, &work).0["settings"]["namespaces"].clone());
+    let [one, other] = [(); 2].map(|()| {
+        let report = run(&server, "--prefill --keys 50 --requests 10").report(0);
+        report.settings.namespaces
+    });
     assert_ne!(one, other);
 }
 
 #[test]
 fn a_namespace_that_somebody_named_and_the_shared_one_are_left_as_they_are() {
     let server = FakeServer::start(Manners::default());
-    let work = [&OPEN[..], &["--prefill", "--keys", "2", "--key-size", "1", "--requests", "10"]];
-    report(&server, &[&work.concat()[..], &["--namespace", "team"]].concat());
-    report(&server, &[&work.concat()[..], &["--no-namespace"]].concat());
+    for namespace in ["--namespace team", "--no-namespace"] {
+        run(&server, "--prefill --keys 2 --key-size 1 --requests 10").with(namespace).report(0);
+    }
     assert_eq!(server.keys(), ["0", "1", "team/0", "team/1"]);
 }
 
@@ -77,50 +68,39 @@ fn a_namespace_that_somebody_named_and_the_shared_one_are_left_as_they_are() {
 fn what_was_written_goes_although_the_run_ended_badly() {
     let refusing = Manners { refuse_set_of: Some("x"), refuse_gets: true, ..Manners::default() };
     let server = FakeServer::start(refusing);
-    let work = ["--prefill", "--keys", "300", "--requests", "100", "--mix", "get=1"];
-    let output = loadtest(&server, &[&OPEN[..], &work].concat());
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert_eq!(server.keys(), Vec::<String>::new());
+    run(&server, "--prefill --keys 300 --requests 100 --mix get=1").run().exited(2);
+    assert_eq!(server.keys(), NOTHING);
 }
 
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_leaves_it_empty_too() {
     let server = FakeServer::start(Manners::default());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-    command.args(OPEN).args(["--target", &server.target(), "--duration", "1h", "--prefill"]);
-    command.args(["--keys", "300"]);
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let run = run(&server, "--duration 1h --prefill --keys 300").start();
     server.wait_for_gets(10);
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(server.keys(), Vec::<String>::new());
+    run.signal("-INT");
+    run.end().exited(130);
+    assert_eq!(server.keys(), NOTHING);
 }
 
 /// Before the first request there was no report to wait for, and the keys stayed.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_prefill_leaves_it_empty_too() {
-    let slow = Manners { per_second: Some(500), ..Manners::default() };
-    let server = FakeServer::start(slow);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-    command.args(OPEN).args(["--target", &server.target(), "--duration", "1h", "--prefill"]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let server = FakeServer::start(Manners { per_second: Some(500), ..Manners::default() });
+    let run = run(&server, "--duration 1h --prefill").start();
     while server.keys().is_empty() {
         std::thread::yield_now();
     }
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(server.keys(), Vec::<String>::new());
+    run.signal("-INT");
+    run.end().exited(130);
+    assert_eq!(server.keys(), NOTHING);
 }
 
 #[test]
 fn a_namespace_that_cannot_be_emptied_is_named() {
     let server = FakeServer::start(Manners { refuse_removals: true, ..Manners::default() });
-    let work = ["--prefill", "--keys", "10", "--requests", "10"];
-    let (_, _, said) = report(&server, &[&OPEN[..], &work].concat());
+    let said = run(&server, "--prefill --keys 10 --requests 10").run().exited(0).stderr;
     assert!(said.starts_with("warning: the namespace loadtest-"), "{said}");
     assert!(said.contains(" was not emptied: PERMISSION_DENIED: not for you; "), "{said}");
 }
@@ -129,12 +109,13 @@ fn a_namespace_that_cannot_be_emptied_is_named() {
 #[test]
 fn a_cache_too_small_for_the_prefill_is_said() {
     let server = FakeServer::start(Manners { room: Some(60), ..Manners::default() });
-    let work = ["--prefill", "--keys", "100", "--requests", "100", "--mix", "get=1"];
-    let (report, table, said) =
-        report(&server, &[&OPEN[..5], &["--progress=lines"], &work].concat());
+    let (ended, report) = loadtest("run --rate 2000 --max-slip 1h --progress=lines")
+        .with("--prefill --keys 100 --requests 100 --mix get=1")
+        .against(server.target())
+        .reported(0);
     let note = "40 entries were evicted during the prefill: the keys do not fit into the server's \
                 100.0 MiB, and reads of evicted keys miss; use fewer --keys, a smaller --value-size";
-    assert!(said.contains(&format!("prefill: {note}")), "{said}");
-    assert!(table.contains(note), "{table}");
-    assert_eq!(report["server"]["prefilled"]["evictions"], 40);
+    assert!(ended.stderr.contains(&format!("prefill: {note}")), "{ended:?}");
+    assert!(ended.text().contains(note), "{ended:?}");
+    assert_eq!(report.server.prefilled.unwrap().evictions, 40);
 }

@@ -7,25 +7,22 @@
 )]
 
 mod fake_server;
+mod program;
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
 use fake_server::{FakeServer, Manners};
+use program::{Load, Run, loadtest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const ID: &str = "urn:tiny-cache:loadtest-report";
 
-fn binary() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"))
-}
-
 /// What the command prints.
 fn printed() -> Value {
-    let output = binary().arg("schema").output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    let ended = loadtest("schema").run().exited(0);
+    serde_json::from_slice(&ended.stdout).unwrap()
 }
 
 /// The schema, ready to judge.
@@ -52,13 +49,15 @@ impl Judge {
 }
 
 /// Runs with these arguments, and gives the JSON report back.
-fn report(target: &str, arguments: &[&str], code: i32) -> Value {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("report.json");
-    let mut command = binary();
-    command.args(arguments).args(["--target", target, "--connect-timeout", "300ms", "--json"]);
-    let output = command.arg(&path).output().unwrap();
-    assert_eq!(output.status.code(), Some(code), "{output:?}");
+fn report(target: &str, arguments: &str, code: i32) -> Value {
+    let directory = tempfile::tempdir().unwrap();
+    let mut run = loadtest(arguments);
+    run.with("--connect-timeout 300ms --json report.json").against(target);
+    run.current_dir(&directory).run().exited(code);
+    json(&directory.path().join("report.json"))
+}
+
+fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
@@ -71,14 +70,13 @@ fn trace() -> (TempDir, String) {
     (dir, path)
 }
 
-const OPEN: [&str; 7] = ["run", "--rate", "2000", "--max-slip", "1h", "--requests", "200"];
+const OPEN: &str = "run --rate 2000 --max-slip 1h --requests 200";
 
 #[test]
 fn the_published_schema_is_the_one_of_this_version() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/loadtest-report.schema.json");
-    let published: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     assert!(
-        published == printed(),
+        json(&path) == printed(),
         "out of date; make it anew: cargo run -p tiny-cache-loadtest -- schema > \
          docs/loadtest-report.schema.json"
     );
@@ -92,17 +90,17 @@ fn every_kind_of_run_writes_what_the_schema_says() {
     let failing =
         FakeServer::start(Manners { refuse_gets: true, reply_error: true, ..Manners::default() });
     let (_dir, trace) = trace();
-    let with = |more: &[&'static str]| [&OPEN[..], more].concat();
+    let with = |more: &str| format!("{OPEN} {more}");
     for (server, arguments, code) in [
-        (&server, with(&["--prefill", "--keys", "50"]), 0),
-        (&server, with(&["--origin", "1ms", "--mix", "get=1", "--namespace", "team"]), 0),
-        (&server, with(&["--preset", "twitter/52", "--arrivals", "poisson"]), 0),
-        (&silent, vec!["run", "--rate", "max", "--requests", "200", "--in-flight", "2"], 0),
-        (&server, vec!["run", "--rate", "500,2000", "--max-slip", "1h", "--requests", "50"], 0),
-        (&failing, with(&["--mix", "get=1"]), 2),
-        (&failing, with(&["--mix", "set=1"]), 2),
-        (&server, vec!["replay", &trace], 0),
-        (&server, vec!["replay", &trace, "--speed", "100", "--max-slip", "1h"], 0),
+        (&server, with("--prefill --keys 50"), 0),
+        (&server, with("--origin 1ms --mix get=1 --namespace team"), 0),
+        (&server, with("--preset twitter/52 --arrivals poisson"), 0),
+        (&silent, "run --rate max --requests 200 --in-flight 2".to_owned(), 0),
+        (&server, "run --rate 500,2000 --max-slip 1h --requests 50".to_owned(), 0),
+        (&failing, with("--mix get=1"), 2),
+        (&failing, with("--mix set=1"), 2),
+        (&server, format!("replay {trace}"), 0),
+        (&server, format!("replay {trace} --speed 100 --max-slip 1h"), 0),
     ] {
         let report = report(&server.target(), &arguments, code);
         assert_eq!(judge.complaint(&report), None, "{arguments:?}: {report}");
@@ -114,7 +112,7 @@ fn a_trace_that_breaks_and_a_null_target_write_it_too() {
     let judge = Judge::new();
     let (dir, trace) = trace();
     fs::write(&trace, "0,a,1,10,1,get,0\n0,a,1,many,1,get,0\n").unwrap();
-    let broken = report("null", &["replay", &trace], 2);
+    let broken = report("null", &format!("replay {trace}"), 2);
     assert!(broken["trace_error"].is_string(), "{broken}");
     assert_eq!(judge.complaint(&broken), None, "{broken}");
     drop(dir);
@@ -125,26 +123,12 @@ fn a_trace_that_breaks_and_a_null_target_write_it_too() {
 fn an_interrupted_run_writes_it_too() {
     let server = FakeServer::start(Manners::default());
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("report.json");
-    let mut command = binary();
-    command.args([
-        "run",
-        "--duration",
-        "1h",
-        "--rate",
-        "500",
-        "--max-slip",
-        "1h",
-        "--mix",
-        "get=1",
-    ]);
-    command.args(["--target", &server.target(), "--json"]).arg(&path);
-    let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut run = loadtest("run --duration 1h --rate 500 --max-slip 1h --mix get=1");
+    let run = run.with("--json report.json").against(server.target()).current_dir(&dir).start();
     server.wait_for_gets(10);
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let report: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    run.signal("-INT");
+    run.end().exited(130);
+    let report = json(&dir.path().join("report.json"));
     assert_eq!(report["ending"], "interrupted");
     assert_eq!(Judge::new().complaint(&report), None, "{report}");
 }
@@ -152,7 +136,7 @@ fn an_interrupted_run_writes_it_too() {
 #[test]
 fn what_no_run_writes_is_refused() {
     let judge = Judge::new();
-    let good = report("null", &OPEN, 0);
+    let good = report("null", OPEN, 0);
     assert_eq!(judge.complaint(&good), None);
     let refused = |change: &dyn Fn(&mut Value)| {
         let mut report = good.clone();

@@ -5,15 +5,14 @@
     reason = "helpers of tests, outside the functions that the lint knows to be tests"
 )]
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+mod program;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use std::fs;
+
+use program::{Ended, Load, Run, loadtest};
 use tempfile::TempDir;
 use tiny_cache_client::testing::TestServer;
+use tiny_cache_test_support::certificates::Authority;
 use tokio::runtime::Runtime;
 
 /// The one name in the server's certificate: not that of the address.
@@ -32,21 +31,11 @@ impl Bench {
         let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
         fs::write(file("t.lis"), "1 3 0 0\n2 2 0 1\n").unwrap();
 
-        let [authority, stranger] = ["authority", "stranger"].map(|name| {
-            let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            params.distinguished_name.push(DnType::CommonName, name);
-            CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-        });
+        let [authority, stranger] = ["authority", "stranger"].map(Authority::new);
         fs::write(file("ca.pem"), authority.pem()).unwrap();
         fs::write(file("stranger.pem"), stranger.pem()).unwrap();
-        for (who, name) in [("server", SERVER_NAME), ("client", "client")] {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-            let certificate = params.signed_by(&key, &authority).unwrap();
-            fs::write(file(&format!("{who}.pem")), certificate.pem()).unwrap();
-            fs::write(file(&format!("{who}.key")), key.serialize_pem()).unwrap();
-        }
+        authority.sign(&[SERVER_NAME]).write(dir.path(), "server");
+        authority.sign(&["client"]).write(dir.path(), "client");
 
         let runtime = Runtime::new().unwrap();
         let server = runtime
@@ -62,66 +51,46 @@ impl Bench {
         Self { dir, server, _runtime: runtime }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// Replays the trace on a system that trusts these authorities; an option's value that
-    /// names a file is one of the directory.
-    fn replay(&self, scheme: &str, trusted: &str, options: &[(&str, &str)]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-        command.env("SSL_CERT_FILE", self.file(trusted)).env_remove("SSL_CERT_DIR");
-        command.arg("replay").arg(self.file("t.lis"));
-        command.arg("--target").arg(format!("{scheme}{}", self.server.address()));
-        command.args(["--connect-timeout", "2s", "--in-flight", "1"]);
-        for (option, value) in options {
-            let file = self.file(value);
-            command.arg(option);
-            if file.exists() {
-                command.arg(file)
-            } else {
-                command.arg(value)
-            };
-        }
-        command.output().unwrap()
-    }
-
-    fn refusal(&self, scheme: &str, options: &[(&str, &str)]) -> String {
-        let output = self.replay(scheme, "stranger.pem", options);
-        let line = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{line}");
-        line
+    /// Replays the trace, in the directory of the certificates, on a system that trusts these
+    /// authorities.
+    fn replay(&self, scheme: &str, trusted: &str, options: &str) -> Ended {
+        loadtest("replay t.lis --connect-timeout 2s --in-flight 1")
+            .current_dir(&self.dir)
+            .env("SSL_CERT_FILE", self.dir.path().join(trusted))
+            .env_remove("SSL_CERT_DIR")
+            .against(format!("{scheme}{}", self.server.address()))
+            .with(options)
+            .run()
     }
 }
 
 #[test]
 fn a_trace_is_replayed_over_tls_with_both_sides_shown_to_each_other() {
     let bench = Bench::new();
-    let (ca, name) = (("--ca", "ca.pem"), ("--server-name", SERVER_NAME));
-    let (cert, key) = (("--cert", "client.pem"), ("--key", "client.key"));
+    let identity = "--cert client.pem --key client.key";
+    let named = format!("{identity} --server-name {SERVER_NAME}");
 
-    for (trusted, options) in
-        [("stranger.pem", vec![ca, name, cert, key]), ("ca.pem", vec![name, cert, key])]
-    {
-        let output = bench.replay("grpcs://", trusted, &options);
-        let table = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-        assert!(table.contains(&format!("grpcs://{}", bench.server.address())), "{table}");
+    for (trusted, ca) in [("stranger.pem", "--ca ca.pem"), ("ca.pem", "")] {
+        let ended = bench.replay("grpcs://", trusted, &format!("{named} {ca}")).exited(0);
+        let target = format!("grpcs://{}", bench.server.address());
+        assert!(ended.text().contains(&target), "{ended:?}");
     }
 
     for (options, expected) in [
-        (vec![name, cert, key], "invalid peer certificate: UnknownIssuer"),
-        (vec![ca, cert, key], "not valid for name \"127.0.0.1\""),
-        (vec![ca, name], "within 2s: "),
+        (named, "no trusted authority signed the server's certificate"),
+        (format!("--ca ca.pem {identity}"), "not valid for name `127.0.0.1`"),
+        (format!("--ca ca.pem --server-name {SERVER_NAME}"), "within 2s: "),
     ] {
-        let line = bench.refusal("grpcs://", &options);
-        assert!(line.starts_with("error: cannot reach grpcs://"), "{line}");
+        let ended = bench.replay("grpcs://", "stranger.pem", &options);
+        let line = ended.error();
+        assert!(line.starts_with("cannot reach grpcs://"), "{line}");
         assert!(line.contains(expected), "{line}");
     }
 }
 
 #[test]
 fn a_server_with_tls_is_not_reached_without() {
-    let line = Bench::new().refusal("", &[]);
-    assert!(line.contains("if the server speaks TLS, write grpcs://"), "{line}");
+    let ended = Bench::new().replay("", "stranger.pem", "");
+    let remedy = "if the server speaks TLS, write grpcs://";
+    assert!(ended.error().contains(remedy), "{ended:?}");
 }

@@ -7,21 +7,21 @@
 )]
 
 mod fake_server;
+mod program;
 
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use fake_server::{FakeServer, Manners};
-use serde_json::Value;
+use program::{Load, Run, loadtest};
 use tempfile::TempDir;
+use tiny_cache_test_support::process::program;
 
 /// A directory with files in it, and what runs the binary there.
-struct Bench {
-    dir: TempDir,
-}
+struct Bench(TempDir);
 
 impl Bench {
     fn new(files: &[(&str, &[u8])]) -> Self {
@@ -29,37 +29,18 @@ impl Bench {
         for (name, bytes) in files {
             fs::write(dir.path().join(name), bytes).unwrap();
         }
-        Self { dir }
+        Self(dir)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.0.path().join(name)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-        command.current_dir(self.dir.path()).args(arguments);
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = loadtest(arguments);
+        command.current_dir(&self.0);
         command
     }
-
-    /// Replays with these arguments; gives the output and the JSON report back.
-    fn replay(&self, target: &str, arguments: &[&str], from: Option<&str>) -> (Output, Value) {
-        let mut command = self.command(&["replay", "--target", target, "--json", "report.json"]);
-        if let Some(name) = from {
-            command.stdin(File::open(self.path(name)).unwrap());
-        }
-        let output = command.args(arguments).output().unwrap();
-        let report = fs::read(self.path("report.json")).unwrap_or_else(|_| b"null".to_vec());
-        (output, serde_json::from_slice(&report).unwrap())
-    }
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 #[test]
@@ -67,24 +48,25 @@ fn a_trace_comes_from_a_pipe_and_from_files_alike() {
     let server = FakeServer::start(Manners::default());
     let packed = zstd::encode_all(b"time,key\n3,c\n4,a\n".as_slice(), 1).unwrap();
     let bench = Bench::new(&[("one.csv", b"time,key\n1,a\n2,b\n"), ("two", &packed)]);
-    let arguments = ["one.csv", "-", "--in-flight", "1"];
-    let (output, report) = bench.replay(&server.target(), &arguments, Some("two"));
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!((&report["requests"], &report["hits"]), (&4.into(), &1.into()), "{report}");
-    assert_eq!(report["settings"]["trace"]["files"], serde_json::json!(["one.csv", "-"]));
-    assert_eq!(report["trace"]["rows"], 4);
+    let mut replay = bench.command("replay one.csv - --in-flight 1");
+    replay.against(server.target()).stdin(File::open(bench.path("two")).unwrap());
+    let (ended, report) = replay.reported(0);
+    assert_eq!((report.figures.requests, report.figures.hits), (4, 1));
+    assert_eq!(report.settings.trace.unwrap().files, ["one.csv", "-"]);
+    assert_eq!(report.trace.unwrap().rows, 4);
     assert_eq!(server.keys(), ["a", "b", "c"]);
-    assert!(stdout(&output).starts_with("trace             one.csv - (csv: time,key)\n"));
+    assert!(ended.text().starts_with("trace             one.csv - (csv: time,key)\n"));
 }
 
 #[test]
 fn a_failed_request_names_the_file_of_its_line() {
     let server = FakeServer::start(Manners { refuse_set_of: Some("c"), ..Manners::default() });
     let bench = Bench::new(&[("one.csv", b"key\na\nb\n"), ("two.csv", b"key\nc\n")]);
-    let (output, report) = bench.replay(&server.target(), &["one.csv", "two.csv"], None);
-    let first = &report["errors"][0]["first"];
-    assert_eq!((&first["trace_file"], &first["trace_line"]), (&"two.csv".into(), &2.into()));
-    let table = stdout(&output);
+    let mut replay = bench.command("replay one.csv two.csv");
+    let (ended, report) = replay.against(server.target()).reported(1);
+    let first = &report.figures.errors[0].first;
+    assert_eq!((first.trace_file.as_deref(), first.trace_line), (Some("two.csv"), Some(2)));
+    let table = ended.text();
     assert!(table.contains("the first by a fill of line 2 of two.csv: "), "{table}");
 }
 
@@ -96,25 +78,17 @@ fn what_is_odd_about_a_trace_is_in_the_table_and_in_the_report() {
     let long = "k".repeat(300);
     let text = format!("time,key\n10,a\nx,b\n86410,c\n12,d\n13,{long}\n");
     let bench = Bench::new(&[("t.csv", text.as_bytes())]);
-    let options =
-        ["t.csv", "--skip-broken", "--hash-long-keys", "--speed", "100", "--max-slip", "1h"];
-    let (output, report) = bench.replay(&server.target(), &options, None);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(report["duration_seconds"].as_f64().unwrap() < 60.0, "nothing waits for a day");
-    let trace = &report["trace"];
-    for (field, value) in [
-        ("rows", 4.0),
-        ("skipped_rows", 1.0),
-        ("backwards_rows", 1.0),
-        ("longest_backwards_seconds", 86_398.0),
-        ("ahead_rows", 1.0),
-        ("longest_ahead_seconds", 86_400.0),
-        ("max_gap_seconds", 3600.0),
-        ("hashed_keys", 1.0),
-    ] {
-        assert_eq!(trace[field].as_f64(), Some(value), "{field} in {trace}");
-    }
-    let table = stdout(&output);
+    let (ended, report) = bench
+        .command("replay t.csv --skip-broken --hash-long-keys --speed 100 --max-slip 1h")
+        .against(server.target())
+        .reported(0);
+    assert!(report.figures.duration_seconds < 60.0, "nothing waits for a day");
+    let trace = report.trace.unwrap();
+    assert_eq!((trace.rows, trace.skipped_rows, trace.hashed_keys), (4, 1, 1));
+    assert_eq!((trace.backwards_rows, trace.longest_backwards_seconds), (1, 86_398.0));
+    assert_eq!((trace.ahead_rows, trace.longest_ahead_seconds), (1, 86_400.0));
+    assert_eq!(trace.max_gap_seconds, 3600.0);
+    let table = ended.text();
     for line in [
         "broken rows       1 left out, the first: t.csv: line 3: time is \"x\"; expected a time",
         "times backwards   1, by up to 23h 59m 58s, the first: t.csv: line 5\n",
@@ -128,24 +102,21 @@ fn what_is_odd_about_a_trace_is_in_the_table_and_in_the_report() {
 #[test]
 fn a_made_trace_replays_and_is_the_same_for_the_same_seed() {
     let bench = Bench::new(&[]);
-    let make = |name: &str, more: &[&str]| {
-        let arguments = ["trace", "generate", "--accesses", "3000", "--keys", "500", "--output"];
-        let output = bench.command(&arguments).arg(name).args(more).output().unwrap();
-        assert!(output.status.success(), "{}", stderr(&output));
+    let make = |name: &str, more: &str| {
+        let mut generate = bench.command("trace generate --accesses 3000 --keys 500 --output");
+        generate.arg(name).with(more).run().exited(0);
         fs::read(bench.path(name)).unwrap()
     };
-    assert!(make("one", &[]) == make("two", &[]));
-    assert!(make("one", &[]) != make("two", &["--seed", "2"]));
-    make("t.csv", &["--format", "csv"]);
+    assert!(make("one", "") == make("two", ""));
+    assert!(make("one", "") != make("two", "--seed 2"));
+    make("t.csv", "--format csv");
     for (name, format) in [("one", "twitter"), ("t.csv", "csv")] {
-        let (output, report) = bench.replay("null", &[name], None);
-        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-        assert_eq!(report["settings"]["trace"]["format"], format);
-        assert_eq!(report["requests"], 3000);
+        let report = bench.command("replay --target null").arg(name).report(0);
+        assert_eq!(report.settings.trace.unwrap().format, format);
+        assert_eq!(report.figures.requests, 3000);
     }
-    let output = bench.command(&["trace", "generate", "-o", "none/t.csv"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).starts_with("error: cannot write none/t.csv: "), "{output:?}");
+    let ended = bench.command("trace generate -o none/t.csv").run().exited(2);
+    assert!(ended.stderr.starts_with("error: cannot write none/t.csv: "), "{ended:?}");
 }
 
 /// `make replay` built for minutes before it said that its trace is not there.
@@ -153,11 +124,10 @@ fn a_made_trace_replays_and_is_the_same_for_the_same_seed() {
 fn the_script_of_make_replay_looks_at_its_inputs_first() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hit-ratios.sh");
     let check = |arguments: &[&str]| {
-        let output =
-            Command::new("sh").arg(&script).arg("--check").args(arguments).output().unwrap();
-        (output.status.code(), stderr(&output))
+        let ended = program("sh").arg(&script).arg("--check").args(arguments).run();
+        (ended.code, ended.stderr)
     };
-    assert_eq!(check(&["", "8", "16"]), (Some(0), String::new()), "a made trace");
+    assert_eq!(check(&["", "8", "16"]), (0, String::new()), "a made trace");
     for (arguments, expected) in [
         (
             &["none.lis", "8"][..],
@@ -169,7 +139,7 @@ fn the_script_of_make_replay_looks_at_its_inputs_first() {
         (&[""], "no memory limit"),
     ] {
         let (code, line) = check(arguments);
-        assert_eq!(code, Some(2), "{line}");
+        assert_eq!(code, 2, "{line}");
         assert!(line.starts_with(&format!("hit-ratios: {expected}")), "{line}");
     }
 }

@@ -9,8 +9,8 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tiny_cache_loadtest::{
-    cli::{Place, Target},
-    usage::{ServerMetrics, Usage, UsageError, UsageSource},
+    peers::{HostPort, Target},
+    usage::{CallTimes, ServerMetrics, Usage, UsageError, UsageSource},
 };
 use tokio::net::TcpListener;
 
@@ -50,8 +50,8 @@ async fn pages() -> SocketAddr {
     address
 }
 
-fn place(target: &str) -> Place {
-    target.parse::<Target>().unwrap().place().unwrap()
+fn place(target: &str) -> HostPort {
+    target.parse::<Target>().unwrap().host_port().unwrap()
 }
 
 async fn read(metrics: &str) -> Result<Usage, UsageError> {
@@ -69,6 +69,7 @@ async fn metrics_give_the_figures() {
         resident_bytes: 4 << 20,
         peak_resident_bytes: None,
         pids: vec![],
+        calls: CallTimes::default(),
     };
     assert_eq!(read(&format!("http://{address}/metrics")).await.unwrap(), expected);
 }

@@ -7,14 +7,15 @@
 )]
 
 mod fake_server;
-mod screen;
+mod program;
 
 use std::{
+    collections::HashMap,
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
@@ -28,31 +29,24 @@ use hdrhistogram::{
         interval_log::{IntervalLogHistogram, IntervalLogIterator, LogEntry},
     },
 };
-use screen::Screen;
-use serde_json::Value;
+use program::{Load, Run, loadtest, read, signal};
+use tiny_cache_loadtest::report::Report;
+use tiny_cache_test_support::screen::{Screen, USUAL};
 
 /// A run that only Ctrl-C ends, at a rate that any machine keeps up with.
-const ENDLESS: [&str; 6] = ["--rate", "500", "--max-slip", "1h", "--duration", "1h"];
-
-/// The size of most terminals.
-const USUAL: (u16, u16) = (24, 80);
+const ENDLESS: &str = "--rate 500 --max-slip 1h --duration 1h";
 
 /// Ctrl-C, as a key.
 const CONTROL_C: &str = "\u{3}";
 
-fn command(target: &str, options: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-loadtest"));
-    command.args(["run", "--target", target]).args(options);
+fn run(server: &FakeServer, options: &str) -> Command {
+    let mut command = loadtest("run");
+    command.against(server.target()).with(options);
     command
 }
 
-fn run(target: &str, options: &[&str]) -> Output {
-    command(target, options).output().unwrap()
-}
-
-fn view(target: &str, options: &[&str], environment: &[(&str, &str)]) -> Screen {
-    let args = [&["run", "--target", target][..], options].concat();
-    Screen::run(USUAL, &args, environment)
+fn view(server: &FakeServer, options: &str) -> Screen {
+    Screen::run(USUAL, run(server, ENDLESS).with(options))
 }
 
 /// The heat strip's cells, without its legend.
@@ -63,7 +57,7 @@ fn cells(shown: &str) -> String {
 #[test]
 fn the_view_shows_rates_and_latencies_and_gives_way_to_the_report() {
     let server = FakeServer::start(Manners::default());
-    let mut screen = view(&server.target(), &ENDLESS, &[]);
+    let mut screen = view(&server, "");
     screen.wait_for(|shown| cells(shown).contains('█'));
     let shown = screen.shown();
     for label in ["run", "asked 500/s", "answered", "hit ratio", "in flight", "response", "p99.9"] {
@@ -75,7 +69,7 @@ fn the_view_shows_rates_and_latencies_and_gives_way_to_the_report() {
     assert!(screen.is_coloured() && screen.is_in_use());
 
     screen.press(CONTROL_C);
-    let (code, left, _) = screen.end();
+    let (code, left) = screen.end();
     assert_eq!(code, 130, "{left}");
     assert!(left.contains("response") && !left.contains('┤'), "the report, without a view: {left}");
 }
@@ -83,7 +77,7 @@ fn the_view_shows_rates_and_latencies_and_gives_way_to_the_report() {
 #[test]
 fn the_view_follows_the_size_of_the_terminal_and_has_shades_without_colours() {
     let server = FakeServer::start(Manners::default());
-    let mut screen = view(&server.target(), &ENDLESS, &[("NO_COLOR", "1")]);
+    let mut screen = Screen::run(USUAL, run(&server, ENDLESS).env("NO_COLOR", "1"));
     screen.wait_for(|shown| cells(shown).contains(['░', '▒', '▓', '█']));
     assert!(!screen.is_coloured());
     screen.resize(10, 40);
@@ -97,12 +91,11 @@ fn the_view_follows_the_size_of_the_terminal_and_has_shades_without_colours() {
 #[test]
 fn a_prefill_has_a_bar_of_its_own() {
     let server = FakeServer::start(Manners::default());
-    let options = [&ENDLESS[..], &["--prefill", "--keys", "100000000"]].concat();
-    let mut screen = view(&server.target(), &options, &[]);
+    let mut screen = view(&server, "--prefill --keys 100000000");
     screen.wait_for(|shown| shown.contains("prefill") && shown.contains("left"));
     assert!(screen.is_in_use());
     screen.press(CONTROL_C);
-    let (code, left, _) = screen.end();
+    let (code, left) = screen.end();
     assert!(code == 130 && left.contains("interrupted before the first request"), "{left}");
 }
 
@@ -110,20 +103,19 @@ fn a_prefill_has_a_bar_of_its_own() {
 fn a_second_control_c_leaves_the_requests_and_restores_the_terminal() {
     let key = "0000000000000000";
     let server = FakeServer::start(Manners { hang_on: Some(key), ..Manners::default() });
-    let work = ["--keys", "1", "--mix", "get=1", "--timeout", "1h", "--no-namespace"];
-    let mut screen = view(&server.target(), &[&ENDLESS[..], &work].concat(), &[]);
+    let mut screen = view(&server, "--keys 1 --mix get=1 --timeout 1h --no-namespace");
     screen.wait_for(|shown| shown.contains("in flight"));
     screen.press(CONTROL_C);
     screen.wait_for(|shown| shown.contains("interrupted: waiting for the requests under way"));
     screen.press(CONTROL_C);
-    let (code, left, _) = screen.end();
+    let (code, left) = screen.end();
     assert!(code == 130 && left.contains("abandoned"), "{left}");
 }
 
 #[test]
 fn a_signal_that_ends_the_run_restores_the_terminal() {
     let server = FakeServer::start(Manners::default());
-    let screen = view(&server.target(), &ENDLESS, &[]);
+    let screen = view(&server, "");
     screen.wait_for(|shown| shown.contains("in flight"));
     assert!(screen.is_in_use());
     screen.signal("-TERM");
@@ -134,36 +126,31 @@ fn a_signal_that_ends_the_run_restores_the_terminal() {
 fn a_terminal_that_cannot_or_shall_not_be_drawn_on_is_not() {
     let server = FakeServer::start(Manners::default());
     // Longer than it takes until a view is there.
-    let short = ["--rate", "100", "--max-slip", "1h", "--duration", "500ms"];
+    let short = "--rate 100 --max-slip 1h --duration 500ms --progress";
     for (progress, term) in [("auto", "dumb"), ("lines", "xterm"), ("none", "xterm")] {
-        let options = [&short[..], &["--progress", progress]].concat();
-        let (code, left, written) = view(&server.target(), &options, &[("TERM", term)]).end();
+        let mut run = run(&server, short);
+        let screen = Screen::run(USUAL, run.arg(progress).env("TERM", term));
+        let (code, left, written) = screen.end_with_all();
         assert!(code == 0 && left.contains("response"), "{left}");
-        assert!(
-            !written.split("\u{1b}]2;the end").next().unwrap().contains('\u{1b}'),
-            "{written:?}"
-        );
+        assert!(!written.contains('\u{1b}'), "{written:?}");
     }
-    let output = run(&server.target(), &["--progress", "live"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
-        "error: --progress live: stderr is no terminal\n"
-    );
+    let ended = run(&server, "--progress live").run();
+    assert_eq!(ended.error(), "--progress live: stderr is no terminal");
 }
 
 /// The counts of a row or of an entry of the report.
 type Counts = [u64; 6];
 
-fn counts_of_report(report: &Value) -> Vec<Counts> {
-    let seconds = report["seconds"].as_array().unwrap();
-    let number = |second: &Value, name: &str| second[name].as_u64().unwrap();
-    let names = ["step", "second", "requests", "failed", "hits", "misses"];
-    seconds.iter().map(|second| names.map(|name| number(second, name))).collect()
+fn counts_of_report(report: &Report) -> Vec<Counts> {
+    let counts = report
+        .seconds
+        .iter()
+        .map(|of| [of.step as u64, of.second, of.requests, of.failed, of.hits, of.misses]);
+    counts.collect()
 }
 
 /// The rows of a file, by name of column.
-fn rows(path: &Path) -> Vec<std::collections::HashMap<String, String>> {
+fn rows(path: &Path) -> Vec<HashMap<String, String>> {
     csv::Reader::from_path(path).unwrap().deserialize().map(Result::unwrap).collect()
 }
 
@@ -188,20 +175,17 @@ fn logged(log: &[u8], tag: &str) -> Vec<(u64, Histogram<u64>)> {
 fn csv_and_hdr_hold_the_seconds_of_the_report() {
     let server = FakeServer::start(Manners::default());
     let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    let (json, csv, hdr) = (path("r.json"), path("r.csv"), path("r.hlog"));
-    fs::write(&csv, "what was there before, and longer than the new first line\n".repeat(99))
-        .unwrap();
-    let files = ["--json", &json, "--csv", &csv, "--hdr", &hdr];
-    let open = ["--rate", "1000,2000", "--max-slip", "1h", "--requests", "1200"];
-    let closed = ["--rate", "max", "--requests", "300"];
-    for options in [&open[..], &closed] {
-        let output = run(&server.target(), &[options, &files].concat());
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let report: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let old = "what was there before, and longer than the new first line\n".repeat(99);
+    fs::write(path("r.csv"), old).unwrap();
+    let open = "--rate 1000,2000 --max-slip 1h --requests 1200";
+    for options in [open, "--rate max --requests 300"] {
+        let mut run = run(&server, "--json r.json --csv r.csv --hdr r.hlog");
+        run.current_dir(&dir).with(options).run().exited(0);
+        let report = read(path("r.json"));
         let is_open = options == open;
 
-        let rows = rows(Path::new(&csv));
+        let rows = rows(&path("r.csv"));
         let number = |at: usize, name: &str| rows[at][name].parse::<f64>().unwrap();
         let expected = counts_of_report(&report);
         assert!(!is_open || expected.len() >= 3, "{expected:?}");
@@ -210,10 +194,12 @@ fn csv_and_hdr_hold_the_seconds_of_the_report() {
                 .map(|name| number(at, name) as u64)
         });
         assert_eq!(read.collect::<Vec<_>>(), expected);
-        for (at, second) in report["seconds"].as_array().unwrap().iter().enumerate() {
+        for (at, second) in report.seconds.iter().enumerate() {
             let kind = if is_open { "response" } else { "service" };
-            for place in ["p50", "p99.9", "max"] {
-                let reported = second["latency_us"][place].as_f64().unwrap();
+            let times = second.latency_us.unwrap();
+            for (place, reported) in
+                [("p50", times.p50), ("p99.9", times.p99_9), ("max", times.max)]
+            {
                 let written = number(at, &format!("{kind}_{place}_us"));
                 // The last digit may be lost where JSON is read.
                 assert!((written - reported).abs() < 1e-6, "{written} and {reported}");
@@ -222,7 +208,7 @@ fn csv_and_hdr_hold_the_seconds_of_the_report() {
             humantime::parse_rfc3339(&rows[at]["time"]).unwrap();
         }
 
-        let log = fs::read(&hdr).unwrap();
+        let log = fs::read(path("r.hlog")).unwrap();
         let text = String::from_utf8_lossy(&log);
         assert!(text.contains("#[Histogram log format version 1.3]\n"), "{text}");
         assert!(text.contains("#[StartTime: "), "{text}");
@@ -232,10 +218,8 @@ fn csv_and_hdr_hold_the_seconds_of_the_report() {
         assert!(service.is_sorted_by_key(|(at, _)| *at) && service[0].0 == 0, "{text}");
         let response: Vec<_> =
             logged(&log, "response").into_iter().map(|(_, times)| times).collect();
-        let reported = report["seconds"].as_array().unwrap().iter().map(|second| {
-            let bytes = BASE64.decode(second["histogram"].as_str().unwrap()).unwrap();
-            Deserializer::new().deserialize::<u64, _>(&mut bytes.as_slice()).unwrap()
-        });
+        let reported =
+            report.seconds.iter().map(|second| second.histogram.as_ref().unwrap().decode());
         let reported: Vec<_> = reported.take(if is_open { expected.len() } else { 0 }).collect();
         assert_eq!(response, reported);
     }
@@ -246,18 +230,13 @@ fn a_second_is_in_the_files_as_soon_as_it_is_over() {
     let server = FakeServer::start(Manners::default());
     let dir = tempfile::tempdir().unwrap();
     let (csv, hdr) = (dir.path().join("r.csv"), dir.path().join("r.hlog"));
-    let files = ["--csv", csv.to_str().unwrap(), "--hdr", hdr.to_str().unwrap()];
-    let mut child = command(&server.target(), &[&ENDLESS[..], &files].concat())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut run = run(&server, ENDLESS).with("--csv r.csv --hdr r.hlog").current_dir(&dir).start();
     let lines = |path: &Path| fs::read_to_string(path).unwrap_or_default().lines().count();
     while lines(&csv) < 2 || lines(&hdr) < 7 {
-        assert_eq!(child.try_wait().unwrap(), None);
+        assert!(run.is_running());
         thread::sleep(Duration::from_millis(10));
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(run);
     assert_eq!(rows(&csv)[0]["second"], "0");
     assert!(!logged(&fs::read(&hdr).unwrap(), "response")[0].1.is_empty());
 }
@@ -267,19 +246,15 @@ fn a_second_is_in_the_files_as_soon_as_it_is_over() {
 fn a_full_disk_costs_its_file_and_nothing_else() {
     let server = FakeServer::start(Manners::default());
     let dir = tempfile::tempdir().unwrap();
-    let json = dir.path().join("r.json");
-    let files = ["--json", json.to_str().unwrap(), "--csv", "/dev/full", "--hdr", "/dev/full"];
-    let output =
-        run(&server.target(), &[&["--rate", "max", "--requests", "100"][..], &files].concat());
-    assert_eq!(output.status.code(), Some(2));
+    let mut run = run(&server, "--rate max --requests 100 --json r.json --csv /dev/full");
+    let ended = run.with("--hdr /dev/full").current_dir(&dir).run();
     assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
-        "error: --csv /dev/full: No space left on device (os error 28); \
-         --hdr /dev/full: No space left on device (os error 28)\n"
+        ended.error(),
+        "--csv /dev/full: No space left on device (os error 28); \
+         --hdr /dev/full: No space left on device (os error 28)"
     );
-    assert!(String::from_utf8(output.stdout).unwrap().contains("service"));
-    let report: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
-    assert_eq!(report["requests"], 100);
+    assert!(ended.text().contains("service"));
+    assert_eq!(read(dir.path().join("r.json")).figures.requests, 100);
 }
 
 #[test]
@@ -291,13 +266,11 @@ fn what_cannot_be_opened_is_refused_before_the_first_request() {
         ("--csv", "/nowhere/r.csv", "No such file or directory"),
         ("--hdr", "/nowhere/r.hlog", "No such file or directory"),
         ("--prometheus", &address, "Address already in use"),
-        ("--prometheus", "nonsense", "invalid socket address"),
+        ("--prometheus", "nonsense", "expected HOST:PORT"),
     ] {
-        let output = run(&server.target(), &[option, place]);
-        let line = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{line}");
-        assert!(line.starts_with(&format!("error: {option} {place}: {why}")), "{line}");
-        assert_eq!((line.lines().count(), output.stdout.len()), (1, 0), "{line}");
+        let ended = run(&server, "").args([option, place]).run();
+        let expected = format!("{option} {place}: {why}");
+        assert!(ended.refusal().starts_with(&expected), "{ended:?}");
     }
     assert_eq!(server.connections(), 0);
 }
@@ -309,10 +282,10 @@ struct Scraped {
 }
 
 impl Scraped {
-    fn start(target: &str, options: &[&str]) -> Self {
-        let options = [options, &["--prometheus", "127.0.0.1:0"]].concat();
-        let mut child =
-            command(target, &options).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    fn start(server: &FakeServer) -> Self {
+        let mut run = run(server, ENDLESS);
+        run.with("--prometheus 127.0.0.1:0").stdout(Stdio::null());
+        let mut child = run.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("metrics: http://").unwrap();
@@ -357,7 +330,7 @@ fn sample(samples: &[(String, f64)], name: &str) -> f64 {
 #[test]
 fn a_run_can_be_scraped_until_it_ends() {
     let server = FakeServer::start(Manners::default());
-    let mut scraped = Scraped::start(&server.target(), &ENDLESS);
+    let mut scraped = Scraped::start(&server);
     let mut before = scraped.samples();
     loop {
         let now = scraped.samples();
@@ -385,8 +358,7 @@ fn a_run_can_be_scraped_until_it_ends() {
     }
     assert!(scraped.get("/").starts_with("HTTP/1.1 404"));
 
-    let id = scraped.child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    signal(scraped.child.id(), "-INT");
     assert_eq!(scraped.child.wait().unwrap().code(), Some(130));
     assert!(TcpStream::connect(&scraped.address).is_err());
 }

@@ -1,17 +1,20 @@
 //! What an entry takes beyond its key and value, as growth of resident memory, beside
 //! `ENTRY_OVERHEAD_BYTES`, which the store counts.
 //!
-//! Run it with `make bench-overhead`. Each case fills a store of its own in a fresh process,
-//! up to nine tenths of its limit, so that what moka allocates for a cache that fills up is
-//! there too. Keys and values differ in length by case: the allocator rounds each up to the
-//! next of its sizes, and keys of up to 22 bytes lie within the entry.
+//! Run it with `make bench-overhead`. Each case fills a store of its own in a fresh process, up to
+//! four fifths of its limit, so that what a cache allocates that fills up is there too. Under
+//! `window` the entries are in the window, under `lru` they are residents, with a handle in moka.
+//! The last rows are what moka alone takes for as many handles. Keys and values differ in length by
+//! case: the allocator rounds a block up to the next of its sizes.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::{fs, num::NonZeroUsize, process::Command, sync::Arc, time::Duration};
 
 use tiny_cache_proto::key::{Key, Namespace};
-use tiny_cache_server::store::{ENTRY_OVERHEAD_BYTES, EvictionPolicy, Store, StoreLimits, Ttl};
+use tiny_cache_server::store::{
+    ENTRY_OVERHEAD_BYTES, EvictionPolicy, Store, StoreHandle, StoreLimits, Ttl,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -29,45 +32,61 @@ const SIZES: [(usize, usize); 7] =
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [mode, key, value, ttl] = &args[..]
+    if let [mode, policy, key, value, ttl] = &args[..]
         && mode == "--fill"
     {
         let length = |text: &String| text.parse().expect("a length in bytes");
-        return fill(length(key), length(value), ttl == "1h");
+        return fill(policy, length(key), length(value), ttl == "1h");
+    }
+    if args == ["--moka"] {
+        return fill_moka();
     }
     println!("bytes of an entry; counted as overhead: {ENTRY_OVERHEAD_BYTES}\n");
     println!(
-        "{:>4} {:>6} {:>5} {:>8} {:>9} {:>9} {:>9} {:>17}",
-        "key", "value", "ttl", "entries", "resident", "overhead", "counted", "resident/counted"
+        "{:>6} {:>4} {:>6} {:>5} {:>8} {:>9} {:>9} {:>9} {:>17}",
+        "policy",
+        "key",
+        "value",
+        "ttl",
+        "entries",
+        "resident",
+        "overhead",
+        "counted",
+        "resident/counted"
     );
-    for (key, value) in SIZES {
-        for ttl in ["none", "1h"] {
-            case(key, value, ttl);
+    for policy in ["window", "lru"] {
+        for (key, value) in SIZES {
+            for ttl in ["none", "1h"] {
+                case(&["--fill", policy, &key.to_string(), &value.to_string(), ttl]);
+            }
         }
     }
+    case(&["--moka"]);
 }
 
 /// Has one case run by a process of its own.
-fn case(key: usize, value: usize, ttl: &str) {
+fn case(args: &[&str]) {
     let status = Command::new(std::env::current_exe().expect("this program has a path"))
-        .args(["--fill", &key.to_string(), &value.to_string(), ttl])
+        .args(args)
         .status()
         .expect("this program can be started again");
     assert!(status.success(), "a case failed: {status}");
 }
 
 /// Fills a store and prints by how much the process grew.
-fn fill(key_bytes: usize, value_bytes: usize, expires: bool) {
+fn fill(policy: &str, key_bytes: usize, value_bytes: usize, expires: bool) {
+    let policy_of = |name| if name == "lru" { EvictionPolicy::Lru } else { EvictionPolicy::Window };
     let ttl = if expires { Ttl::For(Duration::from_secs(3600)) } else { Ttl::Forever };
-    // The block of a value is at most a quarter larger than the value.
-    let most = (1 + key_bytes + value_bytes + value_bytes / 4 + 16 + ENTRY_OVERHEAD_BYTES) as u64;
+    // A block is at most a quarter larger than what it holds; 300 bytes more are enough for the
+    // handle and the deadline.
+    let most = (1 + key_bytes + value_bytes + value_bytes / 4 + ENTRY_OVERHEAD_BYTES + 350) as u64;
     let entries = MOST_ENTRIES.min(MOST_BYTES / most);
     let limits = StoreLimits {
-        max_bytes: entries * most * 10 / 9,
+        max_bytes: entries * most * 5 / 4,
         max_items: None,
         max_value_bytes: value_bytes,
     };
-    let store = Store::new(limits, EvictionPolicy::TinyLfu, SHARDS, WORKERS);
+    let store = Store::new(limits, policy_of(policy), SHARDS, WORKERS);
     let value = vec![7; value_bytes];
     let before = resident();
     write(&store, entries, key_bytes, &value, ttl);
@@ -78,18 +97,39 @@ fn fill(key_bytes: usize, value_bytes: usize, expires: bool) {
     let grown = (resident() - before) as f64 / entries as f64;
     let overhead = grown - (key_bytes + value_bytes) as f64;
     println!(
-        "{key_bytes:>4} {value_bytes:>6} {:>5} {entries:>8} {grown:>9.0} {overhead:>9.0} {counted:>9.0} {:>17.2}",
+        "{policy:>6} {key_bytes:>4} {value_bytes:>6} {:>5} {entries:>8} {grown:>9.0} {overhead:>9.0} {counted:>9.0} {:>17.2}",
         if expires { "1h" } else { "none" },
         grown / counted,
     );
 }
 
+/// Fills moka with handles as the residents have them.
+fn fill_moka() {
+    let shards: Vec<_> = (0..SHARDS.get() as u64)
+        .map(|_| {
+            moka::sync::Cache::<u64, (u32, u32)>::builder()
+                .max_capacity(u64::MAX)
+                .weigher(|_, handle| handle.0)
+                .eviction_policy(moka::policy::EvictionPolicy::lru())
+                .eviction_listener(|_, _, _| {})
+                .build()
+        })
+        .collect();
+    let before = resident();
+    for entry in 0..MOST_ENTRIES {
+        shards[entry as usize % shards.len()].insert(entry, (500, 0));
+    }
+    shards.iter().for_each(moka::sync::Cache::run_pending_tasks);
+    let grown = (resident() - before) as f64 / MOST_ENTRIES as f64;
+    println!("moka alone, for a handle of 8 bytes under a key of 8 bytes: {grown:.0}");
+}
+
 fn write(store: &Arc<Store>, entries: u64, key_bytes: usize, value: &[u8], ttl: Ttl) {
-    let lane = store.lane(0);
+    let handle = StoreHandle::new(store.clone(), 0);
     for entry in 0..entries {
         let text = format!("{entry:0key_bytes$}");
         let key = Key::parse(Namespace::SHARED, &text).expect("a short key is valid");
-        lane.set(key, value, ttl).expect("the value is as large as allowed");
+        handle.set(key, value, ttl).expect("the value is as large as allowed");
     }
 }
 

@@ -1,68 +1,110 @@
-//! Takes connections off the listener and hands them to the workers.
+//! Takes connections off the gRPC listener and hands them to the workers.
 
 use std::{
     io,
     net::{TcpListener, TcpStream},
-    time::Duration,
 };
 
-use tokio::{sync::mpsc::UnboundedSender, time::sleep};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use crate::handout::{Handout, Place};
-
-/// How long to leave the listener alone when the process is out of descriptors or memory:
-/// trying at once would spin, and the kernel keeps the connections meanwhile.
-const BACK_OFF: Duration = Duration::from_millis(100);
+use crate::{
+    handout::{ConnectionPermit, Handout},
+    listener::{BACKLOG, next},
+    threads::Ready,
+};
 
 /// A connection on its way to a worker.
-pub(crate) type Handed = (TcpStream, Place);
+pub(crate) type Handed = (TcpStream, ConnectionPermit);
 
-/// Accepts until `stop` is cancelled; the listener closes with it.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    handout: Handout,
-    workers: Vec<UnboundedSender<Handed>>,
-    stop: CancellationToken,
-) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    loop {
-        let socket = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            socket = next(&listener, "gRPC") => socket,
-        };
-        let Some(place) = handout.take() else {
+/// Hands connections to the workers.
+pub(crate) struct Acceptor {
+    pub(crate) handout: Handout,
+    pub(crate) workers: Vec<UnboundedSender<Handed>>,
+    pub(crate) drain: CancellationToken,
+}
+
+impl Acceptor {
+    /// Accepts until the drain begins, then empties the listener's queue and closes it.
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub(crate) async fn run(self, listener: TcpListener, ready: Ready) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        ready.report();
+        loop {
+            let socket = tokio::select! {
+                biased;
+                () = self.drain.cancelled() => break,
+                socket = next(&listener, "gRPC") => socket?,
+            };
+            self.hand_over(socket.into_std());
+        }
+        self.empty(&listener.into_std()?);
+        Ok(())
+    }
+
+    /// Hands over the connections that the kernel has completed: a listener that closes resets
+    /// them. The bound is the queue's length, so peers that keep coming do not hold the drain.
+    fn empty(&self, listener: &TcpListener) {
+        for _ in 0..BACKLOG {
+            match listener.accept() {
+                Ok((socket, _peer)) => {
+                    self.hand_over(socket.set_nonblocking(true).map(|()| socket));
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(_empty) => return,
+            }
+        }
+    }
+
+    fn hand_over(&self, socket: io::Result<TcpStream>) {
+        let Some(permit) = self.handout.take() else {
             debug!("connection limit reached; a connection was closed");
-            continue;
+            return;
         };
-        match release(socket) {
-            // A worker is gone only when the whole server is going; the socket closes then.
-            Ok(socket) => drop(workers[place.worker()].send((socket, place))),
+        // Replies go out as they are ready, not when the last one is acknowledged.
+        match socket.and_then(|socket| socket.set_nodelay(true).map(|()| socket)) {
+            // A worker that is gone takes no socket, which closes it. The drain has begun then.
+            Ok(socket) => drop(self.workers[permit.worker].send((socket, permit))),
             Err(problem) => debug!(%problem, "a connection was gone as soon as it came"),
         }
     }
 }
 
-/// Waits for one connection on `port`, however often the listener fails meanwhile.
-pub(crate) async fn next(listener: &tokio::net::TcpListener, port: &str) -> tokio::net::TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((socket, _peer)) => return socket,
-            // The peer gave up while it waited in the backlog.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                warn!(%error, port, pause = ?BACK_OFF, "cannot accept connections");
-                sleep(BACK_OFF).await;
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        lifecycle::{Lifecycle, Part},
+        listener,
+    };
+    use tokio::sync::mpsc::unbounded_channel;
 
-/// Lets go of a socket: it belongs to a worker's reactor.
-fn release(socket: tokio::net::TcpStream) -> io::Result<TcpStream> {
-    // Replies go out as they are ready, not when the last one is acknowledged.
-    socket.set_nodelay(true)?;
-    socket.into_std()
+    /// Connections that were complete and not yet accepted were reset: 4 of 20 at a SIGTERM.
+    #[tokio::test]
+    async fn connections_that_wait_when_the_drain_begins_are_handed_over() {
+        const WAITING: usize = 20;
+        let listener = listener::grpc("127.0.0.1", 0).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let peers: Vec<_> = (0..WAITING).map(|_| TcpStream::connect(addr).unwrap()).collect();
+        let (sender, mut sockets) = unbounded_channel();
+        let lifecycle = Lifecycle::new([Part::Acceptor]);
+        lifecycle.drain();
+        let acceptor = Acceptor {
+            handout: Handout::new(1, 100),
+            workers: vec![sender],
+            drain: lifecycle.draining(),
+        };
+        acceptor.run(listener, Ready::of(lifecycle, Part::Acceptor)).await.unwrap();
+        let mut handed = Vec::new();
+        while let Some((socket, _place)) = sockets.recv().await {
+            handed.push(socket.peer_addr().unwrap());
+            tokio::net::TcpStream::from_std(socket).expect("it does not block");
+        }
+        let waiting: Vec<_> = peers.iter().map(|peer| peer.local_addr().unwrap()).collect();
+        assert_eq!(handed, waiting);
+        TcpStream::connect(addr).expect_err("the listener is closed");
+    }
 }

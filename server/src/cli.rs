@@ -20,8 +20,8 @@ pub struct Cli {
 pub enum Command {
     /// Ask the running server's /ready and exit with 0 when it is ready, else with 1.
     ///
-    /// Reads CACHE_HEALTH_HOST and CACHE_HEALTH_PORT as the server does. For containers that
-    /// have no curl.
+    /// Reads CACHE_HEALTH_HOST and CACHE_HEALTH_PORT as the server does. For containers without
+    /// curl.
     Healthcheck,
 }
 
@@ -43,8 +43,9 @@ fn environment() -> String {
         let _ = writeln!(text, "      {}", variable.help);
     }
     text.push_str(
-        "\nExit codes: 0 drained or healthy, 1 failed or not healthy, 2 a wrong setting or an \
-         address in use",
+        "\nExit codes: 0 drained or healthy, 1 not healthy, 2 a wrong setting or an address in \
+         use, 3 a part of the server was lost (the log names it), 128 + n ended by a second \
+         signal n",
     );
     text
 }

@@ -1,7 +1,9 @@
 //! One file for each RPC, and in each the same three steps: parse the message into a valid
-//! request, apply it to the store, turn the outcome into the reply.
+//! request, apply it to the store, turn the outcome into the reply. A file also states what the
+//! messages that it introduces report to metrics and traces.
 
-mod batch;
+mod contract; // what every command is, and what it works with
+
 mod compare_and_set;
 mod delete;
 mod get;
@@ -12,21 +14,17 @@ mod set;
 mod set_if_absent;
 mod stats;
 
-use std::time::Instant;
+mod batch; // the bounds of the three batches, and a result for each item
 
 pub(crate) use self::{
-    compare_and_set::compare_and_set, delete::delete, get::get, multi_delete::multi_delete,
-    multi_get::multi_get, multi_set::multi_set, set::set, set_if_absent::set_if_absent,
-    stats::stats,
+    compare_and_set::CompareAndSet,
+    contract::{Bounds, Command, Context, GROUP},
+    delete::Delete,
+    get::Get,
+    multi_delete::MultiDelete,
+    multi_get::MultiGet,
+    multi_set::MultiSet,
+    set::Set,
+    set_if_absent::SetIfAbsent,
+    stats::Stats,
 };
-
-/// The bounds of one request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    /// Items of a batch.
-    pub(crate) max_batch_items: usize,
-    /// Bytes of a reply's message.
-    pub(crate) max_reply_bytes: usize,
-    /// When the caller stops waiting.
-    pub(crate) deadline: Option<Instant>,
-}

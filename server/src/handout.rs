@@ -22,16 +22,16 @@ struct Counts {
     refused: AtomicU64,
 }
 
-/// A place among the open connections. Held from accept until close, so the limit bounds
+/// The right to be open, and the worker that serves the connection. Held from accept until close, so the limit bounds
 /// open sockets, not requests.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionPermit {
     counts: Arc<Counts>,
-    worker: usize,
+    pub(crate) worker: usize,
 }
 
 impl Handout {
-    /// Hands out at most `limit` places at a time.
+    /// Hands out at most `limit` permits at a time.
     pub(crate) fn new(workers: usize, limit: usize) -> Self {
         assert!(workers > 0, "a connection needs a worker");
         Self(Arc::new(Counts {
@@ -42,9 +42,9 @@ impl Handout {
         }))
     }
 
-    /// Takes a place with the worker that has the fewest, or none when the limit is reached.
+    /// Takes a permit for the worker that has the fewest, or none when the limit is reached.
     /// Only the acceptor calls this: with two callers the limit could be passed by one.
-    pub(crate) fn take(&self) -> Option<Place> {
+    pub(crate) fn take(&self) -> Option<ConnectionPermit> {
         let counts = &*self.0;
         let mut total = 0;
         let mut fewest = (usize::MAX, 0);
@@ -60,7 +60,7 @@ impl Handout {
         let worker = fewest.1;
         counts.open[worker].fetch_add(1, Ordering::AcqRel);
         counts.accepted.fetch_add(1, Ordering::Relaxed);
-        Some(Place { counts: self.0.clone(), worker })
+        Some(ConnectionPermit { counts: self.0.clone(), worker })
     }
 
     /// Open connections of each worker.
@@ -79,14 +79,7 @@ impl Handout {
     }
 }
 
-impl Place {
-    /// The worker that serves the connection.
-    pub(crate) fn worker(&self) -> usize {
-        self.worker
-    }
-}
-
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.counts.open[self.worker].fetch_sub(1, Ordering::AcqRel);
     }
@@ -101,9 +94,9 @@ mod tests {
         let handout = Handout::new(3, 100);
         let places: Vec<_> = (0..9).map(|_| handout.take().unwrap()).collect();
         assert_eq!(handout.open().collect::<Vec<_>>(), [3, 3, 3]);
-        let freed = places.into_iter().filter(|place| place.worker() != 1).collect::<Vec<_>>();
+        let freed = places.into_iter().filter(|place| place.worker != 1).collect::<Vec<_>>();
         assert_eq!(handout.open().collect::<Vec<_>>(), [3, 0, 3]);
-        assert_eq!(handout.take().unwrap().worker(), 1);
+        assert_eq!(handout.take().unwrap().worker, 1);
         drop(freed);
         assert_eq!(handout.open().sum::<usize>(), 0);
     }

@@ -20,6 +20,7 @@ pub(crate) use self::pb::health_server::HealthServer;
 
 /// The messages and the service, generated from `proto/grpc/health/v1/health.proto`.
 #[expect(unreachable_pub, reason = "generated")]
+#[allow(clippy::pedantic, reason = "generated")]
 mod pb {
     tonic::include_proto!("grpc.health.v1");
 }
@@ -51,10 +52,10 @@ fn known(request: &HealthCheckRequest) -> Result<(), Status> {
     }
 }
 
-fn answer(phase: Phase) -> HealthCheckResponse {
+fn answer(phase: &Phase) -> HealthCheckResponse {
     let status = match phase {
         Phase::Serving => ServingStatus::Serving,
-        Phase::Starting | Phase::Draining => ServingStatus::NotServing,
+        Phase::Starting(_) | Phase::Draining(_) => ServingStatus::NotServing,
     };
     HealthCheckResponse { status: status.into() }
 }
@@ -66,14 +67,14 @@ impl pb::health_server::Health for Health {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         known(request.get_ref())?;
-        Ok(Response::new(answer(*self.phase.borrow())))
+        Ok(Response::new(answer(&self.phase.borrow())))
     }
 
     async fn list(
         &self,
         _: Request<HealthListRequest>,
     ) -> Result<Response<HealthListResponse>, Status> {
-        let now = answer(*self.phase.borrow());
+        let now = answer(&self.phase.borrow());
         let statuses = SERVICES.map(|service| (service.to_owned(), now));
         Ok(Response::new(HealthListResponse { statuses: HashMap::from(statuses) }))
     }
@@ -90,8 +91,9 @@ impl pb::health_server::Health for Health {
         let changes = stream::unfold(Some(phase), |phase| async {
             let mut phase = phase?;
             phase.changed().await.ok()?;
-            let now = *phase.borrow_and_update();
-            Some((Ok(answer(now)), (now != Phase::Draining).then_some(phase)))
+            let now = phase.borrow_and_update().clone();
+            let goes_on = !matches!(now, Phase::Draining(_));
+            Some((Ok(answer(&now)), goes_on.then_some(phase)))
         });
         Ok(Response::new(changes.boxed()))
     }

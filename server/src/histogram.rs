@@ -1,82 +1,19 @@
 //! Counts values by their size, for one writer and any number of readers, without a lock.
 //!
-//! The same values are told in two kinds of buckets: classic ones, whose bounds are chosen, and
+//! The same values are reported in two kinds of buckets: classic ones, whose bounds are chosen, and
 //! Prometheus's native ones, which are exponential
 //! (<https://prometheus.io/docs/specs/native_histograms/>). Both are cut from one row of cells,
 //! so a value costs two counters, its cell's and the sum's, and whatever moment a reader meets,
 //! both kinds add up to the same count.
 
-mod exemplars;
-mod layout;
-mod snapshot;
-
-use std::fmt;
-
-use crate::sync::{AtomicU64, Ordering};
+mod layout; // the cells, and the buckets that are cut from them
+mod recorder; // what one writer has seen
+mod exemplars; // a trace for each bucket
+mod snapshot; // what readers see
 
 pub(crate) use self::{
-    exemplars::{Exemplar, Sighting},
+    exemplars::{Exemplar, ExemplarSample},
     layout::{Layout, Schema},
+    recorder::{Count, Histogram},
     snapshot::Snapshot,
 };
-
-use self::exemplars::Exemplars;
-
-/// A counter with one writer: a load and a store, which need no locked instruction. A second
-/// writer would lose steps, and nothing else.
-#[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    /// Adds; only the writer may.
-    pub(crate) fn add(&self, more: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
-    }
-
-    /// Takes off; only the writer may.
-    pub(crate) fn take(&self, less: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(less), Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// The values that one writer has seen.
-pub(crate) struct Histogram {
-    layout: &'static Layout,
-    cells: Box<[Count]>,
-    sum: Count,
-    exemplars: Exemplars,
-}
-
-impl Histogram {
-    pub(crate) fn new(layout: &'static Layout) -> Self {
-        Self {
-            layout,
-            cells: (0..layout.cells()).map(|_| Count::default()).collect(),
-            sum: Count::default(),
-            exemplars: Exemplars::default(),
-        }
-    }
-
-    /// Counts a value, in the layout's fine unit. An exemplar is kept unless a reader is just
-    /// looking at them.
-    pub(crate) fn record(&self, value: u64, exemplar: Option<Exemplar>) {
-        let cell = self.layout.cell(value);
-        self.cells[cell].add(1);
-        self.sum.add(value);
-        if let Some(exemplar) = exemplar {
-            let buckets = self.layout.bounds().len() + 1;
-            let value = self.layout.in_units(value);
-            self.exemplars.put(self.layout.classic(cell), buckets, exemplar, value);
-        }
-    }
-}
-
-impl fmt::Debug for Histogram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Histogram").field("sum", &self.sum.get()).finish_non_exhaustive()
-    }
-}

@@ -1,13 +1,14 @@
-//! The HTTP port: health, figures, metrics and the log's level. Off the request path, on the
-//! background runtime.
+//! The HTTP port: health, figures, metrics and the log's level, on a thread of its own.
 
-mod log_level;
-mod metrics;
-mod pages;
-mod places;
+mod places; // the open connections, of which an idle one gives way
+mod pages; // JSON
+mod metrics; // Prometheus
+mod log_level; // reads and changes the log's level
+mod response; // a page as a response
 
 use std::{
     convert::Infallible,
+    io,
     net::{SocketAddr, TcpListener},
     pin::pin,
     sync::Arc,
@@ -15,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,23 +24,24 @@ use tokio_io_timeout::TimeoutStream;
 use tracing::debug;
 
 use crate::{
-    acceptor::next,
+    call::{RequestIds, X_REQUEST_ID},
+    listener,
     monitor::Monitor,
-    rpc::{RequestIds, X_REQUEST_ID},
+    threads::Ready,
 };
 
-use self::{metrics::Metrics, places::Places};
+use self::{metrics::Metrics, pages::LOG_LEVEL, places::Places, response::json};
 
 pub(crate) use self::log_level::LogLevel;
 
 /// Open HTTP connections. Probes and scrapes are few.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// A connection that has sent no whole request head for this long is closed, so that idle
-/// ones do not keep the places from a probe.
+/// Time for a request's head. A connection that takes longer is closed, so that idle ones do not
+/// keep the places from a probe.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A peer that takes nothing of a reply for this long is cut off, for the same reason.
+/// A peer that reads nothing of a reply for this long is cut off, for the same reason.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What answers HTTP requests.
@@ -53,16 +55,20 @@ pub(crate) struct Http {
 impl Http {
     pub(crate) fn new(monitor: Arc<Monitor>, log_level: LogLevel) -> Self {
         let metrics = Metrics::of(monitor.clone());
-        Self { monitor, metrics, log_level, request_ids: RequestIds::of(usize::MAX) }
+        Self { monitor, metrics, log_level, request_ids: RequestIds::new() }
     }
 
     /// Serves until it is dropped.
-    pub(crate) async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub(crate) async fn serve(self, listener: TcpListener, ready: Ready) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        ready.report();
         let http = Arc::new(self);
         let places = Places::new(MAX_CONNECTIONS);
         loop {
-            let socket = next(&listener, "HTTP").await;
+            let socket = listener::next(&listener, "HTTP").await?;
             let place = places.take().await;
             // A connection that was reset while it waited has no peer.
             let Ok(peer) = socket.peer_addr() else { continue };
@@ -95,7 +101,7 @@ impl Http {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let request_id = self.request_ids.take(request.headers());
         let mut response = match request.uri().path() {
-            log_level::PATH => self.log_level.answer(request, peer).await,
+            LOG_LEVEL => self.log_level.answer(request, peer).await,
             _ => self.page(&request),
         };
         response.headers_mut().insert(X_REQUEST_ID, request_id);
@@ -106,7 +112,7 @@ impl Http {
         let monitor = &*self.monitor;
         let readable = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
-            _ if !readable => not_found(),
+            _ if !readable => json(StatusCode::NOT_FOUND, &pages::problem("Not found")),
             "/health" | "/ready" => match pages::health(monitor) {
                 Ok(healthy) => json(StatusCode::OK, &healthy),
                 Err(unavailable) => json(StatusCode::SERVICE_UNAVAILABLE, &unavailable),
@@ -115,25 +121,7 @@ impl Http {
             "/stats" => json(StatusCode::OK, &pages::stats(monitor)),
             "/metrics" => self.metrics.respond(request.headers()),
             "/" => json(StatusCode::OK, &pages::index(monitor, self.log_level.is_served())),
-            _ => not_found(),
+            _ => json(StatusCode::NOT_FOUND, &pages::problem("Not found")),
         }
     }
-}
-
-fn not_found() -> Response<Full<Bytes>> {
-    json(StatusCode::NOT_FOUND, &pages::NOT_FOUND)
-}
-
-fn json(status: StatusCode, page: &impl serde::Serialize) -> Response<Full<Bytes>> {
-    let mut body = serde_json::to_vec(page).expect("a page has only texts and numbers");
-    // So that the prompt of a shell stands on a line of its own after `curl`.
-    body.push(b'\n');
-    text(status, "application/json", body)
-}
-
-fn text(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
 }

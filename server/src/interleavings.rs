@@ -1,15 +1,12 @@
 //! The interleavings of our own locks and counters, tried by shuttle. Run with
-//! `make test-shuttle`. moka is not under test here: a register of two separate steps stands
-//! in for it, which is what makes a missing lock show.
+//! `make test-shuttle`. moka is not under test here: a list that keeps the order of use stands in
+//! for it.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
 
 use std::{
-    collections::HashMap,
     future::poll_fn,
-    panic::catch_unwind,
     sync::{Arc, LazyLock},
-    time::Duration,
 };
 
 use shuttle::{check_random, thread};
@@ -18,7 +15,7 @@ use crate::{
     handout::Handout,
     histogram::{Exemplar, Histogram, Layout, Schema, Snapshot},
     rpc::IntakeBudget,
-    store::interleavings::{Book, Names, Register},
+    store::interleavings::{Names, SmallShard},
     sync::{AtomicUsize, Ordering},
 };
 
@@ -38,71 +35,140 @@ fn spawn_each<const N: usize>(body: impl Fn(u64) + Send + Sync + 'static) {
     }
 }
 
-/// Each of three writers advances the register by compare-and-set until it has succeeded
-/// twice.
-fn count_up(lock: bool) {
-    let register = Arc::new(Register::new(lock));
-    let shared = register.clone();
-    spawn_each::<3>(move |_| {
-        for _ in 0..2 {
-            loop {
-                let seen = shared.read();
-                if shared.compare_and_set(seen, seen + 1) {
-                    break;
-                }
-            }
-        }
-    });
-    assert_eq!(register.read(), 6);
-}
-
+/// Each of three writers advances a counter by compare-and-set until it has succeeded twice.
 #[test]
 fn a_counter_by_compare_and_set_loses_no_step() {
-    check_random(|| count_up(true), SCHEDULES);
-}
-
-/// Shows that the test above can fail.
-#[test]
-fn without_the_stripes_a_step_is_lost() {
-    assert!(catch_unwind(|| check_random(|| count_up(false), SCHEDULES)).is_err());
+    check_random(
+        || {
+            let shard = Arc::new(SmallShard::new());
+            shard.set(b'a', 0);
+            let shared = shard.clone();
+            spawn_each::<3>(move |_| {
+                for _ in 0..2 {
+                    loop {
+                        let seen = shared.get(b'a').unwrap();
+                        if shared.compare_and_set(b'a', seen, seen + 1) {
+                            break;
+                        }
+                    }
+                }
+            });
+            assert_eq!(shard.get(b'a'), Some(6));
+        },
+        SCHEDULES,
+    );
 }
 
 #[test]
 fn of_racing_writers_to_an_absent_key_exactly_one_wins() {
     check_random(
         || {
-            let register = Arc::new(Register::new(true));
+            let shard = Arc::new(SmallShard::new());
             let wins = Arc::new(AtomicUsize::new(0));
-            let (shared, won) = (register.clone(), wins.clone());
+            let (shared, won) = (shard.clone(), wins.clone());
             spawn_each::<3>(move |i| {
-                if shared.compare_and_set(0, i + 1) {
+                if shared.set_if_absent(b'a', i as u8 + 1) {
                     won.fetch_add(1, Ordering::SeqCst);
                 }
             });
             assert_eq!(wins.load(Ordering::SeqCst), 1);
+            shard.assert_books_balance();
         },
         SCHEDULES,
     );
 }
 
-/// A writer replaces an entry that ends with one that does not, while the upkeep removes
-/// what is due and a delete comes by.
+/// A full shard whose next entry to be judged, `a` with the value 1, has proved itself. New keys
+/// push it out of the window while `body` is at it. Returns the shard at the end.
+fn judged_meanwhile(body: impl Fn(&SmallShard) + Send + Sync + 'static) -> Arc<SmallShard> {
+    let shard = Arc::new(SmallShard::new());
+    shard.fill_behind(b'a', 1);
+    let shared = shard.clone();
+    spawn_each::<3>(move |i| match i {
+        0 => body(&shared),
+        1 => shared.set(b'x', 0),
+        _ => shared.set(b'y', 0),
+    });
+    shard.assert_books_balance();
+    shard
+}
+
 #[test]
-fn the_upkeep_never_removes_an_entry_that_is_not_due() {
+fn a_read_finds_its_key_while_it_becomes_a_resident() {
+    let read = |shard: &SmallShard| {
+        for _ in 0..3 {
+            assert_eq!(shard.get(b'a'), Some(1));
+        }
+    };
+    check_random(move || assert!(judged_meanwhile(read).is_resident(b'a')), SCHEDULES);
+}
+
+#[test]
+fn a_write_is_there_after_its_key_was_judged_meanwhile() {
     check_random(
         || {
-            let book = Arc::new(Book::default());
-            book.write(7, Duration::ZERO);
-            let shared = book.clone();
-            spawn_each::<3>(move |i| match i {
-                0 => shared.expire(),
-                1 => shared.write(7, Duration::from_secs(60)),
-                _ => shared.write(8, Duration::from_secs(60)),
+            let shard = judged_meanwhile(|shard| shard.set(b'a', 2));
+            assert_eq!(shard.get(b'a'), Some(2));
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
+fn a_compare_and_set_decides_by_what_is_there_while_its_key_is_judged() {
+    check_random(
+        || {
+            let shard = judged_meanwhile(|shard| assert!(shard.compare_and_set(b'a', 1, 2)));
+            assert_eq!(shard.get(b'a'), Some(2));
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
+fn a_deleted_key_never_comes_back() {
+    check_random(
+        || {
+            let shard = judged_meanwhile(|shard| shard.delete(b'a'));
+            assert_eq!(shard.get(b'a'), None);
+        },
+        SCHEDULES,
+    );
+}
+
+/// The queue still has the item of the first write when the key is written again.
+#[test]
+fn a_key_that_was_deleted_and_written_again_is_judged_by_its_own_place() {
+    check_random(
+        || {
+            let shard = judged_meanwhile(|shard| {
+                shard.delete(b'a');
+                shard.set(b'a', 3);
             });
-            let live: HashMap<_, _> = book.entries();
-            assert!(live.contains_key(&7) && live.contains_key(&8));
-            // And the index lists what is there, and nothing else.
-            assert_eq!(book.indexed(), 2);
+            assert_eq!(shard.get(b'a'), Some(3));
+        },
+        SCHEDULES,
+    );
+}
+
+/// A writer replaces an entry that is over with one that is not, while the upkeep removes what is
+/// over and new keys have the window judged.
+#[test]
+fn the_upkeep_never_removes_an_entry_that_is_not_over() {
+    check_random(
+        || {
+            let shard = Arc::new(SmallShard::new());
+            shard.set_over(b'a');
+            shard.set_over(b'b');
+            let shared = shard.clone();
+            spawn_each::<3>(move |i| match i {
+                0 => shared.sweep(),
+                1 => shared.set(b'a', 1),
+                _ => shared.set(b'c', 1),
+            });
+            assert_eq!((shard.get(b'a'), shard.get(b'b')), (Some(1), None));
+            shard.sweep();
+            shard.assert_books_balance();
         },
         SCHEDULES,
     );
@@ -185,10 +251,10 @@ fn a_scrape_sees_whole_exemplars_and_counts_that_agree() {
                 let native: u64 = snapshot.native().iter().map(|(_, count)| count).sum();
                 assert_eq!((classic[1].cumulative, native), (snapshot.count(), snapshot.count()));
                 for (bucket, values) in classic.iter().zip([[1, 2], [5, 5]]) {
-                    let Some(sighting) = bucket.sighting else { continue };
-                    let id = sighting.exemplar.span_id[0];
-                    assert_eq!(sighting.exemplar.trace_id, [id; 16]);
-                    assert!(f64::from(id) == sighting.value && values.contains(&id));
+                    let Some(sample) = bucket.sample else { continue };
+                    let id = sample.exemplar.span_id[0];
+                    assert_eq!(sample.exemplar.trace_id, [id; 16]);
+                    assert!(f64::from(id) == sample.value && values.contains(&id));
                 }
                 snapshot.count()
             };

@@ -1,5 +1,5 @@
-//! A gRPC cache server: a moka-backed, sharded, thread-per-core store with TinyLFU
-//! admission and a TTL for each entry, behind a tonic service.
+//! A gRPC cache server: a sharded, thread-per-core store with a TTL for each entry, and a window
+//! before moka's LRU that lets in by frequency, behind a tonic service.
 //!
 //! [`Server::start`] takes [`Settings`] and serves on threads of its own:
 //!
@@ -13,36 +13,38 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Threads
+//! The [`architecture`] page shows the threads, the way of a request and the drain.
 //!
-//! One acceptor; one worker for each core, with a runtime of its own, which owns its
-//! connections for life; one background thread for HTTP and upkeep; one that
-//! exports traces, where they are exported, and the program has one that writes its log. A
-//! request is served from its first byte to its last on one thread, and takes no lock that
-//! another request holds for longer than a write to the same stripe of a shard.
+//! The server is ready when each of its parts has reported that it is. When one ends early, the
+//! server drains, and [`Server::lost`] returns which one.
+
+mod architecture; // the server on one page
 
 // The way of a connection:
-mod listener; // binds the addresses
-mod acceptor; // takes connections off the listener
+mod listener; // binds the addresses and accepts
+mod acceptor; // takes connections off the gRPC listener
 mod handout; // chooses the worker with the fewest
 mod worker; // owns its connections for life
-pub mod transport; // TLS, HTTP/2, gathered writes, handlers in place
+mod transport; // TLS, HTTP/2, gathered writes, handlers in place
 
 // The way of a request on it:
+mod call; // what one call is
 mod rpc; // request id, route, panic guard, statuses
 mod service; // the tonic trait, which delegates
 mod command; // one file for each RPC: parse, apply, reply
-pub mod store; // route, shard, stripe, entry
+pub mod store; // route, shard, stripe, entry; window and residents
 mod rejection; // every refusal, and its status
 
 // Beside the requests:
+mod certificates; // until when they are valid, in the log
 mod cgroup; // the container's memory limit
 mod health; // grpc.health.v1
 mod histogram; // counts values by size, for one writer
 mod http; // health, figures, metrics and the log level over HTTP
-mod lifecycle; // starting, serving, draining
+mod lifecycle; // starting, serving, draining, and the parts that are waited for or lost
 mod reflection; // grpc.reflection.v1
 mod monitor; // the figures of the running server
+mod threads; // one for each part; reports a part that ends early
 mod server; // puts the parts together and ends them
 pub mod settings; // the environment
 pub mod telemetry; // a span for each RPC, over OTLP
@@ -55,11 +57,16 @@ mod interleavings; // our own concurrency under the model checker
 pub mod cli;
 pub mod healthcheck;
 pub mod logging;
+pub mod program; // serves until a signal or a lost part ends the process
+
+// For fuzz targets:
+#[cfg(fuzzing)]
+pub mod fuzzing;
 
 pub use self::{
+    lifecycle::{Lost, Part},
     listener::BindError,
-    server::{Drained, Server, StartError},
-    settings::{Settings, SettingsError},
-    telemetry::Telemetry,
+    server::{Drained, Server, StartError, Telemetry},
+    settings::{Settings, SettingsError, Transport},
     transport::TlsError,
 };

@@ -1,16 +1,23 @@
-//! Binds the two addresses. A bind that fails ends the start with one line.
+//! Binds the two addresses and accepts on them. A bind that fails ends the start with one line.
 
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs},
+    time::Duration,
 };
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use thiserror::Error;
+use tokio::time::sleep;
 use tracing::warn;
 
 /// Connections that the kernel keeps for us between two accepts.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
+
+/// Pause after a failed accept. The process is out of descriptors or memory then: without a
+/// pause the loop would spin, and the kernel keeps the connections meanwhile.
+const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// An address that cannot be listened on.
 #[derive(Debug, Error)]
@@ -51,6 +58,32 @@ pub(crate) fn http(host: &str, port: u16) -> Result<TcpListener, BindError> {
     })
 }
 
+/// Waits for one connection on `port`, and retries when accept fails.
+///
+/// # Errors
+/// When the listener itself is gone, which no retry mends.
+pub(crate) async fn next(
+    listener: &tokio::net::TcpListener,
+    port: &str,
+) -> io::Result<tokio::net::TcpStream> {
+    loop {
+        let error = match listener.accept().await {
+            Ok((socket, _peer)) => return Ok(socket),
+            Err(error) => error,
+        };
+        match Errno::from_io_error(&error) {
+            // The peer gave up while it waited in the queue.
+            Some(Errno::CONNABORTED) => {}
+            // No socket, or one that no longer listens.
+            Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => return Err(error),
+            _ => {
+                warn!(%error, port, pause = ?BACK_OFF, "cannot accept connections");
+                sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
 fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
     let address = resolve(host, port)?;
     match listen(address) {
@@ -88,13 +121,11 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn lacks_ipv6(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AddrNotAvailable
-        || error.kind() == io::ErrorKind::Unsupported
-        || error.raw_os_error() == Some(EAFNOSUPPORT)
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT | Errno::OPNOTSUPP | Errno::NOSYS)
+    )
 }
-
-/// "Address family not supported by protocol", on Linux.
-const EAFNOSUPPORT: i32 = 97;
 
 #[cfg(test)]
 mod tests {
@@ -118,6 +149,16 @@ mod tests {
         let port = first.local_addr().unwrap().port();
         let error = grpc("127.0.0.1", port).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot listen on 127.0.0.1:{port} (CACHE_HOST, ")));
+    }
+
+    /// It was tried again ten times a second, for ever.
+    #[tokio::test]
+    async fn a_listener_that_is_shut_down_fails_for_good() {
+        let listener = bind("127.0.0.1", 0).unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let shut = socket2::SockRef::from(&listener).shutdown(std::net::Shutdown::Both);
+        shut.unwrap();
+        assert_eq!(next(&listener, "gRPC").await.unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The figures of the running server, for whoever shows them. Reading them costs some ten
-//! microseconds and no request waits for it.
+//! The figures of the running server. Reading them takes about ten microseconds and holds up no
+//! request.
 
 use std::{
     sync::Arc,
@@ -13,7 +13,7 @@ use crate::{
     lifecycle::Phase,
     logging::Log,
     rpc::Meter,
-    store::{Detail, Stats, Store},
+    store::Store,
     telemetry::SpanCounts,
     transport::{Faults, tls::LoadedCertificate},
 };
@@ -23,11 +23,13 @@ use crate::{
 pub(crate) struct Sources {
     pub(crate) store: Arc<Store>,
     pub(crate) handout: Handout,
-    /// One of each worker, as is the next.
+    /// What each worker counts of its RPCs; one for each, like `runtimes`.
     pub(crate) meters: Vec<Meter>,
     pub(crate) runtimes: Vec<RuntimeMetrics>,
+    /// What went wrong with connections.
     pub(crate) faults: Faults,
     pub(crate) spans: SpanCounts,
+    /// Those that the gRPC port uses.
     pub(crate) certificates: Vec<LoadedCertificate>,
     pub(crate) log: Option<Log>,
     pub(crate) phase: watch::Receiver<Phase>,
@@ -36,62 +38,30 @@ pub(crate) struct Sources {
 
 #[derive(Debug)]
 pub(crate) struct Monitor {
-    of: Sources,
+    pub(crate) parts: Sources,
     started: Instant,
 }
 
 impl Monitor {
-    pub(crate) fn new(of: Sources) -> Self {
-        Self { of, started: Instant::now() }
-    }
-
-    /// Whether every part is up and no drain has begun.
-    pub(crate) fn ready(&self) -> bool {
-        *self.of.phase.borrow() == Phase::Serving
-    }
-
-    pub(crate) fn store(&self) -> Stats {
-        self.of.store.stats()
-    }
-
-    /// The store's figures with those of its shards and namespaces.
-    pub(crate) fn store_detail(&self) -> Detail {
-        self.of.store.detail()
+    pub(crate) fn new(parts: Sources) -> Self {
+        Self { parts, started: Instant::now() }
     }
 
     /// RPCs that were taken and not yet answered.
     pub(crate) fn active_requests(&self) -> u64 {
-        self.of.meters.iter().map(Meter::active).sum()
-    }
-
-    /// What each worker counts of its RPCs.
-    pub(crate) fn meters(&self) -> &[Meter] {
-        &self.of.meters
+        self.parts.meters.iter().map(Meter::active).sum()
     }
 
     /// How long each worker has been at work since the start. tokio adds to it after each batch
     /// of tasks.
     pub(crate) fn busy(&self) -> impl Iterator<Item = Duration> + '_ {
         // A worker's runtime has one thread.
-        self.of.runtimes.iter().map(|runtime| runtime.worker_total_busy_duration(0))
+        self.parts.runtimes.iter().map(|runtime| runtime.worker_total_busy_duration(0))
     }
 
-    pub(crate) fn connections(&self) -> &Handout {
-        &self.of.handout
-    }
-
-    /// What went wrong with connections.
-    pub(crate) fn faults(&self) -> &Faults {
-        &self.of.faults
-    }
-
-    /// Lines of the log that nobody read in time.
+    /// Log lines that were dropped because stderr was blocked.
     pub(crate) fn dropped_lines(&self) -> u64 {
-        self.of.log.as_ref().map_or(0, Log::dropped)
-    }
-
-    pub(crate) fn spans(&self) -> &SpanCounts {
-        &self.of.spans
+        self.parts.log.as_ref().map_or(0, Log::dropped)
     }
 
     /// Seconds since the start.
@@ -100,17 +70,8 @@ impl Monitor {
     }
 
     /// Unix seconds.
-    pub(crate) fn timestamp(&self) -> f64 {
+    pub(crate) fn timestamp() -> f64 {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         since.map_or(0.0, |since| since.as_secs_f64())
-    }
-
-    /// The certificates that the gRPC port uses.
-    pub(crate) fn certificates(&self) -> &[LoadedCertificate] {
-        &self.of.certificates
-    }
-
-    pub(crate) fn grpc_port(&self) -> u16 {
-        self.of.grpc_port
     }
 }

@@ -19,6 +19,8 @@ use tonic_reflection::pb::v1::{
     server_reflection_server::{ServerReflection, ServerReflectionServer},
 };
 
+use crate::health;
+
 use self::index::Index;
 
 /// Bytes of a question. The longest name in use has about a hundred.
@@ -32,9 +34,14 @@ const V1ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectio
 pub(crate) struct Reflection(Arc<Index>);
 
 impl Reflection {
-    /// Indexes encoded `FileDescriptorSet`s.
-    pub(crate) fn over(sets: &[&[u8]]) -> Self {
-        Self(Arc::new(Index::of(sets)))
+    /// Reflection over every service of the gRPC port, itself among them.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Index::of(&[
+            tiny_cache_proto::FILE_DESCRIPTOR_SET,
+            health::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+        ])))
     }
 
     /// Reflection as a service, whose methods are those of version 1.

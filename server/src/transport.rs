@@ -1,24 +1,24 @@
-//! From a socket to HTTP requests: TLS, the HTTP/2 connection, and the way that its writes
-//! and its handlers are run. Knows nothing of caches; any tower-like service will do.
+//! From a socket to requests: TLS, the HTTP/2 connection, and the way that its reads, writes and
+//! handlers are run. Knows nothing of caches.
 
-mod authority;
-mod blocks;
-mod connection;
-mod farewell;
-mod fault;
-mod frames;
-mod gather;
-mod huffman;
-mod in_place;
-mod streams;
-pub(crate) mod tls;
+pub(crate) mod tls; // certificates, and what takes TLS connections
+mod limits; // what a connection may take
+mod engine; // one connection on our own HTTP/2 engine
+mod by_hyper; // one connection on hyper's
+mod incoming; // the body of a request, from either
+mod farewell; // the moment for GOAWAY in a drain
+mod fault; // what went wrong, by kind
+mod error;
 
-pub use self::{
-    connection::{ConnectionError, Limits, Peer, serve},
-    fault::Faults,
-    tls::TlsError,
-};
+pub use self::tls::TlsError;
 pub(crate) use self::{
-    connection::{HEADER_LIST_BYTES, QUIET_TIMEOUT, STREAM_WINDOW_BYTES},
-    fault::Fault,
+    by_hyper::serve,
+    engine::{Answered, Answers, Arrival, Engine, ReplyTo, Turns, Unary},
+    error::ConnectionError,
+    fault::{Fault, Faults},
+    incoming::Incoming,
+    limits::{HEADER_LIST_BYTES, Limits, Peer, QUIET_TIMEOUT, STREAM_WINDOW_BYTES},
 };
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-//! Whose signatures are trusted. rustls takes an authority's name and key and forgets its dates;
-//! here one that has expired, or is not valid yet, is no signer, at each handshake anew.
+//! The trusted authorities. rustls ignores their dates; here each handshake trusts only those that
+//! are valid at that moment.
 
 use std::{fmt, sync::Arc};
 
@@ -20,7 +20,7 @@ use rustls::{
 
 use crate::{Certificate, Problem, Validity};
 
-/// Certificates that may sign others.
+/// The certificates of authorities.
 #[derive(Clone, Debug)]
 pub struct Authorities {
     trusted: Vec<Authority>,
@@ -33,16 +33,16 @@ struct Authority {
 }
 
 impl Authorities {
-    /// Takes certificates as authorities.
+    /// Uses these certificates as authorities.
     ///
     /// # Errors
-    /// No signature can be checked with one of them.
+    /// The key of one of them cannot check signatures.
     pub fn new(certificates: &[Certificate]) -> Result<Self, Problem> {
         let trusted = certificates.iter().map(Authority::new).collect::<Result<_, _>>()?;
         Ok(Self { trusted })
     }
 
-    /// What a server checks its clients' certificates with.
+    /// The verifier of a server, for its clients' certificates.
     ///
     /// # Errors
     /// There are no authorities.
@@ -56,7 +56,7 @@ impl Authorities {
         Ok(Arc::new(Dated::new(self.trusted, provider, make)?))
     }
 
-    /// What a client checks a server's certificate with.
+    /// The verifier of a client, for a server's certificate.
     ///
     /// # Errors
     /// There are no authorities.
@@ -65,9 +65,9 @@ impl Authorities {
         provider: Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, Problem> {
         let make = |roots: RootCertStore, provider: &Arc<CryptoProvider>| {
-            WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
-                .build()
-                .map(|verifier| verifier as Arc<dyn ServerCertVerifier>)
+            let builder =
+                WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
+            builder.build().map(|verifier| verifier as Arc<dyn ServerCertVerifier>)
         };
         Ok(Arc::new(Dated::new(self.trusted, provider, make)?))
     }
@@ -75,32 +75,29 @@ impl Authorities {
 
 impl Authority {
     fn new(certificate: &Certificate) -> Result<Self, Problem> {
-        let (number, subject) = (certificate.number(), certificate.subject());
+        let (number, subject) = (certificate.number, &certificate.subject);
         if let Some(key) = certificate.unusable_key() {
-            return Err(Problem::new(format!(
+            return Err(problem!(
                 "certificate {number} ({subject}) has {key}, with which no signature can be \
                  checked; take it out, and use an authority with RSA of 2048 to 8192 bits, ECDSA \
                  on P-256 or P-384, or Ed25519"
-            )));
+            ));
         }
         let mut one = RootCertStore::empty();
         one.add(certificate.der().clone()).map_err(|error| {
-            Problem::new(format!(
-                "certificate {number} ({subject}) cannot be used as an authority: {error}"
-            ))
+            problem!("certificate {number} ({subject}) cannot be used as an authority: {error}")
         })?;
-        let anchor = one.roots.pop().ok_or_else(|| Problem::new("no certificate in PEM form"))?;
+        let anchor = one.roots.pop().ok_or_else(|| problem!("no certificate in PEM form"))?;
         Ok(Self { certificate: certificate.clone(), anchor })
     }
 }
 
 type Make<V> = fn(RootCertStore, &Arc<CryptoProvider>) -> Result<Arc<V>, VerifierBuilderError>;
 
-/// A verifier that leaves out the authorities which are not valid at the moment that it is
-/// asked about.
+/// A verifier that trusts only the authorities that are valid at the time of the handshake.
 struct Dated<V: ?Sized> {
     authorities: Vec<Authority>,
-    /// Trusts all of them: the one that answers while all are valid.
+    /// The verifier that trusts all of them, used while all are valid.
     all: Arc<V>,
     provider: Arc<CryptoProvider>,
     make: Make<V>,
@@ -113,12 +110,11 @@ impl<V: ?Sized> Dated<V> {
         make: Make<V>,
     ) -> Result<Self, Problem> {
         let roots = authorities.iter().map(|authority| authority.anchor.clone()).collect();
-        let all = make(RootCertStore { roots }, &provider)
-            .map_err(|error| Problem::new(error.to_string()))?;
+        let all = make(RootCertStore { roots }, &provider).map_err(|error| problem!("{error}"))?;
         Ok(Self { authorities, all, provider, make })
     }
 
-    /// Lets `verify` decide with the authorities that are valid at `now`.
+    /// Calls `verify` with a verifier of the authorities that are valid at `now`.
     fn verify<T>(
         &self,
         now: UnixTime,
@@ -137,10 +133,10 @@ impl<V: ?Sized> Dated<V> {
                 Ok(verified) => return Ok(verified),
                 Err(refusal) => refusal,
             },
-            // None is left.
+            // No authority is valid.
             Err(_) => CertificateError::UnknownIssuer.into(),
         };
-        // The peer's certificate is good but for its signer: so that is what the alert says.
+        // If only the authority's date is wrong, the TLS alert should say so.
         match verify(&self.all) {
             Ok(_) => Err(self.out_of_date(now).unwrap_or(refusal)),
             Err(_) => Err(refusal),
@@ -154,7 +150,7 @@ impl<V: ?Sized> Dated<V> {
         };
         let error = match of(Validity::Expired) {
             Some(expired) => {
-                let not_after = UnixTime::since_unix_epoch(expired.not_after());
+                let not_after = UnixTime::since_unix_epoch(expired.not_after);
                 CertificateError::ExpiredContext { time: now, not_after }
             }
             None => of(Validity::NotYet).map(|_| CertificateError::NotValidYet)?,
@@ -167,6 +163,33 @@ impl<V: ?Sized> fmt::Debug for Dated<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dated").field("authorities", &self.authorities).finish_non_exhaustive()
     }
+}
+
+/// The methods that both traits have. A signature does not depend on the authorities.
+macro_rules! signatures {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            self.all.verify_tls12_signature(message, cert, dss)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            self.all.verify_tls13_signature(message, cert, dss)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.all.supported_verify_schemes()
+        }
+    };
 }
 
 impl ClientCertVerifier for Dated<dyn ClientCertVerifier> {
@@ -183,27 +206,7 @@ impl ClientCertVerifier for Dated<dyn ClientCertVerifier> {
         self.verify(now, |verifier| verifier.verify_client_cert(end_entity, intermediates, now))
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.all.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.all.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.all.supported_verify_schemes()
-    }
+    signatures!();
 }
 
 impl ServerCertVerifier for Dated<dyn ServerCertVerifier> {
@@ -220,25 +223,5 @@ impl ServerCertVerifier for Dated<dyn ServerCertVerifier> {
         })
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.all.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.all.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.all.supported_verify_schemes()
-    }
+    signatures!();
 }

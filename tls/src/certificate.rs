@@ -1,5 +1,4 @@
-//! One certificate: its name, when it is valid, and what its key is. rustls checks signatures;
-//! it shows no dates, and does not say what it cannot use.
+//! A certificate: its name, its dates, and the kind of its key. rustls reports none of these.
 
 use std::time::Duration;
 
@@ -10,44 +9,51 @@ use x509_cert::{
         Decode, Encode, Reader, SliceReader,
         asn1::{ObjectIdentifier, UintRef},
     },
+    ext::pkix::BasicConstraints,
     spki::SubjectPublicKeyInfoOwned,
 };
 
 use crate::Problem;
 
-/// A certificate that was read.
+/// A parsed certificate.
 #[derive(Clone, Debug)]
 pub struct Certificate {
     der: CertificateDer<'static>,
-    number: usize,
-    subject: String,
+    /// Its place in the file, from 1.
+    pub number: usize,
+    /// The subject's name, as RFC 4514 writes it.
+    pub subject: String,
     issuer: String,
     version: Version,
+    /// Whether it may sign others (CA:TRUE).
+    pub is_authority: bool,
     not_before: Duration,
-    not_after: Duration,
-    expiry: String,
+    /// The last second at which it is valid, since the Unix epoch.
+    pub not_after: Duration,
+    /// [`Self::not_after`] as people write it.
+    pub expiry: String,
     beginning: String,
-    key_info: Vec<u8>,
+    pub(crate) key_info: Vec<u8>,
     key: PublicKey,
 }
 
-/// Where a moment lies in a certificate's time.
+/// The position of a moment relative to a certificate's dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
-    /// Before it.
+    /// Before the first.
     NotYet,
-    /// Within it.
+    /// Between them.
     Valid,
-    /// After it.
+    /// After the last.
     Expired,
 }
 
-/// A public key, by what it and its private key can be used for here, with what it is.
+/// A public key by its use, with its kind.
 #[derive(Clone, Debug)]
 enum PublicKey {
-    /// To sign and to check signatures.
+    /// Signs and checks signatures.
     Usable,
-    /// To check signatures alone.
+    /// Only checks signatures.
     Checks(String),
     Unusable(String),
 }
@@ -55,10 +61,9 @@ enum PublicKey {
 impl Certificate {
     /// `number` is its place in the file, from 1.
     pub(crate) fn parse(der: CertificateDer<'static>, number: usize) -> Result<Self, Problem> {
-        // Without the checks of RFC 5280: whether a serial number is too long is not asked here.
-        let parsed = CertificateInner::<Raw>::from_der(&der).map_err(|error| {
-            Problem::new(format!("certificate {number} is no X.509 certificate: {error}"))
-        })?;
+        // Without the checks of RFC 5280, such as the length of the serial number.
+        let parsed = CertificateInner::<Raw>::from_der(&der)
+            .map_err(|error| problem!("certificate {number} is no X.509 certificate: {error}"))?;
         let tbs = parsed.tbs_certificate();
         let validity = tbs.validity();
         let key = tbs.subject_public_key_info();
@@ -67,6 +72,10 @@ impl Certificate {
             subject: tbs.subject().to_string(),
             issuer: tbs.issuer().to_string(),
             version: tbs.version(),
+            is_authority: matches!(
+                tbs.get_extension::<BasicConstraints>(),
+                Ok(Some((_, BasicConstraints { ca: true, .. })))
+            ),
             not_before: validity.not_before.to_unix_duration(),
             not_after: validity.not_after.to_unix_duration(),
             expiry: validity.not_after.to_date_time().to_string(),
@@ -77,24 +86,9 @@ impl Certificate {
         })
     }
 
-    /// As it is sent.
+    /// Its encoded form.
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der
-    }
-
-    /// Its place in the file, from 1.
-    pub fn number(&self) -> usize {
-        self.number
-    }
-
-    /// The subject's name, as RFC 4514 writes it.
-    pub fn subject(&self) -> &str {
-        &self.subject
-    }
-
-    /// The last second that it is valid, since the Unix epoch.
-    pub fn not_after(&self) -> Duration {
-        self.not_after
     }
 
     /// Whether it is valid at a moment.
@@ -109,7 +103,7 @@ impl Certificate {
         }
     }
 
-    /// Says since when, or from when on, it is not valid; `None`: it is.
+    /// A warning with the date if it is not valid at a moment.
     pub fn date_warning(&self, now: UnixTime) -> Option<String> {
         let (subject, number) = (&self.subject, self.number);
         match self.validity(now) {
@@ -132,11 +126,7 @@ impl Certificate {
         self.issuer == other.subject
     }
 
-    pub(crate) fn key_info(&self) -> &[u8] {
-        &self.key_info
-    }
-
-    /// What its key is, where no signature can be checked with it.
+    /// The kind of its key, if that cannot check signatures.
     pub(crate) fn unusable_key(&self) -> Option<&str> {
         match &self.key {
             PublicKey::Usable | PublicKey::Checks(_) => None,
@@ -144,7 +134,7 @@ impl Certificate {
         }
     }
 
-    /// What its key is, where nothing can be signed with it.
+    /// The kind of its key, if that cannot sign.
     pub(crate) fn key_that_cannot_sign(&self) -> Option<&str> {
         match &self.key {
             PublicKey::Usable => None,
@@ -155,32 +145,15 @@ impl Certificate {
 
 impl PublicKey {
     fn of(key: &SubjectPublicKeyInfoOwned) -> Self {
-        const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-        const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-        let oid = key.algorithm.oid;
-        if oid == RSA {
-            let bits = modulus_bits(key.subject_public_key.raw_bytes());
-            return match bits {
-                Some(2048..=4096) => Self::Usable,
-                Some(bits @ ..=8192) if bits > 4096 => {
-                    Self::Checks(format!("an RSA key of {bits} bits"))
-                }
-                Some(bits) => Self::Unusable(format!("an RSA key of {bits} bits")),
-                None => Self::Unusable("an RSA key that cannot be read".to_owned()),
-            };
-        }
-        if oid == EC {
-            let curve = key.algorithm.parameters.as_ref();
-            let curve = curve.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
-            let curve = curve.map(|curve| curve.to_string());
-            return match curve.as_deref() {
-                Some("1.2.840.10045.3.1.7" | "1.3.132.0.34") => Self::Usable,
-                Some("1.3.132.0.35") => Self::Unusable("an ECDSA key on P-521".to_owned()),
-                Some(curve) => Self::Unusable(format!("an ECDSA key on the curve {curve}")),
-                None => Self::Unusable("an ECDSA key without a named curve".to_owned()),
-            };
-        }
-        match oid.to_string().as_str() {
+        match key.algorithm.oid.to_string().as_str() {
+            "1.2.840.113549.1.1.1" => {
+                Self::of_rsa(modulus_bits(key.subject_public_key.raw_bytes()))
+            }
+            "1.2.840.10045.2.1" => {
+                let curve = key.algorithm.parameters.as_ref();
+                let curve = curve.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+                Self::of_curve(curve.map(|curve| curve.to_string()).as_deref())
+            }
             "1.3.101.112" => Self::Usable,
             "1.3.101.113" => Self::Unusable("an Ed448 key".to_owned()),
             "1.2.840.10040.4.1" => Self::Unusable("a DSA key".to_owned()),
@@ -188,6 +161,24 @@ impl PublicKey {
                 Self::Unusable("an RSA key for PSS signatures alone".to_owned())
             }
             other => Self::Unusable(format!("a key of the kind {other}")),
+        }
+    }
+
+    fn of_rsa(bits: Option<usize>) -> Self {
+        match bits {
+            Some(2048..=4096) => Self::Usable,
+            Some(bits @ 4097..=8192) => Self::Checks(format!("an RSA key of {bits} bits")),
+            Some(bits) => Self::Unusable(format!("an RSA key of {bits} bits")),
+            None => Self::Unusable("an RSA key that cannot be read".to_owned()),
+        }
+    }
+
+    fn of_curve(curve: Option<&str>) -> Self {
+        match curve {
+            Some("1.2.840.10045.3.1.7" | "1.3.132.0.34") => Self::Usable,
+            Some("1.3.132.0.35") => Self::Unusable("an ECDSA key on P-521".to_owned()),
+            Some(curve) => Self::Unusable(format!("an ECDSA key on the curve {curve}")),
+            None => Self::Unusable("an ECDSA key without a named curve".to_owned()),
         }
     }
 }

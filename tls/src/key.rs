@@ -12,25 +12,25 @@ const LABEL: &str = "PRIVATE KEY";
 /// Reads the private key of a PEM text.
 ///
 /// # Errors
-/// There is none or more than one, it is encrypted, or in a form that is not read.
+/// There is no key or more than one, or it is encrypted or in an unsupported form.
 pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Problem> {
     let text = Text::of(pem, "private key")?;
     let labels: Vec<_> = text.labels().map(|found| found.label).collect();
     let has = |label: &str| labels.iter().any(|found| found == label);
-    // Both forms: PKCS #8, and a header within the older ones.
+    // PKCS #8 has a label for it, older forms have a header.
     let header = b"Proc-Type: 4,ENCRYPTED";
     let encrypted = text.0.windows(header.len()).any(|window| window == header);
     if encrypted || has("ENCRYPTED PRIVATE KEY") {
-        return Err(Problem::new(
+        return Err(problem!(
             "the private key is encrypted, which is not supported; write it without a passphrase: \
              `openssl pkey -in FILE -out NEW`",
         ));
     }
     if has("DSA PRIVATE KEY") {
-        return Err(Problem::new(format!("it is a DSA key; TLS needs {SUPPORTED_KEYS}")));
+        return Err(problem!("it is a DSA key; TLS needs {SUPPORTED_KEYS}"));
     }
     if has("OPENSSH PRIVATE KEY") {
-        return Err(Problem::new(
+        return Err(problem!(
             "the private key is in OpenSSH's own form; `ssh-keygen -p -m PKCS8 -f FILE` rewrites it",
         ));
     }
@@ -38,10 +38,7 @@ pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Problem> {
     let mut found = found.map_err(|error| broken("the private key", &error))?;
     text.all_were_read(LABEL, "private key", found.len())?;
     if found.len() > 1 {
-        return Err(Problem::new(format!(
-            "{} private keys; leave that of the certificate",
-            found.len()
-        )));
+        return Err(problem!("{} private keys; leave that of the certificate", found.len()));
     }
-    found.pop().ok_or_else(|| Problem::new("no private key in PEM form"))
+    found.pop().ok_or_else(|| problem!("no private key in PEM form"))
 }

@@ -1,5 +1,5 @@
-//! Finds the blocks of a PEM text. What looks like a block and is none is refused, never passed
-//! over: a certificate that vanishes shows only when its clients are turned away.
+//! Finds the blocks of a PEM text. A malformed block is an error, never skipped: a missing
+//! certificate would be noticed only when its clients are refused.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use rustls::pki_types::{
 
 use crate::{Certificate, Problem};
 
-/// U+FEFF in UTF-8, as some editors put it in front of a file. `cat` carries it into the middle.
+/// U+FEFF in UTF-8. Some editors write it in front of a file, and `cat` moves it to the middle.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads every certificate of a PEM text, in its order.
@@ -33,9 +33,9 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, Problem> {
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, [u8]>);
 
 impl<'a> Text<'a> {
-    /// `name` is what the text should have.
+    /// `name` is what the text should contain.
     pub(crate) fn of(pem: &'a [u8], name: &str) -> Result<Self, Problem> {
-        let no = |why: &str| Err(Problem::new(format!("no {name} in PEM form: {why}")));
+        let no = |why: &str| Err(problem!("no {name} in PEM form: {why}"));
         if pem.starts_with(b"\xff\xfe") || pem.starts_with(b"\xfe\xff") {
             return no("it is UTF-16 text; save it as ASCII or UTF-8");
         }
@@ -53,7 +53,7 @@ impl<'a> Text<'a> {
         Ok(text)
     }
 
-    /// Checks that as many blocks were read as begin.
+    /// Checks that every block that begins was read.
     pub(crate) fn all_were_read(
         &self,
         label: &str,
@@ -64,18 +64,18 @@ impl<'a> Text<'a> {
         if begun > read {
             let begins = if begun == 1 { "block begins" } else { "blocks begin" };
             let s = if read == 1 { "" } else { "s" };
-            return Err(Problem::new(format!(
+            return Err(problem!(
                 "{begun} {begins} with BEGIN … {label}, but {read} {name}{s} could be read{}",
                 self.first_odd_line(label)
-            )));
+            ));
         }
         if read == 0 {
-            return Err(Problem::new(format!("no {name} in PEM form{}", self.content())));
+            return Err(problem!("no {name} in PEM form{}", self.content()));
         }
         Ok(())
     }
 
-    /// Everything that looks like the first line of a block, well-formed or not.
+    /// Every line that seems to begin a block, well-formed or not.
     pub(crate) fn labels(&self) -> impl Iterator<Item = Found> + '_ {
         let lines = self.0.split(|byte| matches!(byte, b'\n' | b'\r'));
         lines.flat_map(|line| {
@@ -85,7 +85,7 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// The first line that begins a block in a form that is not read.
+    /// The first malformed line that begins a block.
     fn first_odd_line(&self, label: &str) -> String {
         let exact = format!("-----BEGIN {label}-----");
         let mut odd = self.labels().filter(|found| found.label.ends_with(label));
@@ -98,7 +98,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// What is there instead of what was looked for.
+    /// The blocks that the text has instead.
     fn content(&self) -> String {
         let mut labels: Vec<_> = self.labels().map(|found| found.label).collect();
         labels.dedup();
@@ -116,8 +116,8 @@ pub(crate) struct Found {
     line: String,
 }
 
-/// The labels that a line begins blocks with: `- BEGIN LABEL -`, with dashes of any number and
-/// kind. Free text between blocks may have the word without the dashes.
+/// The labels of the blocks that a line begins: `- BEGIN LABEL -`, with dashes of any number and
+/// kind. Free text between blocks may contain the word without dashes.
 fn begins(line: &str) -> Vec<String> {
     const DASHES: [char; 5] = ['-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}'];
     let line = line.to_ascii_uppercase();
@@ -134,20 +134,17 @@ fn without_marks(pem: &[u8]) -> Cow<'_, [u8]> {
     if !(0..pem.len()).any(marked) {
         return Cow::Borrowed(pem);
     }
-    let mut text = Vec::with_capacity(pem.len());
-    let mut at = 0;
-    while at < pem.len() {
-        if marked(at) {
-            at += BYTE_ORDER_MARK.len();
-        } else {
-            text.push(pem[at]);
-            at += 1;
-        }
+    let (mut text, mut rest) = (Vec::with_capacity(pem.len()), pem);
+    while let [first, others @ ..] = rest {
+        rest = rest.strip_prefix(BYTE_ORDER_MARK).unwrap_or_else(|| {
+            text.push(*first);
+            others
+        });
     }
     Cow::Owned(text)
 }
 
-/// The library shows lines as lists of bytes.
+/// Words an error of the library, which shows lines as lists of bytes.
 pub(crate) fn broken(what: &str, error: &PemError) -> Problem {
     let why = match error {
         PemError::MissingSectionEnd { end_marker } => {
@@ -160,5 +157,5 @@ pub(crate) fn broken(what: &str, error: &PemError) -> Problem {
         PemError::Base64Decode(why) => format!("its base64 is broken ({why})"),
         other => other.to_string(),
     };
-    Problem::new(format!("{what} is not PEM: {why}"))
+    problem!("{what} is not PEM: {why}")
 }

@@ -1,23 +1,10 @@
-//! The command line. Defaults are written here and nowhere else, but for those that are the
-//! library's own. Completions and the man page come from this definition.
+//! The command line. Its defaults are here, except those of the client library. Completions and
+//! manual pages are generated from it.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 use crate::{
-    command::{
-        conditional::{CompareAndSetArgs, SetIfAbsentArgs},
-        delete::DeleteArgs,
-        get::GetArgs,
-        man::ManArgs,
-        mdelete::MdeleteArgs,
-        mget::MgetArgs,
-        mset::MsetArgs,
-        server::{HEALTH_MORE, PING_MORE, STATS_MORE},
-        set::SetArgs,
-        shell::CompletionsArgs,
-    },
-    connection::ConnectionArgs,
-    watch::WatchArgs,
+    command, connection::ConnectionArgs, man::ManArgs, output::Output, shell::CompletionsArgs,
 };
 
 const MORE: &str = "\
@@ -31,23 +18,23 @@ Examples:
 Exit codes:
   0  done
   1  a miss, a condition that was not met, or a server that takes no calls
-  2  an error; one line on stderr says which
+  2  an error, in one line on stderr
 
 Environment:
-  TINY_CACHE_TARGET       the server, where --target does not name it
+  TINY_CACHE_TARGET       as --target
   TINY_CACHE_NAMESPACE    as --namespace
-  TINY_CACHE_TLS          as --tls, if true; a switch (true, false, 1, 0 …)
+  TINY_CACHE_TLS          as --tls, if true, 1, yes or on
   TINY_CACHE_CA           as --ca
   TINY_CACHE_CERT         as --cert
   TINY_CACHE_KEY          as --key
   TINY_CACHE_SERVER_NAME  as --server-name
   NO_COLOR                watch-stats without colours, if set and not empty
-  An option outdoes its variable; an empty variable is one that is not set.
+  An option overrides its variable; an empty variable counts as not set.
 
 JSON (--output json):
-  One object in one line. A value that is UTF-8 is in `value`, any other is
-  in `value_base64`, unless --format chooses; there is never more than one
-  of them, and none on a miss. Errors are text on stderr.
+  One object in one line. A value that is UTF-8 is in `value`, any other in
+  `value_base64`, unless --format sets its form; a miss has neither. Errors
+  are text on stderr.
 ";
 
 /// Talks to a tiny-cache server
@@ -55,12 +42,12 @@ JSON (--output json):
 /// Values are bytes, and go in and out unchanged. Keys are text of 1 to 256 characters.
 #[derive(Debug, Parser)]
 #[command(name = "tiny-cache", version, after_help = MORE, max_term_width = 80)]
-// The last one wins: a script can add to what a user has in an alias.
+// The last of an option wins, so that a script can override an alias.
 #[command(args_override_self = true)]
-// Not help in place of an error, on stdout or not, depending on the environment.
+// An error, not help: clap writes help to stdout or stderr depending on the environment.
 #[command(arg_required_else_help = false)]
 pub(crate) struct Cli {
-    /// How results are written
+    /// The form of results
     #[arg(
         long,
         help_heading = "Results",
@@ -78,48 +65,13 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// How results are written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people, and values as they are
-    Text,
-    /// One JSON object in one line
-    Json,
-}
-
-/// What can be done.
+/// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process makes one")]
 pub(crate) enum Command {
-    /// Reads a value
-    Get(GetArgs),
-    /// Writes a value
-    Set(SetArgs),
-    /// Writes a value unless one is there
-    SetIfAbsent(SetIfAbsentArgs),
-    /// Replaces a value if it is the expected one
-    CompareAndSet(CompareAndSetArgs),
-    /// Removes a value
-    Delete(DeleteArgs),
-    /// Reads many values
-    Mget(MgetArgs),
-    /// Writes many values
-    Mset(MsetArgs),
-    /// Removes many values
-    Mdelete(MdeleteArgs),
-    /// Shows the figures of the server
-    #[command(after_help = STATS_MORE)]
-    Stats,
-    /// Checks that the server can be reached and takes calls, and how fast it answers
-    #[command(after_help = PING_MORE)]
-    Ping,
-    /// Shows the health that the server reports
-    #[command(after_help = HEALTH_MORE)]
-    Health,
-    /// Shows the figures of the server as they change
-    WatchStats(WatchArgs),
-    /// Prints a completion script for a shell
+    #[command(flatten)]
+    Call(command::Command),
     Completions(CompletionsArgs),
-    /// Prints the manual page, or writes all of them
     Man(ManArgs),
 }
 

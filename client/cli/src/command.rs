@@ -1,66 +1,64 @@
-//! The commands: each makes its call and writes what came of it.
+//! The commands that call a server: a file and a row each.
 
 pub(crate) mod get;
 pub(crate) mod set;
-pub(crate) mod conditional; // set-if-absent, compare-and-set
+pub(crate) mod set_if_absent;
+pub(crate) mod compare_and_set;
 pub(crate) mod delete;
 pub(crate) mod mget;
 pub(crate) mod mset;
 pub(crate) mod mdelete;
-mod refusals; // the items of a batch that were not done
-mod room; // what a server takes, where it refused a value
-pub(crate) mod server; // stats, ping, health
-pub(crate) mod shell; // completions
-pub(crate) mod man;
+mod refusals; // the refused items of a batch
+mod room; // the limit behind a refused value
+pub(crate) mod stats;
+pub(crate) mod ping;
+pub(crate) mod health;
 
-use tiny_cache_client::Client;
+use clap::Subcommand;
 
 use crate::{
-    Verdict,
-    cli::{Cli, Command, Output},
-    error::{Error, Place},
+    connection::ConnectionArgs,
+    error::{Error, refused},
+    input::{self, TtlArgs, ValueArgs},
+    output::Output,
+    session::{Call, Session, Verdict},
     watch,
 };
 
-/// What every command that talks to a server has.
-pub(crate) struct Session {
-    pub(crate) client: Client,
-    pub(crate) place: Place,
-    output: Output,
-}
+macro_rules! commands {
+    ($($name:ident($args:ty),)+) => {
+        /// The commands that call a server.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $($name($args),)+
+        }
 
-impl Session {
-    /// Whether the result is wanted as JSON.
-    pub(crate) fn is_json(&self) -> bool {
-        self.output == Output::Json
-    }
-}
-
-/// Runs the command that was asked for.
-pub(crate) async fn run(cli: Cli) -> Result<Verdict, Error> {
-    let Cli { connection, output, command } = cli;
-    let session = |client| Ok(Session { client, place: connection.place()?, output });
-    let open = || connection.client().and_then(session);
-    let batch = || connection.batch_client().and_then(session);
-    let result = match command {
-        Command::Get(args) => args.run(&open()?).await,
-        Command::Set(args) => args.run(&open()?).await,
-        Command::SetIfAbsent(args) => args.run(&open()?).await,
-        Command::CompareAndSet(args) => args.run(&open()?).await,
-        Command::Delete(args) => args.run(&open()?).await,
-        Command::Mget(args) => args.run(&batch()?).await,
-        Command::Mset(args) => args.run(&batch()?).await,
-        Command::Mdelete(args) => args.run(&batch()?).await,
-        Command::Stats => server::stats(&open()?).await,
-        Command::Ping => server::ping(&open()?).await,
-        Command::Health => server::health(&open()?).await,
-        Command::WatchStats(args) => watch::run(&args, &open()?, connection.show_request_id).await,
-        Command::Completions(args) => args.run(),
-        Command::Man(args) => args.run(),
+        impl Command {
+            /// Runs the command against the server of `connection`.
+            pub(crate) async fn run(
+                self,
+                connection: &ConnectionArgs,
+                output: Output,
+            ) -> Result<Verdict, Error> {
+                match self {
+                    $(Self::$name(args) => args.call(connection, output).await,)+
+                }
+            }
+        }
     };
-    connection.report_trace();
-    result.map_err(|error| match connection.place() {
-        Ok(place) => error.at(&place),
-        Err(_) => error,
-    })
+}
+
+commands! {
+    Get(get::GetArgs),
+    Set(set::SetArgs),
+    SetIfAbsent(set_if_absent::SetIfAbsentArgs),
+    CompareAndSet(compare_and_set::CompareAndSetArgs),
+    Delete(delete::DeleteArgs),
+    Mget(mget::MgetArgs),
+    Mset(mset::MsetArgs),
+    Mdelete(mdelete::MdeleteArgs),
+    Stats(stats::StatsArgs),
+    Ping(ping::PingArgs),
+    Health(health::HealthArgs),
+    WatchStats(watch::WatchArgs),
 }

@@ -1,20 +1,24 @@
-//! The server, and how it is spoken to: the options that every command takes.
+//! The options of the connection, which every command takes.
 
 mod environment; // the variables that stand in for options
-mod secure; // TLS
+mod secure; // the options for TLS
 
 use std::{
-    path::PathBuf,
+    error::Error as _,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use clap::{Args, ValueHint};
 use tiny_cache_client::{Address, Builder, Client};
+use tiny_cache_proto::X_REQUEST_ID;
 
-use self::{environment::Given, secure::Secure};
+use self::{
+    environment::Given,
+    secure::{Secure, TlsArgs},
+};
 use crate::{
-    error::{Error, Place},
+    error::{Error, Target, refused},
     request_id::RequestIds,
     trace::Trace,
 };
@@ -22,7 +26,7 @@ use crate::{
 /// A server on this machine with its default port.
 const DEFAULT_TARGET: &str = "localhost:50051";
 
-/// Pause before the first retry, at most: a person waits.
+/// Longest pause before the first retry: a person waits.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Most retries that can be asked for.
@@ -35,8 +39,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
-    // Not clap's `env`: that takes an empty variable for an address, and does not name the
-    // variable where it is wrong.
+    // Not clap's `env`, which takes an empty variable for an address, and does not name the
+    // variable in errors.
     #[arg(
         long,
         help = "Server: HOST, HOST:PORT or [IPV6]:PORT, with grpc:// or http:// in front if \
@@ -48,9 +52,8 @@ pub(crate) struct ConnectionArgs {
     )]
     target: Option<String>,
 
-    /// Longest that a call may take, such as 500ms or 2s: connecting and all retries are
-    /// within it; in a batch, each try of each part (1 MiB or 1000 items)
-    /// may take as long
+    /// Limit of a call, such as 500ms or 2s, including connecting and all retries; in a batch,
+    /// the limit of each try of each part (1 MiB or 1000 items)
     #[arg(
         long,
         global = true,
@@ -61,8 +64,8 @@ pub(crate) struct ConnectionArgs {
     )]
     pub(crate) timeout: Duration,
 
-    /// Retries within --timeout, for a server that cannot be reached or turns the call away;
-    /// conditional writes are repeated only where it is certain that they were not done
+    /// Retries within --timeout if the server cannot be reached or takes no calls; a conditional
+    /// write is retried only if the server has certainly not executed it
     #[arg(
         long,
         global = true,
@@ -77,8 +80,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// Send this as x-request-id: the server's logs and traces name the call by it, and an error
-    /// that they explain prints it
+    /// Send this as x-request-id, which names the call in the server's logs and traces
     #[arg(long, global = true, value_name = "ID", value_parser = request_id)]
     pub(crate) request_id: Option<String>,
 
@@ -86,8 +88,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true)]
     pub(crate) show_request_id: bool,
 
-    /// Have the server trace the call, whatever part of calls it samples; the trace's id goes to
-    /// stderr, or a line that there is no trace
+    /// Make the server trace the call, whatever share of calls it samples, and write the trace's
+    /// id, or that there is no trace, to stderr
     #[arg(long, global = true)]
     pub(crate) trace: bool,
 
@@ -95,55 +97,28 @@ pub(crate) struct ConnectionArgs {
     #[arg(skip)]
     traced: OnceLock<Arc<Trace>>,
 
-    /// Speak TLS; so does grpcs:// in front of the address, and any of the options below [env:
-    /// TINY_CACHE_TLS=true]
-    #[arg(long, global = true)]
-    pub(crate) tls: bool,
-
-    /// Trust the authorities of this PEM file, not the system's [env: TINY_CACHE_CA]
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) ca: Option<PathBuf>,
-
-    /// Show this certificate (PEM) to the server; needs --key [env: TINY_CACHE_CERT]
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) cert: Option<PathBuf>,
-
-    /// Private key (PEM) of --cert [env: TINY_CACHE_KEY]
-    #[arg(long = "key", global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) private_key: Option<PathBuf>,
-
-    /// Expect this name in the server's certificate, not the address's [env:
-    /// TINY_CACHE_SERVER_NAME]
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) server_name: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 impl ConnectionArgs {
-    /// A client for single calls, which connects with the first of them.
-    pub(crate) fn client(&self) -> Result<Client, Error> {
-        self.build(|builder| builder.total_deadline(self.timeout))
+    /// The server and the time, as errors name them.
+    pub(crate) fn target(&self) -> Result<Target, Error> {
+        let address = self.address()?.to_string();
+        Ok(Target { address, timeout: self.timeout, option: "--timeout" })
     }
 
-    /// A client for batches: the time is for each try of each part, so that a batch may be as
-    /// long as it likes.
-    pub(crate) fn batch_client(&self) -> Result<Client, Error> {
-        self.build(|builder| builder)
-    }
-
-    /// What errors call the server, and the time that it has.
-    pub(crate) fn place(&self) -> Result<Place, Error> {
-        Ok(Place { address: self.address()?.to_string(), timeout: self.timeout, more: "--timeout" })
-    }
-
-    /// Reports the trace that was asked for, after the last call.
+    /// Reports the trace of --trace after the last call.
     pub(crate) fn report_trace(&self) {
         if let Some(trace) = self.traced.get() {
             trace.report();
         }
     }
 
-    fn build(&self, finish: impl FnOnce(Builder) -> Builder) -> Result<Client, Error> {
-        let secure = Secure::of(self)?;
+    /// A client that connects with its first call. For a batch the timeout is that of each try of
+    /// each part: a batch may be of any size.
+    pub(crate) fn client(&self, is_batch: bool) -> Result<Client, Error> {
+        let secure = Secure::of(&self.tls)?;
         let mut builder = Client::builder(self.address()?.to_string())
             .connections(1)
             .health_check_interval(Duration::ZERO)
@@ -155,13 +130,15 @@ impl ConnectionArgs {
             builder = builder.tls(tls);
         }
         if let Some(id) = &self.request_id {
-            builder = builder.metadata("x-request-id", id);
+            builder = builder.metadata(X_REQUEST_ID, id);
         }
-        let client = finish(self.observed(builder)).build()?;
-        self.in_namespace(client)
+        if !is_batch {
+            builder = builder.total_deadline(self.timeout);
+        }
+        self.in_namespace(self.observed(builder).build()?)
     }
 
-    /// Has the replies looked at, where something of their metadata is wanted.
+    /// Observes the replies, if --show-request-id or --trace need their metadata.
     fn observed(&self, mut builder: Builder) -> Builder {
         let ids = self.show_request_id.then(RequestIds::default);
         let trace = self.trace.then(|| self.traced.get_or_init(|| Arc::new(Trace::new())).clone());
@@ -173,10 +150,10 @@ impl ConnectionArgs {
         }
         builder.on_reply(move |reply| {
             if let Some(trace) = &trace {
-                trace.note(reply);
+                trace.note(*reply);
             }
             if let Some(ids) = &ids {
-                ids.show(reply);
+                ids.show(*reply);
             }
         })
     }
@@ -186,7 +163,7 @@ impl ConnectionArgs {
         let Some(name) = environment::text(option, environment::NAMESPACE)? else {
             return Ok(client);
         };
-        // Most likely a variable that is not set; the shared keyspace would take it badly.
+        // Probably an unset variable of a script. Refused, or it would write to the shared keyspace.
         if name.value.trim().is_empty() {
             let variable = environment::text(("", None), environment::NAMESPACE)?.is_some();
             let remedy = match (name.is_variable(), variable) {
@@ -195,46 +172,46 @@ impl ConnectionArgs {
                 (false, true) => "leave it out and unset TINY_CACHE_NAMESPACE",
             };
             let source = name.source;
-            return Err(Error::Refused(format!(
-                "{source} is blank; {remedy} for the shared keyspace"
-            )));
+            return Err(refused!("{source} is blank; {remedy} for the shared keyspace"));
         }
         client.in_namespace(&name.value).map_err(|error| {
-            Error::Refused(format!("bad {} `{}`: {error}", name.source, name.value))
+            // The source has the rule alone; the error repeats the name.
+            let rule = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            refused!("bad {} `{}`: {rule}", name.source, name.value)
         })
     }
 
-    /// The address; where it leaves TLS open, the TLS settings decide.
+    /// The address. Without a scheme, the TLS settings decide.
     fn address(&self) -> Result<Address, Error> {
         let given = environment::text(("--target", self.target.as_deref()), environment::TARGET)?;
-        let Secure { asked_by, is_off, .. } = Secure::of(self)?;
+        let Secure { asked_by, is_off, .. } = Secure::of(&self.tls)?;
         let is_variable = given.as_ref().is_some_and(Given::is_variable);
         let prefix = given.as_ref().map(Given::prefix).unwrap_or_default();
         let target = given.map_or_else(|| DEFAULT_TARGET.to_owned(), |given| given.value);
         let scheme = if asked_by.is_some() && !target.contains("://") { "grpcs://" } else { "" };
-        // Checked without the scheme of ours first: an error shows what was written.
+        // Parsed without our scheme first: an error must show what the user wrote.
         let address: Address = target
             .parse()
             .and_then(|_: Address| format!("{scheme}{target}").parse())
-            .map_err(|error| Error::Refused(format!("{prefix}{error}")))?;
+            .map_err(|error| refused!("{prefix}{error}"))?;
         if is_off && is_variable && asked_by.is_none() && address.is_tls() {
-            return Err(Error::Refused(format!(
+            return Err(refused!(
                 "{prefix}{address} speaks TLS, but {} is off; unset that, or write grpc:// in \
                  front of the address",
                 environment::TLS
-            )));
+            ));
         }
         match asked_by {
-            Some(source) if !address.is_tls() => Err(Error::Refused(format!(
+            Some(source) if !address.is_tls() => Err(refused!(
                 "{prefix}{address} is plain, but {source} asks for TLS; leave one of them out, or \
                  write grpcs:// in front of the address"
-            ))),
+            )),
             _ => Ok(address),
         }
     }
 }
 
-/// Reads a time to wait.
+/// Parses a timeout.
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, &'static str> {
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(duration),

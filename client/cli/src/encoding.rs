@@ -1,4 +1,4 @@
-//! Base64 and hex: values as text, and text as values. Says where a text is wrong.
+//! Base64 and hex. An error of decoding has its place.
 
 use base64::{
     DecodeError, Engine,
@@ -8,7 +8,7 @@ use base64::{
 /// RFC 4648, section 4: `+` and `/`, padded.
 const BASE64: GeneralPurpose = STANDARD;
 
-/// How a value is written as text.
+/// A text encoding of values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Encoding {
     Base64,
@@ -16,7 +16,7 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// Writes a value.
+    /// Encodes a value.
     pub(crate) fn encode(self, value: &[u8]) -> String {
         match self {
             Self::Base64 => BASE64.encode(value),
@@ -24,7 +24,7 @@ impl Encoding {
         }
     }
 
-    /// Reads a value. White space is skipped: tools that write such text break its lines.
+    /// Decodes text. Skips white space: tools break the lines of such text.
     pub(crate) fn decode(self, text: &[u8]) -> Result<Vec<u8>, String> {
         let is_known = |byte: u8| match self {
             Self::Base64 => byte.is_ascii_alphanumeric() || b"+/=".contains(&byte),
@@ -44,7 +44,7 @@ impl Encoding {
         }
     }
 
-    /// What is said of the byte at this place, which is not in the alphabet.
+    /// The error of a byte that is not in the alphabet.
     fn strange(self, text: &[u8], at: usize) -> String {
         let shown = String::from_utf8_lossy(&text[at..]);
         let shown = shown.chars().next().unwrap_or_default();
@@ -69,9 +69,9 @@ impl Encoding {
     }
 }
 
-/// Why text of the right characters is no base64.
+/// The error of base64 whose characters are all valid.
 fn no_base64(text: &[u8], packed: &[u8], error: DecodeError) -> String {
-    // Places are those among the characters that are no white space.
+    // `at` counts characters without white space.
     let place = |at| {
         let mut places = (1..).zip(text).filter(|(_, byte)| !byte.is_ascii_whitespace());
         places.nth(at).map_or(text.len(), |(place, _)| place)

@@ -1,14 +1,20 @@
-//! Every way in which a command fails, in one line that names the remedy.
+//! The error of a command: one line, with the remedy.
 
 use std::{error::Error as _, io, time::Duration};
 
 use thiserror::Error;
 use tiny_cache_client::{Error as CacheError, ErrorKind, transport::Failure};
 
-/// Why a command came to nothing.
+/// An [`Error::Refused`] with the text of a `format!`.
+macro_rules! refused {
+    ($($text:tt)+) => { $crate::error::Error::Refused(format!($($text)+)) };
+}
+pub(crate) use refused;
+
+/// Why a command failed.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
-    /// The command line is wrong, or something that it names.
+    /// The command line is wrong, or a file or variable that it uses.
     #[error("{0}")]
     Refused(String),
     #[error("cannot read {name}: {cause}")]
@@ -17,94 +23,89 @@ pub(crate) enum Error {
     Write { name: String, cause: io::Error },
     #[error("cannot write stdout: {0}")]
     Stdout(io::Error),
-    #[error("{}", words(.error, .note, .place.as_ref()))]
+    #[error("{}", words(.error, .note, .target.as_ref()))]
     Cache {
         error: CacheError,
-        /// What may have been done for all that.
+        /// What may have been applied in spite of the error.
         note: &'static str,
-        place: Option<Place>,
+        target: Option<Target>,
     },
-    /// The server has no room for a value, and said how much it has.
+    /// The server has no room for a value; the text has its limit.
     #[error("{0}")]
     NoRoom(String),
 }
 
-/// Where a call went, and how long it was given: an error says it as the user did.
+/// The server of a call and its time, as the user named them.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Target {
     pub(crate) address: String,
     pub(crate) timeout: Duration,
-    /// The option that gives it more.
-    pub(crate) more: &'static str,
+    /// The option that sets the timeout.
+    pub(crate) option: &'static str,
 }
 
 impl From<CacheError> for Error {
     fn from(error: CacheError) -> Self {
-        Self::Cache { error, note: "", place: None }
+        Self::Cache { error, note: "", target: None }
     }
 }
 
 impl Error {
-    /// A form of values that JSON does not have.
+    /// The error of a value format that JSON does not have.
     pub(crate) fn format_in_json(form: &str) -> Self {
-        Self::Refused(format!(
+        refused!(
             "--format {form} has no meaning in JSON; choose --format base64 or hex, or leave it \
              out: a value that is not UTF-8 is in base64 then"
-        ))
+        )
     }
 
-    /// The error of a batch. Parts of it may have been done before, or in spite of it.
+    /// The error of a batch. Parts of it may have been applied.
     pub(crate) fn of_batch(error: CacheError, note: &'static str) -> Self {
         let note = if error.may_have_been_applied() { note } else { "" };
-        Self::Cache { error, note, place: None }
+        Self::Cache { error, note, target: None }
     }
 
-    /// Adds where the call went, unless that is known.
-    pub(crate) fn at(self, place: &Place) -> Self {
+    /// Adds the target, unless it is known.
+    pub(crate) fn at(self, target: &Target) -> Self {
         match self {
-            Self::Cache { error, note, place: None } => {
-                Self::Cache { error, note, place: Some(place.clone()) }
+            Self::Cache { error, note, target: None } => {
+                Self::Cache { error, note, target: Some(target.clone()) }
             }
             other => other,
         }
     }
 
-    /// Whether whoever read our output has seen enough: `tiny-cache get key | head -c 10`.
+    /// Whether the reader of stdout has closed it, as in `tiny-cache get key | head -c 10`.
     pub(crate) fn is_closed_stdout(&self) -> bool {
         matches!(self, Self::Stdout(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// The text in one line, even where a server or a file's name has more.
+    /// The text in one line, even if a server's text or a file's name has line breaks.
     pub(crate) fn one_line(&self) -> String {
         one_line(&self.to_string())
     }
 }
 
-/// Text without the line breaks and escape sequences that a terminal would obey.
+/// Replaces control characters, which a terminal would obey, by spaces.
 pub(crate) fn one_line(text: &str) -> String {
     text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// All that there is to say: what became of the call, what may have been done for all that, the
-/// remedy, and the request's id.
-fn words(error: &CacheError, note: &str, place: Option<&Place>) -> String {
-    format!("{}{note}{}{}", told(error, place), remedy(error, place), id(error))
+/// The whole text: the failure, what may have been applied, the remedy, the request id.
+fn words(error: &CacheError, note: &str, target: Option<&Target>) -> String {
+    format!("{}{note}{}{}", told(error, target), remedy(error, target), id(error))
 }
 
-/// What became of a call. A time that was over is the one that was given, not what was left
-/// of it for the last try.
-pub(crate) fn told(error: &CacheError, place: Option<&Place>) -> String {
-    let Some(Place { address, timeout, .. }) = place else { return error.to_string() };
+/// The failure of a call. A timeout is the one that the user set, not the rest of it that the last
+/// try had.
+pub(crate) fn told(error: &CacheError, target: Option<&Target>) -> String {
+    let Some(Target { address, timeout, .. }) = target else { return error.to_string() };
     let timeout = humantime::format_duration(*timeout);
     let failure = error.source().and_then(|source| source.downcast_ref::<Failure>());
     let text = match failure {
         Some(Failure::NoConnection(_)) => format!("no connection to {address} within {timeout}"),
         Some(_) if error.kind() == ErrorKind::Timeout => {
             format!("no reply from {address} within {timeout}")
-        }
-        // What rustls says of a first record that is none.
-        Some(Failure::Connect(cause)) if cause.to_string().contains("InvalidContentType") => {
-            format!("cannot connect to {address}: the server does not speak TLS")
         }
         _ => return error.to_string(),
     };
@@ -114,22 +115,22 @@ pub(crate) fn told(error: &CacheError, place: Option<&Place>) -> String {
     }
 }
 
-fn remedy(error: &CacheError, place: Option<&Place>) -> String {
+fn remedy(error: &CacheError, target: Option<&Target>) -> String {
     let remedy = match error.kind() {
         ErrorKind::Connection => "; check the server, --target and the TLS options",
         ErrorKind::Timeout => {
-            let more = place.map_or("--timeout", |place| place.more);
-            return format!("; check the server, or allow more with {more}");
+            let option = target.map_or("--timeout", |target| target.option);
+            return format!("; check the server, or allow more with {option}");
         }
         ErrorKind::ResourceExhausted => "; `tiny-cache stats` shows the server's limits",
         ErrorKind::PermissionDenied => "; check --cert and --key",
-        // These say themselves what is allowed, or nothing can be done about them here.
+        // The texts of these name the remedy, or there is none.
         _ => "",
     };
     remedy.to_owned()
 }
 
-/// The request's id, where the server's logs have more to say than its reply.
+/// The request id, if the server's logs may explain the error.
 fn id(error: &CacheError) -> String {
     match (error.kind(), error.request_id()) {
         (ErrorKind::Internal | ErrorKind::Connection | ErrorKind::Other, Some(id)) => {

@@ -1,6 +1,6 @@
 //! Keys and values, from arguments, files and stdin.
 
-mod value; // one value to write, or to be there
+mod value; // the options for one value
 
 use std::{
     fs,
@@ -18,13 +18,13 @@ use clap::{
 use tiny_cache_client::Ttl;
 
 pub(crate) use self::value::{ExpectedArgs, ValueArgs};
-use crate::error::Error;
+use crate::error::{Error, refused};
 
-/// Most that is read from a file or stdin: it is kept in memory, and is far more than a server
-/// takes in one message.
+/// Most bytes that are read from a file or stdin. They are held in memory, and a server accepts
+/// far less in one message.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// How long a value lives.
+/// The time to live of a value.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct TtlArgs {
     /// Time to live: a number and s, m, h, d or w, such as 90s or 7d, or 1h 30m; parts of a
@@ -42,7 +42,7 @@ impl TtlArgs {
 
 /// Reads a time to live.
 pub(crate) fn ttl(text: &str) -> Result<Duration, String> {
-    // humantime tells it from `m` by the case alone: a slip would make a month of a minute.
+    // humantime's month differs from its minute by the case alone.
     if text.split(|c: char| !c.is_alphabetic()).any(|unit| unit == "M") {
         return Err("`M` would be a month; write m for minutes, or a month as 30d".to_owned());
     }
@@ -50,9 +50,7 @@ pub(crate) fn ttl(text: &str) -> Result<Duration, String> {
         "expected a duration with a unit (s, m, h, d, w), such as 30s, 15m or 7d, or 0 for ever"
             .to_owned()
     })?;
-    Ttl::try_from(duration)
-        .map(|_| duration)
-        .map_err(|error| format!("{error}, about 68 years; 0 never expires"))
+    Ttl::try_from(duration).map(|_| duration).map_err(|error| error.to_string())
 }
 
 /// Reads a key from an argument.
@@ -62,7 +60,7 @@ pub(crate) fn key() -> impl TypedValueParser<Value = String> {
     })
 }
 
-/// The keys of a batch, with those of stdin, one in a line, in place of `-`.
+/// The keys of a batch. `-` stands for those of stdin, one in a line.
 pub(crate) fn keys(arguments: Vec<String>) -> Result<Vec<String>, Error> {
     let mut keys = Vec::with_capacity(arguments.len());
     let mut piped = false;
@@ -80,19 +78,19 @@ fn piped_keys(text: &[u8]) -> Result<Vec<String>, Error> {
     lines(text)
         .map(|(number, line)| match str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)) {
             Ok(key) => Ok(key.to_owned()),
-            Err(_) => Err(Error::Refused(format!(
+            Err(_) => Err(refused!(
                 "line {number} of stdin is not UTF-8; a key is text of 1 to 256 characters"
-            ))),
+            )),
         })
         .collect()
 }
 
-/// The lines that have more in them than an end of line, with their numbers from 1.
+/// The lines that are not blank, with their numbers from 1.
 pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     (1..).zip(text.split(|byte| *byte == b'\n')).filter(|(_, line)| !matches!(*line, b"" | b"\r"))
 }
 
-/// All of a file, or of stdin where its name is `-`.
+/// Reads a file, or stdin if its name is `-`.
 pub(crate) fn read_file(path: &Path) -> Result<Bytes, Error> {
     if is_dash(path) {
         return read_stdin();
@@ -109,18 +107,18 @@ pub(crate) fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// All of stdin.
+/// Reads stdin.
 pub(crate) fn read_stdin() -> Result<Bytes, Error> {
     read_all(io::stdin().lock(), "stdin".to_owned(), MOST_BYTES)
 }
 
-/// Reads to the end, and no more than `most` bytes.
+/// Reads to the end, `most` bytes at most.
 fn read_all(source: impl Read, name: String, most: u64) -> Result<Bytes, Error> {
     let mut bytes = Vec::new();
     match source.take(most + 1).read_to_end(&mut bytes) {
         Ok(_) if bytes.len() as u64 > most => {
             let most = ByteSize::b(most).display().iec();
-            Err(Error::Refused(format!("{name} has more than {most}, the most that is read")))
+            Err(refused!("{name} has more than {most}, the most that is read"))
         }
         Ok(_) => Ok(bytes.into()),
         Err(cause) => Err(Error::Read { name, cause }),

@@ -1,56 +1,49 @@
-//! Stdout, and how values are shown there.
+//! Writes results to stdout.
 
 use std::{
     fmt::Write as _,
     io::{self, IsTerminal, Write},
 };
 
+use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::{encoding::Encoding, error::Error};
 
-/// A value in JSON: the member's name says how it is written.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum JsonValue {
-    Value(String),
-    ValueBase64(String),
-    ValueHex(String),
+/// The form of results.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Output {
+    /// Text for people, and values unchanged
+    Text,
+    /// One JSON object in one line
+    Json,
 }
 
-impl JsonValue {
-    /// A value that is written so, whatever its bytes are.
-    pub(crate) fn encoded(value: &[u8], encoding: Encoding) -> Self {
-        let text = encoding.encode(value);
-        match encoding {
-            Encoding::Base64 => Self::ValueBase64(text),
-            Encoding::Hex => Self::ValueHex(text),
-        }
-    }
-}
-
-impl From<&[u8]> for JsonValue {
-    fn from(value: &[u8]) -> Self {
-        match str::from_utf8(value) {
-            Ok(text) => Self::Value(text.to_owned()),
-            Err(_) => Self::encoded(value, Encoding::Base64),
+/// A value as a member of a JSON object, whose name gives the encoding. Without an encoding, text
+/// is text and other values are base64.
+pub(crate) fn member(value: &[u8], encoding: Option<Encoding>) -> (&'static str, Value) {
+    match (encoding, str::from_utf8(value)) {
+        (None, Ok(text)) => ("value", text.into()),
+        (Some(Encoding::Hex), _) => ("value_hex", Encoding::Hex.encode(value).into()),
+        (None | Some(Encoding::Base64), _) => {
+            ("value_base64", Encoding::Base64.encode(value).into())
         }
     }
 }
 
 /// An object that keeps the order of its members.
 #[derive(Debug)]
-pub(crate) struct Object<const N: usize>(pub(crate) [(&'static str, Value); N]);
+pub(crate) struct Object(pub(crate) Vec<(&'static str, Value)>);
 
-impl<const N: usize> Serialize for Object<N> {
+impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
-/// Bytes in one line that shows each of them: text as it is, but for the backslash, tab and
-/// line ends; other control characters and what is not UTF-8 byte by byte as `\xNN`.
+/// Bytes as one line of text, without loss: backslash, tab and line ends are escaped, and other
+/// control characters and bytes that are not UTF-8 are `\xNN`.
 pub(crate) fn escaped(value: &[u8]) -> String {
     let mut line = String::with_capacity(value.len());
     for chunk in value.utf8_chunks() {
@@ -74,30 +67,30 @@ fn escape(line: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Whether a person looks at stdout.
+/// Whether stdout is a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Writes bytes as they are.
+/// Writes bytes.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Error::Stdout)
 }
 
-/// Writes text as it is.
+/// Writes text.
 pub(crate) fn text(text: &str) -> Result<(), Error> {
     bytes(text.as_bytes())
 }
 
-/// Writes text and ends the line.
+/// Writes a line.
 pub(crate) fn line(text: impl Into<String>) -> Result<(), Error> {
     let mut line = text.into();
     line.push('\n');
     bytes(line.as_bytes())
 }
 
-/// Writes one object in one line.
+/// Writes an object in one line.
 pub(crate) fn json(object: &impl Serialize) -> Result<(), Error> {
     let text = serde_json::to_string(object).map_err(|cause| Error::Stdout(cause.into()))?;
     line(text)
@@ -122,13 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn a_value_in_json_says_what_it_is() {
-        let json = |value: &[u8]| serde_json::to_string(&JsonValue::from(value)).unwrap();
-        assert_eq!(json(b"text"), r#"{"value":"text"}"#);
-        assert_eq!(json(b""), r#"{"value":""}"#);
-        assert_eq!(json(b"\xff\0"), r#"{"value_base64":"/wA="}"#);
-        assert_eq!(json(b"a\0b"), r#"{"value":"a\u0000b"}"#);
-        let hex = JsonValue::encoded(b"\xff\0", Encoding::Hex);
-        assert_eq!(serde_json::to_string(&hex).unwrap(), r#"{"value_hex":"ff00"}"#);
+    fn the_name_of_a_member_gives_its_encoding() {
+        assert_eq!(member(b"text", None), ("value", "text".into()));
+        assert_eq!(member(b"", None), ("value", "".into()));
+        assert_eq!(member(b"a\0b", None), ("value", "a\0b".into()));
+        assert_eq!(member(b"\xff\0", None), ("value_base64", "/wA=".into()));
+        assert_eq!(member(b"text", Some(Encoding::Base64)), ("value_base64", "dGV4dA==".into()));
+        assert_eq!(member(b"\xff\0", Some(Encoding::Hex)), ("value_hex", "ff00".into()));
     }
 }

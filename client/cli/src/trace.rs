@@ -1,5 +1,5 @@
-//! A trace context of this program's own, so that one call can be found among all others
-//! (<https://www.w3.org/TR/trace-context/>), and whether the server made a span of it.
+//! A trace context for one call (<https://www.w3.org/TR/trace-context/>), and whether the server
+//! recorded a span for it.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -9,7 +9,7 @@ use std::{
 
 use tiny_cache_client::ReplyMetadata;
 
-/// The caller's side of a trace that has no other part.
+/// The trace of one call.
 #[derive(Debug)]
 pub(crate) struct Trace {
     trace_id: String,
@@ -17,10 +17,10 @@ pub(crate) struct Trace {
     answer: Mutex<Answer>,
 }
 
-/// What the replies say of the trace.
+/// Whether the replies name a span of the trace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Answer {
-    /// There was none.
+    /// There was no reply.
     Unknown,
     Untraced,
     /// One of the calls has a span.
@@ -29,7 +29,7 @@ enum Answer {
 
 impl Trace {
     pub(crate) fn new() -> Self {
-        // Fresh keys from the operating system; no generator is worth a dependency here.
+        // Random keys from the operating system, without another dependency.
         let random = RandomState::new();
         let [a, b, c] = [1, 2, 3].map(|part: u8| random.hash_one(part));
         let trace_id = format!("{a:016x}{b:016x}");
@@ -42,7 +42,7 @@ impl Trace {
     }
 
     /// Notes whether a reply names a span of this trace.
-    pub(crate) fn note(&self, reply: &ReplyMetadata<'_>) {
+    pub(crate) fn note(&self, reply: ReplyMetadata<'_>) {
         let response = reply.get("traceresponse").unwrap_or_default();
         let is_ours = response.split('-').nth(1) == Some(&self.trace_id);
         let mut answer = self.answer.lock().expect("nothing panics while it is locked");
@@ -64,7 +64,7 @@ impl Trace {
                 .to_owned(),
             Answer::Unknown => format!("trace {id}, if the call reached the server: no reply came"),
         };
-        // A closed stderr has no reader of the id.
+        // Nothing can be reported if stderr is closed.
         let _ = writeln!(io::stderr(), "{line}");
     }
 }

@@ -1,28 +1,30 @@
-//! What clap says of a wrong command line, in one line.
+//! Answers --help, and writes clap's errors in one line.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::{Verdict, error::Error, output};
+use crate::{error::Error, output};
 
-/// Help goes to stdout as it is; an error keeps what is wrong and the tip, and loses the
-/// usage, which `--help` has.
-pub(crate) fn answer(error: &clap::Error) -> Result<Verdict, Error> {
+/// Writes help to stdout. An error keeps its reason and tip, and loses the usage, which `--help`
+/// has.
+pub(crate) fn answer(error: &clap::Error) -> Result<(), Error> {
     let text = error.render().to_string();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            output::text(&text).map(|()| Verdict::Done)
-        }
-        _ => Err(Error::Refused(one_line(&text, tip(error)))),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => output::text(&text),
+        _ => Err(Error::Refused(shortened(&text, tip(error)))),
     }
 }
 
-/// What may have been meant by a value of --output that is none.
+/// What the user may have meant by an unexpected word, or by an invalid value of --output.
 fn tip(error: &clap::Error) -> &'static str {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",
     };
-    if !context(ContextKind::InvalidArg).starts_with("--output") {
+    let argument = context(ContextKind::InvalidArg);
+    if error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-') {
+        return "; tip: quote a key or value that has spaces";
+    }
+    if !argument.starts_with("--output") {
         return "";
     }
     match context(ContextKind::InvalidValue) {
@@ -34,7 +36,7 @@ fn tip(error: &clap::Error) -> &'static str {
     }
 }
 
-fn one_line(text: &str, tip: &str) -> String {
+fn shortened(text: &str, tip: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let mut line = String::new();
     for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
@@ -59,7 +61,7 @@ mod tests {
                     tip: a similar argument exists: '--ttl'\n\n\
                     Usage: tiny-cache set <KEY>\n\nFor more information, try '--help'.\n";
         assert_eq!(
-            one_line(text, ""),
+            shortened(text, ""),
             "unexpected argument '--tt' found; tip: a similar argument exists: '--ttl'; see --help"
         );
     }

@@ -1,11 +1,10 @@
-//! `watch-stats`: the server's figures as they change, drawn on a terminal, or line by line
-//! where stdout is none.
+//! `watch-stats`: the server's figures as they change, drawn on a terminal, or as lines elsewhere.
 
-mod source; // asks the server, again and again
-mod meter; // rates, from counters
+mod source; // samples the server
+mod meter; // makes rates of counters
 mod plain; // lines
-mod history; // what the view remembers
-mod view; // what is drawn
+mod history; // the samples of the view
+mod view; // draws them
 mod terminal; // the screen and the keys
 
 use std::{env, num::NonZeroU64, time::Duration};
@@ -14,11 +13,10 @@ use clap::Args;
 
 use self::source::Source;
 use crate::{
-    Verdict,
-    command::Session,
     connection::positive_duration,
-    error::{Error, Place},
+    error::{Error, Target, refused},
     output,
+    session::{Call, Session, Verdict},
 };
 
 const MORE: &str = "\
@@ -51,7 +49,7 @@ Exit codes:
   2  an error, or not one answer
 ";
 
-/// Shortest time that a sample is given: a server that answers within this is slow, not away.
+/// Shortest deadline of a sample: a server that answers within it is slow, not away.
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Shows the figures of the server as they change
@@ -73,36 +71,32 @@ pub(crate) struct WatchArgs {
     count: Option<NonZeroU64>,
 }
 
-/// Watches until the count is reached, or until somebody wants it to end.
-pub(crate) async fn run(
-    args: &WatchArgs,
-    session: &Session,
-    shows_request_ids: bool,
-) -> Result<Verdict, Error> {
-    let is_drawn = is_drawable() && !session.is_json();
-    if is_drawn && shows_request_ids {
-        return Err(Error::Refused(
-            "--show-request-id has no place in the view; leave it out, or pipe the samples: \
-             tiny-cache watch-stats --show-request-id | cat"
-                .to_owned(),
-        ));
+impl Call for WatchArgs {
+    async fn run(self, session: &Session) -> Result<Verdict, Error> {
+        let Self { interval, count } = self;
+        let is_drawn = is_drawable() && !session.is_json();
+        if is_drawn && session.shows_request_ids {
+            return Err(refused!(
+                "--show-request-id has no place in the view; leave it out, or pipe the samples: \
+                 tiny-cache watch-stats --show-request-id | cat"
+            ));
+        }
+        let mut target = session.target.clone();
+        let deadline = interval.max(SHORTEST_DEADLINE);
+        if deadline < target.timeout {
+            target = Target { timeout: deadline, option: "--interval", ..target };
+        }
+        let source = Source::start(session.client.clone(), interval, target.timeout, count);
+        if is_drawn {
+            terminal::run(interval, target, source).await?;
+        } else {
+            plain::run(session.is_json(), &target, source).await?;
+        }
+        Ok(Verdict::Done)
     }
-    let deadline = args.interval.max(SHORTEST_DEADLINE).min(session.place.timeout);
-    let place = if deadline < session.place.timeout {
-        Place { timeout: deadline, more: "--interval", ..session.place.clone() }
-    } else {
-        session.place.clone()
-    };
-    let source = Source::start(session.client.clone(), args.interval, deadline, args.count);
-    if is_drawn {
-        terminal::run(args.interval, place, source).await?;
-    } else {
-        plain::run(session.is_json(), &place, source).await?;
-    }
-    Ok(Verdict::Done)
 }
 
-/// Whether stdout is a terminal, and one that can move its cursor.
+/// Whether stdout is a terminal that can move its cursor.
 fn is_drawable() -> bool {
     let is_dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     output::is_terminal() && !is_dumb

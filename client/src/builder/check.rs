@@ -1,38 +1,30 @@
-//! Refuses settings that make no sense, each with its value and what is expected.
+//! Refuses invalid settings, with the value and what is expected.
 
 use std::time::Duration;
 
 use super::Builder;
 use crate::{
     error::{Error, Result},
-    patience::{Patience, Total},
+    patience::{Patience, positive},
 };
 
 /// Most connections of one client.
 const MOST_CONNECTIONS: usize = 1024;
 
-/// Most retries a second that a budget may have besides its share.
+/// Largest reserve of a retry budget, in retries a second.
 const MOST_RETRIES: u32 = 1_000_000;
 
-/// Longest time that can be set for a pause, a check or a connection's age.
+/// Longest pause, check interval and connection age.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Builder {
-    /// Refuses the first setting that is wrong.
+    /// Refuses the first invalid setting.
     pub(super) fn check(&self) -> Result<()> {
         let refuse = |text: String| Err(Error::validation(text));
-        let Patience { deadline, total, first_backoff, longest_backoff, .. } = self.patience;
-        let total = if let Total::Set(time) = total { time } else { deadline };
-        for (name, time) in [
-            ("deadline", deadline),
-            ("total deadline", total),
-            ("connect timeout", self.connect_timeout),
-            ("health check deadline", self.upkeep.check_deadline),
-        ] {
-            if time.is_zero() {
-                return refuse(format!("{name} of 0 s; expected more"));
-            }
-        }
+        let Patience { first_backoff, longest_backoff, .. } = self.patience;
+        self.patience.check()?;
+        positive("connect timeout", self.connect_timeout)?;
+        positive("health check deadline", self.upkeep.check_deadline)?;
         for (name, time) in [
             ("first back-off", first_backoff),
             ("longest back-off", longest_backoff),

@@ -1,44 +1,38 @@
-//! What the three batches share. A batch of more than the server takes is sent in parts, and
-//! what comes back is put together in the order that was asked.
-
-use std::time::Duration;
+//! Sends a batch in parts that the server accepts, and returns the results in the items' order.
 
 use futures::{
     future::BoxFuture,
     stream::{self, StreamExt, TryStreamExt},
 };
-use tiny_cache_proto::cache::{CacheOperationResult, CacheStatus};
+use tiny_cache_proto::cache::{CacheOperationResult, CacheResponse, CacheStatus};
 
-use crate::{
-    call::Call,
-    client::Core,
-    error::{Error, ErrorKind, Result},
-    ttl::Ttl,
-};
+use super::{Call, Error, ErrorKind, Result, Run};
 
-/// Bytes of keys and values in one part. Every server takes messages of 4 MiB.
+/// Bytes of keys and values in one part. Every server accepts messages of 4 MiB.
 const PART_BYTES: usize = 1 << 20;
 
-/// Bytes that an item takes beside its key and value, at most.
+/// Most bytes of an item's message beside its key and value.
 const ITEM_OVERHEAD: usize = 24;
 
-/// Parts of one batch that are under way at a time.
+/// Parts of one batch that are under way at once.
 const PARTS_UNDER_WAY: usize = 4;
 
-/// The results of a batch, one for each item and in the items' order.
+/// The results of a batch: one for each item, in the items' order.
 pub(super) type Results<T> = Result<Vec<Result<T>>>;
 
-/// A batch, as the parts of it see it: items are named by their places.
-pub(super) trait Batch: Sync {
+/// A batch. Its items are named by their places in it.
+pub trait Batch: Sync {
     type Outcome: Send;
 
     /// The keys of all items.
     fn keys(&self) -> impl Iterator<Item = &str>;
 
-    /// The bytes that an item sends beside its key.
-    fn value_len(&self, place: usize) -> usize;
+    /// The bytes of an item's value.
+    fn value_len(&self, _place: usize) -> usize {
+        0
+    }
 
-    /// Sends the items at these places, at least one, and gives as many results.
+    /// Sends the items at these places, at least one, and returns a result for each.
     fn send(
         &self,
         call: &Call<'_>,
@@ -46,9 +40,17 @@ pub(super) trait Batch: Sync {
     ) -> impl Future<Output = Results<Self::Outcome>> + Send;
 }
 
-/// Sends a batch, in parts if need be.
+impl<B: Batch + Send> Run for B {
+    type Output = Results<B::Outcome>;
+
+    async fn run(self, call: Result<Call<'_>>) -> Self::Output {
+        run(&call?, &self).await
+    }
+}
+
+/// Sends a batch, in parts if it is large.
 pub(super) async fn run<B: Batch>(call: &Call<'_>, batch: &B) -> Results<B::Outcome> {
-    let mut parts = Parts::new(call.core().batch_items());
+    let mut parts = Parts::new(call.core.batch_items());
     let mut invalid = Vec::new();
     for (place, key) in batch.keys().enumerate() {
         match call.check_key(key) {
@@ -72,7 +74,7 @@ pub(super) async fn run<B: Batch>(call: &Call<'_>, batch: &B) -> Results<B::Outc
     Ok(results)
 }
 
-/// Sends a part; in halves where the server says that it is too large.
+/// Sends a part, and its halves if the server refuses it as too large.
 fn send<'a, B: Batch>(
     call: &'a Call<'_>,
     batch: &'a B,
@@ -84,7 +86,7 @@ fn send<'a, B: Batch>(
             Err(error) => error,
         };
         match (error.kind(), part.len()) {
-            // One value that does not fit is the matter of that item alone.
+            // A single value that does not fit fails its own item, not the batch.
             (ErrorKind::ResourceExhausted, 1) => return Ok(vec![Err(error)]),
             (ErrorKind::InvalidArgument | ErrorKind::ResourceExhausted, 2..) => {}
             _ => return Err(error),
@@ -92,9 +94,9 @@ fn send<'a, B: Batch>(
         let half = part.len() / 2;
         let rest = part.split_off(half);
         let mut results = send(call, batch, part).await?;
-        // It was the number, then, and nothing else that is wrong with the call.
+        // Half of it was accepted, so the number of items was the reason.
         if error.kind() == ErrorKind::InvalidArgument {
-            call.core().learn_batch_items(half);
+            call.core.learn_batch_items(half);
         }
         let rest = send(call, batch, rest).await;
         results.extend(rest.map_err(|error| error.perhaps_applied(true))?);
@@ -105,7 +107,7 @@ fn send<'a, B: Batch>(
 /// The places of a batch's items, divided by number and size.
 struct Parts {
     parts: Vec<Vec<usize>>,
-    /// Of the last part.
+    /// Bytes of the last part.
     bytes: usize,
     max_items: usize,
 }
@@ -139,22 +141,25 @@ pub(super) fn results(items: Vec<CacheOperationResult>, asked: usize) -> Results
     Ok(items.into_iter().map(result).collect())
 }
 
-/// Refuses a reply that has not as many items as were asked for.
+/// The result of a single write or delete.
+pub(super) fn result(reply: CacheResponse) -> Result<()> {
+    match reply.status() {
+        CacheStatus::Ok => Ok(()),
+        CacheStatus::Unspecified | CacheStatus::Error => Err(Error::unknown_status(reply.status)),
+    }
+}
+
+/// Refuses a reply whose number of items is not that of the request.
 pub(super) fn complete(answered: usize, asked: usize) -> Result<()> {
     if answered == asked {
         return Ok(());
     }
-    Err(Error::bad_reply(format_args!("{answered} items for the {asked} that were asked for")))
+    Err(Error::bad_reply(format_args!("{answered} items for {asked} requested")))
 }
 
-/// What a server says of one item. Its key was checked before, so what is left is room.
+/// The server's error for one item. Its key was checked before, so the server had no room.
 pub(super) fn item_error(text: String) -> Error {
     Error::new(ErrorKind::ResourceExhausted, text)
-}
-
-/// The ttl that was asked for, or the client's.
-pub(super) fn ttl_or(ttl: Option<Duration>, core: &Core) -> Result<Ttl> {
-    ttl.map_or(Ok(core.ttl), Ttl::try_from)
 }
 
 #[cfg(test)]

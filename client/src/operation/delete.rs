@@ -1,14 +1,22 @@
 //! Removes one value.
 
-use tiny_cache_proto::cache::CacheStatus;
+use super::{Call, Client, Request, Result, Run, batch::result, rpc};
 
-use super::{sealed::Run, unknown_status};
-use crate::{call::Call, error::Result, retry::Repetition, transport::rpc};
+impl Client {
+    /// Removes a value if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub fn delete<'c>(&'c self, key: &'c str) -> Request<'c, Delete<'c>> {
+        self.request(Delete { key })
+    }
+}
 
-/// See [`Client::delete`](crate::Client::delete).
+/// See [`Client::delete`].
 #[derive(Debug)]
 pub struct Delete<'a> {
-    pub(crate) key: &'a str,
+    key: &'a str,
 }
 
 impl Run for Delete<'_> {
@@ -17,10 +25,7 @@ impl Run for Delete<'_> {
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
         let call = call?;
         call.check_key(self.key)?;
-        let reply = call.make(&rpc::Delete { key: self.key }, Repetition::Harmless).await?;
-        match reply.status() {
-            CacheStatus::Ok => Ok(()),
-            CacheStatus::Unspecified | CacheStatus::Error => Err(unknown_status(reply.status)),
-        }
+        let reply = call.make(&rpc::Delete { key: self.key }).await?;
+        result(reply)
     }
 }

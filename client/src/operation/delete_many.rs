@@ -1,23 +1,35 @@
 //! Removes many values.
 
 use super::{
-    batch::{self, Batch, Results, results},
-    sealed::Run,
+    Call, Client, Request,
+    batch::{Batch, Results, results},
+    rpc,
 };
-use crate::{call::Call, error::Result, retry::Repetition, transport::rpc};
 
-/// See [`Client::delete_many`](crate::Client::delete_many).
-#[derive(Debug)]
-pub struct DeleteMany<'a> {
-    pub(crate) keys: Vec<&'a str>,
+impl Client {
+    /// Removes many values where there are any: one result for each key, in the keys' order.
+    ///
+    /// # Errors
+    ///
+    /// A key that is not 1 to 256 characters ([`ErrorKind::Validation`]) fails its own item. A
+    /// failed call fails the batch; some values may have been removed.
+    ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    pub fn delete_many<'c, K>(
+        &'c self,
+        keys: impl IntoIterator<Item = &'c K>,
+    ) -> Request<'c, DeleteMany<'c>>
+    where
+        K: AsRef<str> + ?Sized + 'c,
+    {
+        self.request(DeleteMany { keys: keys.into_iter().map(AsRef::as_ref).collect() })
+    }
 }
 
-impl Run for DeleteMany<'_> {
-    type Output = Result<Vec<Result<()>>>;
-
-    async fn run(self, call: Result<Call<'_>>) -> Self::Output {
-        batch::run(&call?, &self).await
-    }
+/// See [`Client::delete_many`].
+#[derive(Debug)]
+pub struct DeleteMany<'a> {
+    keys: Vec<&'a str>,
 }
 
 impl Batch for DeleteMany<'_> {
@@ -27,13 +39,9 @@ impl Batch for DeleteMany<'_> {
         self.keys.iter().copied()
     }
 
-    fn value_len(&self, _place: usize) -> usize {
-        0
-    }
-
     async fn send(&self, call: &Call<'_>, places: &[usize]) -> Results<()> {
         let keys: Vec<_> = places.iter().map(|&place| self.keys[place]).collect();
-        let reply = call.make(&rpc::MultiDelete { keys: &keys }, Repetition::Harmless).await?;
+        let reply = call.make(&rpc::MultiDelete { keys: &keys }).await?;
         results(reply.items, places.len())
     }
 }

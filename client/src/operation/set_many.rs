@@ -5,15 +5,37 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    batch::{self, Batch, Results, results, ttl_or},
-    sealed::Run,
-    with_size,
+    Call, Client, Request, Result, Run, WriteOperation,
+    batch::{self, Batch, Results, results},
+    rpc,
 };
-use crate::{
-    call::Call, error::Result, request::Request, retry::Repetition, transport::rpc, ttl::Ttl,
-};
+use crate::ttl::Ttl;
 
-/// One value to write, see [`Client::set_many`](crate::Client::set_many).
+impl Client {
+    /// Writes many values: one result for each item, in the items' order.
+    ///
+    /// An item is a pair of key and value, or an [`Item`] with its own TTL. Accepts any number of
+    /// items: sends more than a thousand, or a megabyte, in parts, four at once. A key that occurs
+    /// twice gets one of its values.
+    ///
+    /// # Errors
+    ///
+    /// A key that is not 1 to 256 characters ([`ErrorKind::Validation`]) or a value that is too
+    /// large ([`ErrorKind::ResourceExhausted`]) fails its own item. A failed call fails the batch;
+    /// some items may have been written.
+    ///
+    /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
+    /// [`ErrorKind::ResourceExhausted`]: crate::ErrorKind::ResourceExhausted
+    pub fn set_many<I: Into<Item>>(
+        &self,
+        items: impl IntoIterator<Item = I>,
+    ) -> Request<'_, SetMany> {
+        let items = items.into_iter().map(Into::into).collect();
+        self.request(SetMany { items })
+    }
+}
+
+/// A key and a value to write, see [`Client::set_many`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,12 +52,12 @@ pub struct Item {
 }
 
 impl Item {
-    /// A value and the key that it is to have.
+    /// An item without a TTL of its own.
     pub fn new(key: impl Into<String>, value: impl Into<Bytes>) -> Self {
         Self { key: key.into(), value: value.into(), ttl: None }
     }
 
-    /// Lets the entry live this long, in place of the batch's ttl; zero never expires.
+    /// Sets the TTL of this item, in place of the batch's; zero never expires.
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
@@ -49,36 +71,26 @@ impl<K: Into<String>, V: Into<Bytes>> From<(K, V)> for Item {
     }
 }
 
-/// See [`Client::set_many`](crate::Client::set_many).
+/// See [`Client::set_many`].
 #[derive(Debug)]
 pub struct SetMany {
-    pub(crate) items: Vec<Item>,
-    pub(crate) ttl: Option<Duration>,
+    items: Vec<Item>,
 }
 
-impl Request<'_, SetMany> {
-    /// Lets the entries live this long that say nothing else, in place of the client's
-    /// default; zero never expires.
-    ///
-    /// A part of a second counts as one.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.operation.ttl = Some(ttl);
-        self
-    }
-}
+impl WriteOperation for SetMany {}
 
 impl Run for SetMany {
-    type Output = Result<Vec<Result<()>>>;
+    type Output = Results<()>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
         let call = call?;
-        let ttls = self.items.iter().map(|item| ttl_or(item.ttl.or(self.ttl), call.core()));
+        let ttls = self.items.iter().map(|item| call.ttl(item.ttl));
         let ttls = ttls.collect::<Result<Vec<_>>>()?;
         batch::run(&call, &Timed { items: &self.items, ttls }).await
     }
 }
 
-/// Items whose ttls were found to be valid.
+/// Items with their TTLs checked.
 struct Timed<'a> {
     items: &'a [Item],
     ttls: Vec<Ttl>,
@@ -101,10 +113,10 @@ impl Batch for Timed<'_> {
             rpc::Set { key, value, ttl: self.ttls[place].seconds() }
         };
         let items: Vec<_> = places.iter().map(set).collect();
-        let reply = call.make(&rpc::MultiSet { items: &items }, Repetition::Harmless).await?;
+        let reply = call.make(&rpc::MultiSet { items: &items }).await?;
         let results = results(reply.items, places.len())?.into_iter().zip(places);
         let sized = results.map(|(result, &place)| {
-            result.map_err(|error| with_size(error, self.items[place].value.len()))
+            result.map_err(|error| error.with_size(self.items[place].value.len()))
         });
         Ok(sized.collect())
     }

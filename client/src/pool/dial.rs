@@ -1,4 +1,4 @@
-//! Opens connections, one try at a time, and takes them into the pool.
+//! Opens connections, one attempt at a time, and adds them to the pool.
 
 use std::{
     sync::{Arc, Weak},
@@ -8,40 +8,31 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 use tracing::debug;
 
-use super::{Pool, Pooled, SHORT_LIVED, locked, upkeep};
+use super::{
+    connections::{Pool, SHORT_LIVED, locked},
+    dialing::{Dialing, Outcome},
+    pooled::Pooled,
+    watch as upkeep,
+};
 use crate::transport::{ConnectError, Connection, Established};
 
-/// How long a try to connect that failed answers for all callers: however many they are, the
-/// server sees no more than fifty tries a second.
+/// How long the error of a failed attempt answers all callers. It limits the attempts that a
+/// server sees to fifty a second, however many callers there are.
 const REFUSED: Duration = Duration::from_millis(20);
 
-/// What a try to connect has come to; `None` while it lasts.
-pub(super) type Outcome = Option<Result<Weak<Pooled>, ConnectError>>;
-
-/// A try to connect, which all callers share.
-#[derive(Debug)]
-pub(super) struct Dialing {
-    outcome: watch::Receiver<Outcome>,
-    begun: Instant,
-}
-
 impl Pool {
-    /// Joins the try to connect that is under way, or begins one.
+    /// Joins the attempt that is under way, or begins one.
     pub(super) fn dial(self: &Arc<Self>) -> watch::Receiver<Outcome> {
         let mut dialing = locked(&self.dialing);
-        if let Some(Dialing { outcome, begun }) = &*dialing {
-            // A try on a runtime that nobody runs any more comes to nothing.
-            let stuck = begun.elapsed() > self.endpoint.time_to_connect().saturating_mul(2);
-            if outcome.has_changed().is_ok() && outcome.borrow().is_none() && !stuck {
-                return outcome.clone();
-            }
-            // One that came since the caller looked is enough.
-            if self.is_full() {
-                return outcome.clone();
-            }
+        if let Some(last) = &*dialing
+            // A full pool needs none: a connection came since the caller looked.
+            && (last.is_under_way(self.endpoint.connect_timeout) || self.is_full())
+        {
+            return last.outcome();
         }
-        let (tell, outcome) = watch::channel(None);
-        *dialing = Some(Dialing { outcome: outcome.clone(), begun: Instant::now() });
+        let (sender, begun) = Dialing::begin();
+        let outcome = begun.outcome();
+        *dialing = Some(begun);
         let pool = self.clone();
         tokio::spawn(async move {
             let result = pool.open().await;
@@ -51,12 +42,12 @@ impl Pool {
             }
             *locked(&pool.refusal) =
                 result.as_ref().err().map(|error| (error.clone(), Instant::now()));
-            tell.send_replace(Some(result));
+            sender.send_replace(Some(result));
         });
         outcome
     }
 
-    /// What a try to connect would come to, as far as the last one shows.
+    /// The error of the last attempt, if it failed within [`REFUSED`].
     pub(super) fn just_refused(&self) -> Option<ConnectError> {
         let refusal = locked(&self.refusal);
         let (error, at) = refusal.as_ref()?;
@@ -70,26 +61,26 @@ impl Pool {
             Connection::establish(&self.endpoint, steer, move || Self::replace(&pool)).await?;
         self.drivers.spawn(driver);
         let opened = Arc::new(Pooled::new(connection));
-        let peer = opened.peer();
+        let peer = opened.peer;
         {
             let mut live = self.write();
-            // To close the pool is to mark it first, and then to take the connections out.
+            // `close` sets the flag before it takes the connections out.
             if self.is_closed() {
                 return Ok(Weak::new());
             }
             live.retain(|connection| !connection.is_retired());
-            // The client stays with its server for as long as the name gives that address.
+            // The client stays with its server while the name still gives that address.
             let stays = live.iter().any(|other| {
-                other.peer() != peer
+                other.peer != peer
                     && other.is_sound()
-                    && other.peer().is_some_and(|peer| addresses.contains(&peer))
+                    && other.peer.is_some_and(|peer| addresses.contains(&peer))
             });
             if stays {
                 self.do_not_grow();
                 return Ok(Weak::new());
             }
-            // The calls of those that go end in their own time.
-            live.retain(|other| other.is_wanted() && other.peer() == peer);
+            // The calls over the others end normally.
+            live.retain(|other| other.is_wanted() && other.peer == peer);
             live.push(opened.clone());
         }
         locked(&self.steer).prefer = peer;
@@ -97,7 +88,7 @@ impl Pool {
         Ok(Arc::downgrade(&opened))
     }
 
-    /// Opens a connection in the place of those that are of no further use.
+    /// Removes retired connections, and opens one in their place unless they were short-lived.
     fn replace(pool: &Weak<Self>) {
         let Some(pool) = pool.upgrade() else { return };
         let (mut wanted, mut short_lived) = (false, false);
@@ -110,7 +101,7 @@ impl Pool {
             wanted |= !short;
             short_lived |= short;
             if short && !connection.has_answered() {
-                avoid = connection.peer();
+                avoid = connection.peer;
             }
             false
         });
@@ -120,9 +111,9 @@ impl Pool {
         if short_lived {
             pool.do_not_grow();
         }
-        // The last connection may end with its runtime, which then connects no more.
+        // The last connection may end because its runtime ends, which then cannot connect.
         if wanted && !pool.is_closed() && tokio::runtime::Handle::try_current().is_ok() {
-            debug!(server = %pool.endpoint.address(), "a connection to the cache is replaced");
+            debug!(server = %pool.endpoint.address(), "a connection to the cache ended and is replaced");
             pool.dial();
         }
     }

@@ -1,4 +1,4 @@
-//! A connection with what the pool has found out about it.
+//! A connection, and what the pool has learnt about it.
 
 use std::{
     ops::Deref,
@@ -11,13 +11,13 @@ use crate::transport::Connection;
 #[derive(Debug)]
 pub(crate) struct Pooled {
     connection: Connection,
-    /// Whether a call was to be made over it.
+    /// Whether a call has picked it.
     used: AtomicBool,
     /// Whether the server has answered a call over it.
     answered: AtomicBool,
-    /// Whether it is being found out if the server still answers.
+    /// Whether a check is under way because the server may no longer answer.
     suspected: AtomicBool,
-    /// Whether it has reached its age and goes as soon as another is there.
+    /// Whether it has reached its age and is being replaced.
     outdated: AtomicBool,
 }
 
@@ -40,22 +40,22 @@ impl Pooled {
         }
     }
 
-    /// What calls are spread by: first whether it works, as far as is known.
+    /// The order in which calls pick connections: working ones first, then those with fewer calls.
     pub(super) fn burden(&self) -> (bool, usize) {
         (self.suspected.load(Ordering::Relaxed), self.calls())
     }
 
-    /// Whether it counts among the connections that there may be.
+    /// Whether it counts towards the size of the pool.
     pub(super) fn is_wanted(&self) -> bool {
         !self.is_retired() && !self.outdated.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing speaks against further calls over it.
+    /// Whether it is known to be good for further calls.
     pub(super) fn is_sound(&self) -> bool {
         self.is_wanted() && !self.suspected.load(Ordering::Relaxed)
     }
 
-    /// Notes that a call takes it. Every call does, so it only reads after the first.
+    /// Notes that a call picks it. Only the first call writes: the flag is shared by all cores.
     pub(super) fn note_use(&self) {
         if !self.is_used() {
             self.used.store(true, Ordering::Relaxed);
@@ -70,12 +70,12 @@ impl Pooled {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Notes an answer; true the first time. Every call asks, so it only reads after that.
+    /// Notes an answer; true the first time. Only the first call writes.
     pub(super) fn is_first_answer(&self) -> bool {
         !self.has_answered() && !self.answered.swap(true, Ordering::Relaxed)
     }
 
-    /// Marks it as suspected; true unless it is already.
+    /// Marks it as suspected; true unless it was already.
     pub(super) fn suspect(&self) -> bool {
         !self.suspected.swap(true, Ordering::Relaxed)
     }

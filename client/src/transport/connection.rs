@@ -22,21 +22,23 @@ use h2::client::SendRequest;
 use http::Uri;
 use tokio::{
     sync::oneshot,
-    time::{Instant, Sleep, sleep, timeout_at},
+    time::{Instant, Sleep, sleep, timeout},
 };
 use tracing::debug;
 
 use super::{
-    ConnectError, Endpoint, Failure, Head, ReplyMetadata,
+    endpoint::{ConnectError, Endpoint},
+    failure::Failure,
     gather::Gathered,
     greeting::{self, Driven, Greeted},
+    head::{Head, ReplyMetadata},
     race::Steer,
     reply,
     rpc::{Method, Rpc},
 };
 
-/// How long a connection without calls may take to end. What is left to send is a farewell: a
-/// peer that has stopped to read must not keep it, and whoever closes the client, for ever.
+/// Time for a connection without calls to end. Only a farewell is left to send: a peer that has
+/// stopped reading must not keep the connection, or [`close`](crate::Client::close), waiting.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A connection to a server, over which any number of calls can be under way.
@@ -45,31 +47,32 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Bytes>,
-    /// Indexed by [`Method`].
-    uris: [Uri; Method::ALL.len()],
+    /// Each at the index of its [`Method`].
+    uris: Box<[Uri]>,
     max_reply_bytes: usize,
     calls: AtomicUsize,
-    /// How often something was read.
+    /// Reads from the socket so far.
     reads: Arc<AtomicU64>,
-    /// Set by whoever sees first that no call can be made over it: a failed write, a call, or
-    /// the driver.
+    /// Set once no further call can be made, by the first of a failed write, a call and the
+    /// driver that notices.
     retired: Arc<AtomicBool>,
     opened: Instant,
-    peer: Option<SocketAddr>,
-    /// Its end tells the driver that no call will follow.
+    /// The server's address; none if the caller made the stream.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Dropped with the connection, which tells the driver that no call will follow.
     _open: oneshot::Sender<Infallible>,
 }
 
 impl Connection {
     /// Connects, and drives the connection in a task of the current runtime.
     ///
-    /// The connection is there when the server has sent its first frame: a listener whose
-    /// process does not accept is not taken for a server. Where the name has several
-    /// addresses, the next one is tried after 250 ms, and the first that answers is taken.
+    /// Returns when the server has sent its first frame: a listener whose process does not accept
+    /// does not count as a server. If the name has several addresses, the next is tried after
+    /// 250 ms, and the first that answers wins.
     ///
     /// # Errors
     ///
-    /// It did not come about, or not within the endpoint's time for it.
+    /// No address answered within the endpoint's connect timeout.
     ///
     /// # Panics
     ///
@@ -80,8 +83,8 @@ impl Connection {
         Ok(made.connection)
     }
 
-    /// Connects. The driver must be polled for as long as it lives; `on_retired` is called
-    /// once, as soon as no further call can be made.
+    /// Connects. The caller polls the driver until it ends. It calls `on_retired` once, as soon
+    /// as no further call can be made.
     pub(crate) async fn establish(
         endpoint: &Endpoint,
         steer: Steer,
@@ -98,7 +101,7 @@ impl Connection {
             probe: Some(sender.clone()),
             calls_end,
             farewell: None,
-            retire: Retire { retired: retired.clone(), tell: Some(Box::new(on_retired)) },
+            retire: Retire { retired: retired.clone(), on_retired: Some(Box::new(on_retired)) },
         };
         let (scheme, authority) = (endpoint.scheme(), endpoint.address().authority());
         let uri = |method: Method| {
@@ -109,13 +112,9 @@ impl Connection {
                 .build()
                 .map_err(|error| endpoint.failed(error))
         };
-        let mut uris = Method::ALL.map(|_| Uri::default());
-        for method in Method::ALL {
-            uris[method as usize] = uri(method)?;
-        }
         let connection = Self {
             sender,
-            uris,
+            uris: Method::all().map(uri).collect::<Result<_, _>>()?,
             max_reply_bytes: endpoint.max_reply_bytes,
             calls: AtomicUsize::new(0),
             reads,
@@ -127,25 +126,25 @@ impl Connection {
         Ok(Established { connection, driver, addresses })
     }
 
-    /// Makes a call and waits for its reply, for as long as that takes. Dropping the future
-    /// cancels the call.
+    /// Makes a call and waits for its reply without a deadline. Dropping the future cancels the
+    /// call.
     ///
     /// # Errors
     ///
-    /// There was no reply, or one with a status other than OK.
+    /// The connection failed, or the reply has a status other than OK or is malformed.
     pub async fn call<R: Rpc>(&self, rpc: &R, head: &Head) -> Result<R::Reply, Failure> {
         let frames = rpc.frames().map_err(|too_long| Failure::TooLong(too_long.bytes))?;
-        let request = head.request(self.uris[R::METHOD as usize].clone());
+        let request = head.request(self.uris[R::METHOD.index()].clone());
 
         let _under_way = UnderWay::begin(&self.calls);
-        // A clone, since h2 makes a handle wait while its last stream is not open yet.
+        // A clone: h2 makes a handle wait while its last stream is not open yet.
         let (response, mut stream) =
             self.sender.clone().send_request(request, false).map_err(|error| {
                 self.retire();
                 Failure::unsent(error)
             })?;
         for (bytes, last) in frames.into_iter_with_last() {
-            // Fails only where the server has ended the stream; the response tells why.
+            // Fails only if the server has ended the stream; the response has the reason.
             if stream.send_data(bytes, last).is_err() {
                 break;
             }
@@ -162,11 +161,11 @@ impl Connection {
         reply::read(response, self.max_reply_bytes).await
     }
 
-    /// Makes a call that is given up after `deadline`, and the server told so.
+    /// Makes a call, and cancels it after `deadline`.
     ///
     /// # Errors
     ///
-    /// There was no reply in time, or one with a status other than OK.
+    /// As [`call`](Self::call), and [`Failure::Deadline`].
     pub async fn call_within<R: Rpc>(
         &self,
         rpc: &R,
@@ -174,15 +173,11 @@ impl Connection {
         deadline: Duration,
     ) -> Result<R::Reply, Failure> {
         let call = self.call(rpc, head);
-        match Instant::now().checked_add(deadline) {
-            None => call.await,
-            Some(end) => timeout_at(end, call).await.unwrap_or(Err(Failure::Deadline(deadline))),
-        }
+        timeout(deadline, call).await.unwrap_or(Err(Failure::Deadline(deadline)))
     }
 
-    /// Takes the connection out of use as soon as a call has seen its end. The driver, which
-    /// is on another thread perhaps, does so a moment later, and the call that looks for
-    /// another connection meanwhile must not find this one.
+    /// Takes the connection out of use as soon as a call has seen its end. The driver, perhaps on
+    /// another thread, does so a moment later, and a retry must not pick this connection again.
     fn retire(&self) {
         self.retired.store(true, Ordering::Release);
     }
@@ -193,17 +188,12 @@ impl Connection {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// How often something was read from the server; the same number later means silence.
+    /// Reads from the socket so far; an unchanged number means that the server was silent.
     pub(crate) fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
     }
 
-    /// The address that it leads to; none where the caller connects in a way of its own.
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.peer
-    }
-
-    /// How long ago it came about.
+    /// Time since it was opened.
     pub(crate) fn age(&self) -> Duration {
         self.opened.elapsed()
     }
@@ -215,11 +205,11 @@ impl Connection {
     }
 }
 
-/// What came of connecting.
+/// A new connection and its driver.
 pub(crate) struct Established {
     pub(crate) connection: Connection,
     pub(crate) driver: Driver,
-    /// What the server's name gave.
+    /// The addresses that the server's name resolved to.
     pub(crate) addresses: Vec<SocketAddr>,
 }
 
@@ -242,11 +232,11 @@ impl Drop for UnderWay<'_> {
 /// Moves the connection's bytes until it has ended.
 pub(crate) struct Driver {
     driven: Driven,
-    /// Whether the next turn is the one that was put off.
+    /// Whether the last turn was put off.
     deferred: bool,
     io: Gathered,
-    /// Asked after each step whether a call could still be made; none once that is of no
-    /// interest, since h2 closes a connection only when nobody holds a sender.
+    /// Shows after each step whether a call can still be made. Dropped once none will be, since
+    /// h2 closes a connection only when its last sender is dropped.
     probe: Option<SendRequest<Bytes>>,
     calls_end: oneshot::Receiver<Infallible>,
     /// Set once there are no calls and will be none.
@@ -258,9 +248,9 @@ impl Future for Driver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // First everybody else who is ready gets a turn, so that the calls that they make go
-        // into this one. Woken by one call, tokio would poll the driver next, and each call
-        // would have a system call of its own.
+        // Lets all other ready tasks run first, so that this turn sends the calls that they make.
+        // Otherwise tokio polls the driver right after the first call, and each call costs a
+        // system call of its own.
         self.deferred = !self.deferred;
         if self.deferred {
             cx.waker().wake_by_ref();
@@ -278,7 +268,7 @@ impl Future for Driver {
             debug!("a connection to the cache did not end and is dropped");
             return Poll::Ready(());
         }
-        // A GOAWAY is seen here as soon as it is read, while earlier calls go on.
+        // Notices a GOAWAY as soon as it is read, while earlier calls continue.
         let usable = match &mut self.probe {
             Some(probe) => !matches!(probe.poll_ready(cx), Poll::Ready(Err(_))),
             None => true,
@@ -290,7 +280,7 @@ impl Future for Driver {
         let drained = self.io.poll_drain(cx);
         match (ended, drained) {
             (Poll::Pending, Poll::Pending | Poll::Ready(Ok(()))) => Poll::Pending,
-            // Nothing more can be sent; dropping the connection ends every call.
+            // Nothing more can be sent. Dropping the connection ends every call.
             (Poll::Pending, Poll::Ready(Err(error))) => {
                 debug!(%error, "the connection to the cache broke");
                 Poll::Ready(())
@@ -305,17 +295,17 @@ impl Future for Driver {
     }
 }
 
-/// Marks the connection as of no further use, at the latest when its driver is gone.
+/// Marks the connection as retired, at the latest when its driver ends.
 struct Retire {
     retired: Arc<AtomicBool>,
-    tell: Option<Box<dyn FnOnce() + Send>>,
+    on_retired: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Retire {
     fn now(&mut self) {
         self.retired.store(true, Ordering::Release);
-        if let Some(tell) = self.tell.take() {
-            tell();
+        if let Some(on_retired) = self.on_retired.take() {
+            on_retired();
         }
     }
 }

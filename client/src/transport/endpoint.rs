@@ -1,47 +1,49 @@
-//! Where a server is and how its bytes get there and back: TCP, TLS, or a way of the
-//! caller's own. Knows nothing of HTTP/2.
+//! A server's address and the route to it: TCP, TLS, or a stream that the caller makes. Knows
+//! nothing of HTTP/2.
 
 use std::{error::Error as StdError, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use rustls::{ClientConfig, pki_types::ServerName};
+use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{Address, Tls, error::Error};
+use super::refusal;
+use crate::address::Address;
 
 /// A stream of bytes to and from a server.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// Makes such a stream in a way of the caller's own.
+/// Makes such a stream, for callers that do not use TCP.
 pub(crate) type ConnectFn =
     Arc<dyn Fn() -> BoxFuture<'static, io::Result<Box<dyn Io>>> + Send + Sync>;
 
-/// Looks a host and port up in a way of the caller's own.
+/// Resolves a host and port, for callers that do not use the system's resolver.
 pub(crate) type ResolveFn =
     Arc<dyn Fn(&str, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
-/// Where a server is, how to get there, and what is expected of the connection.
+/// A server's address, the route to it, and the limits of the connection.
 #[derive(Clone)]
 pub struct Endpoint {
     address: Address,
-    way: Way,
+    pub(crate) route: Route,
     /// None: the system's resolver.
-    resolve: Option<ResolveFn>,
-    connect_timeout: Duration,
+    pub(crate) resolve: Option<ResolveFn>,
+    pub(crate) connect_timeout: Duration,
     pub(super) max_reply_bytes: usize,
 }
 
 #[derive(Clone)]
-enum Way {
+pub(crate) enum Route {
     Tcp,
     Tls { config: Arc<ClientConfig>, server_name: ServerName<'static> },
-    Own(ConnectFn),
+    Custom(ConnectFn),
 }
 
 impl fmt::Debug for Endpoint {
@@ -51,61 +53,34 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// How long a connection may take to be there.
+    /// The default of [`Endpoint::connect_timeout`].
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// The largest reply that is taken. Far beyond what a server sends that was not set to
-    /// values of more than 100 MiB, and still something that a process survives.
+    /// The default of [`Endpoint::max_reply_bytes`]. More than a server sends unless it is set
+    /// to values above 100 MiB, and little enough for a process to survive.
     pub const DEFAULT_MAX_REPLY_BYTES: usize = 256 << 20;
 
-    /// A server that is reached over TCP, without TLS whatever the address says; see
-    /// [`Endpoint::tls`].
+    /// An endpoint over plain TCP, even if the address asks for TLS; see [`Endpoint::tls`].
     #[must_use]
     pub fn new(address: Address) -> Self {
         Self {
             address,
-            way: Way::Tcp,
+            route: Route::Tcp,
             resolve: None,
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             max_reply_bytes: Self::DEFAULT_MAX_REPLY_BYTES,
         }
     }
 
-    /// Speaks TLS with the server.
-    ///
-    /// # Errors
-    ///
-    /// The certificates or the server's name cannot be used.
-    pub fn tls(mut self, tls: &Tls) -> Result<Self, Error> {
-        let (config, server_name) = tls.config(self.address.server_name(), &[b"h2"])?;
-        self.way = Way::Tls { config, server_name };
-        Ok(self)
-    }
-
-    pub(crate) fn connect_with(mut self, connect: ConnectFn) -> Self {
-        self.way = Way::Own(connect);
-        self
-    }
-
-    pub(crate) fn resolve_with(mut self, resolve: ResolveFn) -> Self {
-        self.resolve = Some(resolve);
-        self
-    }
-
-    /// Gives a connection this long to be there, from the look-up of the name to the server's
-    /// first HTTP/2 frame, all addresses of the name together.
+    /// Limits the time to connect, from resolving the name to the server's first HTTP/2 frame,
+    /// for all addresses of the name together.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long a connection may take to be there.
-    pub(crate) fn time_to_connect(&self) -> Duration {
-        self.connect_timeout
-    }
-
-    /// Takes replies up to this size.
+    /// Limits the size of a reply.
     #[must_use]
     pub fn max_reply_bytes(mut self, bytes: usize) -> Self {
         self.max_reply_bytes = bytes;
@@ -120,13 +95,13 @@ impl Endpoint {
 
     /// The scheme of its requests' URIs.
     pub(super) fn scheme(&self) -> &'static str {
-        if matches!(self.way, Way::Tls { .. }) { "https" } else { "http" }
+        if matches!(self.route, Route::Tls { .. }) { "https" } else { "http" }
     }
 
-    /// Looks the host up; never cached here, so that every connection finds the server where
-    /// it is now. None where the caller connects in a way of its own.
+    /// Resolves the host. Not cached: every connection finds the server's current addresses.
+    /// None if the caller makes the stream.
     pub(super) async fn look_up(&self) -> Result<Option<Vec<SocketAddr>>, Cause> {
-        if matches!(self.way, Way::Own(_)) {
+        if matches!(self.route, Route::Custom(_)) {
             return Ok(None);
         }
         let (host, port) = (self.address.server_name(), self.address.port());
@@ -140,21 +115,22 @@ impl Endpoint {
         Ok(Some(addresses))
     }
 
-    /// Opens a stream to one of the server's addresses, or in the caller's own way.
+    /// Opens a stream to one of the server's addresses, or the caller's own.
     pub(super) async fn dial(&self, to: Option<SocketAddr>) -> Result<Box<dyn Io>, Cause> {
-        match (&self.way, to) {
-            (Way::Own(connect), _) => connect().await.map_err(Cause::new),
+        match (&self.route, to) {
+            (Route::Custom(connect), _) => connect().await.map_err(Cause::new),
             (_, None) => Err(Cause::new("the server has no address")),
-            (Way::Tcp, Some(to)) => Ok(Box::new(tcp(to).await?)),
-            (Way::Tls { config, server_name }, Some(to)) => {
+            (Route::Tcp, Some(to)) => Ok(Box::new(tcp(to).await?)),
+            (Route::Tls { config, server_name }, Some(to)) => {
                 handshake(tcp(to).await?, config, server_name).await
             }
         }
     }
 
-    /// The error of a connection that did not come about.
+    /// The error of a failed attempt to connect.
     pub(crate) fn failed(&self, cause: impl Into<Cause>) -> ConnectError {
-        ConnectError { address: self.address.clone(), cause: cause.into() }
+        let Cause { text, error: source } = cause.into();
+        ConnectError { address: self.address.clone(), text, source }
     }
 }
 
@@ -172,45 +148,53 @@ async fn handshake(
     let stream = TlsConnector::from(config.clone())
         .connect(server_name.clone(), stream)
         .await
-        .map_err(Cause::new)?;
+        .map_err(Cause::of_io)?;
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
         return Err(Cause::new("the server does not offer HTTP/2 over TLS (ALPN)"));
     }
     Ok(Box::new(stream))
 }
 
-/// Why one address did not become a connection.
+/// Why connecting to an address failed.
 #[derive(Clone, Debug)]
-pub(crate) struct Cause(Arc<dyn StdError + Send + Sync>);
+pub(crate) struct Cause {
+    text: String,
+    error: Arc<dyn StdError + Send + Sync>,
+}
 
 impl Cause {
+    /// Its text is that of the last error of the chain, which is the system's own.
     pub(super) fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Arc::from(error.into()))
-    }
-
-    /// The last error of the chain, which says what happened in the system's own words.
-    fn root(&self) -> String {
-        let mut error: &dyn StdError = self.0.as_ref();
-        while let Some(cause) = error.source() {
-            error = cause;
+        let error: Arc<dyn StdError + Send + Sync> = Arc::from(error.into());
+        let mut root: &dyn StdError = error.as_ref();
+        while let Some(cause) = root.source() {
+            root = cause;
         }
-        error.to_string()
+        Self { text: root.to_string(), error }
     }
 
-    /// The causes of all addresses as one. Each address is named, unless all say the same.
+    /// The cause of a stream that broke, which may be TLS.
+    pub(super) fn of_io(error: io::Error) -> Self {
+        match refusal::words(&error) {
+            Some(text) => Self { text, error: Arc::new(error) },
+            None => Self::new(error),
+        }
+    }
+
+    /// Combines the causes of all addresses. Names each address, unless all causes are equal.
     pub(super) fn of_all(mut causes: Vec<(SocketAddr, Self)>) -> Self {
-        /// Causes that an error lists.
+        /// Most causes that an error lists.
         const LISTED: usize = 4;
         let Some((_, first)) = causes.first() else {
             return Self::new("the server has no address");
         };
-        let text = first.root();
-        if causes.iter().all(|(_, cause)| cause.root() == text) {
+        let text = first.text.clone();
+        if causes.iter().all(|(_, cause)| cause.text == text) {
             return causes.swap_remove(0).1;
         }
         let listed = causes.iter().take(LISTED);
         let mut texts: Vec<_> =
-            listed.map(|(address, cause)| format!("{address}: {}", cause.root())).collect();
+            listed.map(|(address, cause)| format!("{address}: {cause}")).collect();
         if causes.len() > LISTED {
             texts.push(format!("and {} more addresses", causes.len() - LISTED));
         }
@@ -232,31 +216,26 @@ impl From<http::Error> for Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.root())
+        out.write_str(&self.text)
     }
 }
 
 /// A connection could not be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Error)]
+#[error("cannot connect to {address}: {text}")]
 pub struct ConnectError {
     address: Address,
-    cause: Cause,
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "cannot connect to {}: {}", self.address, self.cause)
-    }
-}
-
-impl StdError for ConnectError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(self.cause.0.as_ref())
-    }
+    text: String,
+    source: Arc<dyn StdError + Send + Sync>,
 }
 
 impl ConnectError {
-    /// The server that it was to reach.
+    /// The cause, without the server's address.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn address(&self) -> &Address {
         &self.address
     }

@@ -1,25 +1,26 @@
-//! Why a call brought no answer, and what the server can have made of it.
+//! Why a call has no reply, and whether the server may have executed it.
 
 use std::{sync::Arc, time::Duration};
 
 use h2::Reason;
 use thiserror::Error;
+use tiny_cache_proto::status::code_name;
 use tonic::Code;
 
 use super::{endpoint::ConnectError, status::GrpcStatus};
-use crate::error::{self, ErrorKind};
+use crate::kind::ErrorKind;
 
-/// A call without an answer.
+/// Why a call has no reply.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// There was no connection to send it over.
+    /// The client could not connect.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The caller's own time for it was over before there was a connection.
+    /// The caller's deadline passed before there was a connection.
     #[error("no connection within {}", rounded(.0))]
     NoConnection(Duration),
-    /// The caller's own time for it was over.
+    /// The caller's deadline passed.
     #[error("no reply within {}", rounded(.0))]
     Deadline(Duration),
     /// The connection had ended before the call could be sent.
@@ -28,29 +29,29 @@ pub enum Failure {
     /// The connection broke, or the server ended the stream without a status.
     #[error("{}", lost_text(.0))]
     Lost(#[source] Arc<h2::Error>),
-    /// The server, or something before it, answered with a status other than OK.
+    /// The server, or a proxy before it, answered with a status other than OK.
     #[error("{}", .0.text())]
     Status(ServerStatus),
-    /// What came back is no answer.
+    /// The reply is malformed.
     #[error("bad reply: {0}")]
     BadReply(String),
-    /// The reply is longer than the endpoint takes.
+    /// The reply is longer than the endpoint accepts.
     #[error("the reply has {bytes} bytes; max_reply_bytes allows {max}")]
     ReplyTooLong {
         /// Its length.
         bytes: usize,
-        /// What is taken.
+        /// The largest that is accepted.
         max: usize,
     },
-    /// The message is longer than gRPC can send, by its bytes.
+    /// The message, of this many bytes, is longer than gRPC can send.
     #[error("the message has {0} bytes; gRPC sends at most {max}", max = u32::MAX)]
     TooLong(usize),
 }
 
-/// What the server can have made of a call that failed.
+/// Whether the server may have executed a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Nothing: it never got there, or it was turned away before anything was done.
+    /// It has not: the call did not reach it, or was turned away before it was executed.
     NotExecuted,
     /// It may have been executed.
     Unknown,
@@ -59,40 +60,29 @@ pub enum Reach {
 /// A status other than OK.
 #[derive(Clone, Debug)]
 pub struct ServerStatus {
-    code: Code,
-    message: String,
-    request_id: Option<String>,
-    place: Place,
-    /// Whether the server said so, by [`NOT_EXECUTED`](tiny_cache_proto::NOT_EXECUTED).
-    not_executed: bool,
+    pub(super) status: GrpcStatus,
+    pub(super) request_id: Option<String>,
+    pub(super) position: StatusPosition,
+    /// Whether the server said that it did not execute the call, by [`NOT_EXECUTED`](tiny_cache_proto::NOT_EXECUTED).
+    pub(super) not_executed: bool,
 }
 
-/// Where in the reply it stood.
+/// The position of the status in the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Where the message would be: in the headers, or in trailers with nothing before them.
+pub(super) enum StatusPosition {
+    /// In place of the message: in the headers, or in trailers without a message before them.
     InsteadOfMessage,
-    /// In trailers behind a message: whoever sent that had executed the call.
+    /// In trailers behind a message: the sender of the message had executed the call.
     BehindMessage,
-    /// It is what gRPC makes of an HTTP status: whoever answered does not know gRPC.
+    /// Nowhere: it is derived from an HTTP status, since the sender does not speak gRPC.
     Http,
 }
 
 impl ServerStatus {
-    pub(super) fn new(
-        status: GrpcStatus,
-        request_id: Option<String>,
-        place: Place,
-        not_executed: bool,
-    ) -> Self {
-        let GrpcStatus { code, message } = status;
-        Self { code, message, request_id, place, not_executed }
-    }
-
-    /// What the server said.
+    /// The server's text.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.status.message
     }
 
     /// The `x-request-id` of the reply.
@@ -102,16 +92,15 @@ impl ServerStatus {
     }
 
     fn text(&self) -> String {
-        if self.message.is_empty() {
-            self.code.description().to_owned()
-        } else {
-            self.message.clone()
+        match self.message() {
+            "" => self.status.code.description().to_owned(),
+            message => message.to_owned(),
         }
     }
 }
 
 impl Failure {
-    /// What the server can have made of the call.
+    /// Whether the server may have executed the call.
     #[must_use]
     pub fn reach(&self) -> Reach {
         match self {
@@ -119,10 +108,10 @@ impl Failure {
                 Reach::NotExecuted
             }
             Self::Lost(error) if refused(error) => Reach::NotExecuted,
-            // UNAVAILABLE alone says nothing: a proxy answers it, too, after the server has
-            // executed a call and was lost.
+            // UNAVAILABLE alone proves nothing: a proxy also sends it after the server has
+            // executed a call and the connection broke.
             Self::Status(status) if status.not_executed => Reach::NotExecuted,
-            // A status of refusal says as much, but not that the next try fares better.
+            // Other refusals are not repeated anyway: the next try would get the same.
             Self::Status(_)
             | Self::Lost(_)
             | Self::Deadline(_)
@@ -131,25 +120,27 @@ impl Failure {
         }
     }
 
-    /// Whether the server may have done what was asked.
+    /// Whether the server may have applied the call.
     pub(crate) fn may_have_been_applied(&self) -> bool {
-        let refused = matches!(
-            self,
-            Self::Status(ServerStatus {
-                code: Code::InvalidArgument
-                    | Code::ResourceExhausted
-                    | Code::OutOfRange
-                    | Code::PermissionDenied
-                    | Code::Unauthenticated
-                    | Code::Unimplemented,
-                place: Place::InsteadOfMessage | Place::Http,
-                ..
-            })
-        );
+        let refused = match self {
+            Self::Status(ServerStatus { status, position, .. }) => {
+                *position != StatusPosition::BehindMessage
+                    && matches!(
+                        status.code,
+                        Code::InvalidArgument
+                            | Code::ResourceExhausted
+                            | Code::OutOfRange
+                            | Code::PermissionDenied
+                            | Code::Unauthenticated
+                            | Code::Unimplemented
+                    )
+            }
+            _ => false,
+        };
         !refused && self.reach() == Reach::Unknown
     }
 
-    /// A name to count by: that of the gRPC status, or of what happened in its place.
+    /// A name for counters: that of the gRPC status, or of the failure that replaced it.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -163,28 +154,28 @@ impl Failure {
         }
     }
 
-    /// What went wrong, as the errors of a [`Client`](crate::Client) tell it.
+    /// The kind that the errors of a [`Client`](crate::Client) report for it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        error::kind(self.code())
+        ErrorKind::of(self.code())
     }
 
-    /// The gRPC status that stands for it.
+    /// The gRPC status that corresponds to it.
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Connect(_) | Self::Unsent(_) => Code::Unavailable,
             Self::NoConnection(_) | Self::Deadline(_) => Code::DeadlineExceeded,
             Self::Lost(error) => lost_code(error),
-            Self::Status(status) => status.code,
+            Self::Status(status) => status.status.code,
             Self::BadReply(_) => Code::Internal,
             Self::TooLong(_) | Self::ReplyTooLong { .. } => Code::ResourceExhausted,
         }
     }
 
-    /// Whether the peer says that it has not processed the call: the call's stream lies beyond
-    /// the last one of a GOAWAY, was reset with REFUSED_STREAM, or was never sent since the
-    /// connection had ended. It can be made anew over another connection at once, whatever it
-    /// does. Proxies do this in the course of their work, nginx after `keepalive_requests`.
+    /// Whether the peer has not processed the call: its stream lies beyond the last one of a
+    /// GOAWAY, was reset with REFUSED_STREAM, or was never sent because the connection had ended.
+    /// Any call can then be repeated over another connection at once. Proxies do this in normal
+    /// operation, nginx after `keepalive_requests`.
     #[must_use]
     pub fn was_turned_away(&self) -> bool {
         match self {
@@ -194,7 +185,7 @@ impl Failure {
         }
     }
 
-    /// Whether it came from the connection, not from the server's mouth.
+    /// Whether the connection failed, and not the server.
     pub(crate) fn is_connection_lost(&self) -> bool {
         matches!(self, Self::Connect(_) | Self::NoConnection(_) | Self::Unsent(_) | Self::Lost(_))
     }
@@ -208,7 +199,7 @@ impl Failure {
     }
 }
 
-/// Whether the server says that it has not looked at the stream: REFUSED_STREAM (RFC 9113,
+/// Whether the server has not processed the stream: REFUSED_STREAM (RFC 9113,
 /// 8.7), or a GOAWAY whose last stream came before it (6.8). h2 gives the error of a peer's
 /// GOAWAY to those streams alone; the others end as the connection does.
 fn refused(error: &h2::Error) -> bool {
@@ -217,8 +208,8 @@ fn refused(error: &h2::Error) -> bool {
             || (error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM)))
 }
 
-/// "HTTP2 error code mapping" of gRPC's protocol description. What is not a reset of the
-/// one stream is a connection that broke.
+/// "HTTP2 error code mapping" of gRPC's protocol description. Any error but a reset of the one
+/// stream means that the connection broke.
 fn lost_code(error: &h2::Error) -> Code {
     if !error.is_reset() {
         return Code::Unavailable;
@@ -232,16 +223,12 @@ fn lost_code(error: &h2::Error) -> Code {
     }
 }
 
-/// A time in whole milliseconds: what is left of a total deadline is an odd number.
+/// A time in whole milliseconds: the rest of a total deadline has nanoseconds.
 fn rounded(time: &Duration) -> String {
-    if *time < Duration::from_millis(1) {
-        return format!("{time:?}");
+    match u64::try_from(time.as_nanos().div_ceil(1_000_000)) {
+        Ok(millis) if millis > 1 => format!("{:?}", Duration::from_millis(millis)),
+        _ => format!("{time:?}"),
     }
-    let millis = time.as_nanos().div_ceil(1_000_000);
-    u64::try_from(millis).map_or_else(
-        |_| format!("{time:?}"),
-        |millis| format!("{:?}", Duration::from_millis(millis)),
-    )
 }
 
 fn lost_text(error: &h2::Error) -> String {
@@ -252,28 +239,6 @@ fn lost_text(error: &h2::Error) -> String {
     }
 }
 
-fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,8 +246,12 @@ mod tests {
     #[test]
     fn a_failure_is_counted_by_its_name_and_acted_on_by_its_kind() {
         let status = |code| {
-            let status = GrpcStatus { code, message: "why".to_owned() };
-            Failure::Status(ServerStatus::new(status, None, Place::InsteadOfMessage, false))
+            Failure::Status(ServerStatus {
+                status: GrpcStatus { code, message: "why".to_owned() },
+                request_id: None,
+                position: StatusPosition::InsteadOfMessage,
+                not_executed: false,
+            })
         };
         for (failure, name, kind) in [
             (Failure::Deadline(Duration::from_secs(1)), "TIMED_OUT", ErrorKind::Timeout),

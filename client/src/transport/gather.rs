@@ -1,9 +1,9 @@
 //! Gathers the writes of one turn of a connection into one system call.
 //!
-//! h2 hands each DATA frame of 256 bytes or more to the socket by itself, and flushes behind
-//! it. Here a write only appends to a buffer, and the connection's driver empties it at the
-//! end of its turn. The server does the same for its replies; there a connection never leaves
-//! its thread, here it may, hence the lock, for which nobody ever waits.
+//! h2 writes and flushes each DATA frame of 256 bytes or more by itself. Here a write appends to
+//! a buffer, which the connection's driver empties at the end of its turn. The server does the
+//! same for its replies, without a lock: there a connection stays on its thread. Here it may
+//! move, but only one task uses it at a time, so the lock is never contended.
 
 use std::{
     io::{self, IoSlice},
@@ -18,22 +18,22 @@ use std::{
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Io, hangup::ReadToEnd};
+use super::{endpoint::Io, hangup::ReadToEnd};
 
-/// Bytes gathered before they go to the socket within a turn: four of HTTP/2's largest
-/// default frames.
+/// Bytes gathered before a write within the turn: four of HTTP/2's default frames. The server's
+/// own `FULL` is meant to be equal.
 const FULL: usize = 64 << 10;
 
-/// Bytes read within a turn, give or take a frame: some fifty small replies. Whoever waits for
-/// them calls again before the rest is read, so that the server has work meanwhile; with all
-/// at once, server and client would take turns in waiting for one another.
+/// Bytes read within a turn, give or take a frame: about fifty small replies. Their callers send
+/// new calls before the rest is read, so the server has work meanwhile. Reading everything at
+/// once makes server and client wait for each other in turn.
 const TURN: usize = 8 << 10;
 
 /// The side that h2 reads from and writes to.
 #[derive(Clone)]
 pub(super) struct Gathered {
     inner: Arc<Mutex<Inner>>,
-    /// How often something was read.
+    /// Reads from the socket so far.
     reads: Arc<AtomicU64>,
 }
 
@@ -54,13 +54,13 @@ impl Gathered {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The counter of what was read.
+    /// The counter of reads.
     pub(super) fn reads(&self) -> Arc<AtomicU64> {
         self.reads.clone()
     }
 
-    /// Ends the turn: writes out what was gathered. Pending means that the socket is full, and the task will
-    /// be woken when it has room.
+    /// Ends the turn: writes the buffer. Pending means that the socket is full; the task is woken
+    /// when it has room.
     pub(super) fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut inner = self.inner();
         inner.read = 0;
@@ -77,11 +77,11 @@ impl Inner {
             }
             self.buffer.advance(written);
         }
-        // TLS has a buffer of its own; for a socket this does nothing.
+        // For TLS, which has a buffer; a no-op for a socket.
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    /// Room in the buffer, after it was emptied if it was full.
+    /// Room in the buffer. Writes the buffer first if it is full.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.buffer.len() >= FULL {
             ready!(self.poll_drain(cx))?;
@@ -140,7 +140,7 @@ impl AsyncWrite for Gathered {
         Poll::Ready(Ok(before - room))
     }
 
-    /// Does nothing: the driver empties the buffer at the end of its turn.
+    /// Does nothing: the driver writes the buffer at the end of its turn.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

@@ -1,9 +1,10 @@
-//! Makes a connection: looks the server up, tries its addresses, and takes the first on which
-//! the server has sent its HTTP/2 settings.
+//! Makes a connection: resolves the server's name, tries its addresses, and takes the first on
+//! which the server sends its HTTP/2 settings.
 
 use std::{
     fmt,
     future::{Future, poll_fn},
+    io,
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, atomic::AtomicBool},
@@ -16,24 +17,24 @@ use h2::client::{self, SendRequest};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    ConnectError, Endpoint,
-    endpoint::Cause,
+    endpoint::{Cause, ConnectError, Endpoint},
     gather::Gathered,
     hangup::ReadToEnd,
     race::{Steer, race},
 };
+use crate::clock::after;
 
-/// HTTP/2 windows: a value of some MiB comes in without a stall for a window update, and the
-/// connection's window holds several of them.
+/// HTTP/2 windows: a value of 4 MiB arrives without a stall for a window update, and the
+/// connection has room for eight of them.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 32 << 20;
 
-/// Calls that were given up and are remembered, and for how long, so that their late replies
-/// are dropped without a word.
+/// Cancelled calls that are remembered, and for how long, so that late replies to them are
+/// dropped and not taken for protocol errors.
 const GIVEN_UP: usize = 1024;
 const GIVEN_UP_FOR: Duration = Duration::from_secs(10);
 
-/// Largest list of headers that a reply may have.
+/// Largest list of headers of a reply.
 const MAX_HEADERS: u32 = 64 << 10;
 
 pub(super) type Driven = client::Connection<Gathered, Bytes>;
@@ -45,22 +46,22 @@ pub(super) struct Greeted {
     pub(super) io: Gathered,
     /// Set once no further call can be made.
     pub(super) retired: Arc<AtomicBool>,
-    /// None where the caller connects in a way of its own.
+    /// None if the caller made the stream.
     pub(super) peer: Option<SocketAddr>,
-    /// What the server's name gave when it was looked up for this connection.
+    /// The addresses that the server's name resolved to.
     pub(super) addresses: Vec<SocketAddr>,
 }
 
-/// Connects within the endpoint's time for that.
+/// Connects within the endpoint's connect timeout.
 pub(super) async fn connect(endpoint: &Endpoint, steer: Steer) -> Result<Greeted, ConnectError> {
-    let limit = Limit::begin(endpoint.time_to_connect());
+    let limit = Limit::begin(endpoint.connect_timeout);
     let found = limit.apply(endpoint.look_up()).await.map_err(|cause| endpoint.failed(cause))?;
     let Some(addresses) = found else {
         let greeted = limit.apply(greet(endpoint, None)).await;
         return greeted.map_err(|cause| endpoint.failed(cause));
     };
     let attempts = steer.order(&addresses).into_iter().map(|to| async move {
-        // Every try ends with the limit, so that each address has its own error by then.
+        // Each attempt applies the limit itself, so that each address reports its own error.
         limit.apply(greet(endpoint, Some(to))).await.map_err(|cause| (to, cause))
     });
     match race(attempts).await {
@@ -69,23 +70,21 @@ pub(super) async fn connect(endpoint: &Endpoint, steer: Steer) -> Result<Greeted
     }
 }
 
-/// The time that all steps to a connection share.
+/// The time that all steps of connecting share.
 #[derive(Clone, Copy)]
 struct Limit {
     time: Duration,
-    /// None where the clock does not go that far.
-    end: Option<Instant>,
+    end: Instant,
 }
 
 impl Limit {
     fn begin(time: Duration) -> Self {
-        Self { time, end: Instant::now().checked_add(time) }
+        Self { time, end: after(Instant::now(), time) }
     }
 
     async fn apply<T>(self, step: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
-        let Some(end) = self.end else { return step.await };
         let late = |_elapsed| Err(Cause::new(format!("no answer within {:?}", self.time)));
-        timeout_at(end, step).await.unwrap_or_else(late)
+        timeout_at(self.end, step).await.unwrap_or_else(late)
     }
 }
 
@@ -99,23 +98,25 @@ async fn greet(endpoint: &Endpoint, to: Option<SocketAddr>) -> Result<Greeted, C
         .max_header_list_size(MAX_HEADERS)
         .max_concurrent_reset_streams(GIVEN_UP)
         .reset_stream_duration(GIVEN_UP_FOR)
-        // Those are counted over the connection's life, and a late reply to a call that was
-        // given up is no attack: the server is one that we chose.
+        // h2 counts these over the connection's whole life, and late replies to cancelled calls
+        // are no attack: the client chose the server.
         .max_local_error_reset_streams(None)
         .enable_push(false)
-        // None until the server's settings say how many.
+        // Zero until the server's settings arrive, which is how their arrival is noticed.
         .initial_max_send_streams(0)
         .handshake(io.clone())
         .await
-        .map_err(|error| not_http2(endpoint, &error))?;
+        .map_err(|error| not_http2(endpoint, error))?;
     poll_fn(|cx| {
         let ended = Pin::new(&mut driven).poll(cx);
         if let Poll::Ready(Err(error)) = io.poll_drain(cx) {
             return Poll::Ready(Err(broken(endpoint, error)));
         }
         match ended {
-            Poll::Ready(Ok(())) => Poll::Ready(Err("it closed the connection".into())),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(not_http2(endpoint, &error))),
+            Poll::Ready(Ok(())) => Poll::Ready(Err(
+                "the server closed the connection without HTTP/2; it may not be a gRPC port".into(),
+            )),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(not_http2(endpoint, error))),
             Poll::Pending if sender.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
             Poll::Pending => Poll::Pending,
         }
@@ -124,17 +125,25 @@ async fn greet(endpoint: &Endpoint, to: Option<SocketAddr>) -> Result<Greeted, C
     Ok(Greeted { sender, driven, io, retired, peer: to, addresses: Vec::new() })
 }
 
-/// The error of a connection that broke before the server had greeted.
-fn broken(endpoint: &Endpoint, cause: impl fmt::Display) -> Cause {
+/// The error of a connection that broke before the server sent its settings.
+fn broken(endpoint: &Endpoint, error: io::Error) -> Cause {
     match endpoint.scheme() {
-        "https" => Cause::new(cause.to_string()),
-        _ => Cause::new(format!("{cause}; if the server speaks TLS, write grpcs://")),
+        "https" => Cause::of_io(error),
+        _ => unlike_http2(endpoint, error),
     }
 }
 
-fn not_http2(endpoint: &Endpoint, error: &h2::Error) -> Cause {
-    match error.get_io() {
+fn not_http2(endpoint: &Endpoint, error: h2::Error) -> Cause {
+    let text = format!("no HTTP/2 from the server: {error}");
+    match error.into_io() {
         Some(error) => broken(endpoint, error),
-        None => broken(endpoint, format_args!("no HTTP/2 from the server: {error}")),
+        None => unlike_http2(endpoint, text),
+    }
+}
+
+fn unlike_http2(endpoint: &Endpoint, text: impl fmt::Display) -> Cause {
+    match endpoint.scheme() {
+        "https" => Cause::new(text.to_string()),
+        _ => Cause::new(format!("{text}; if the server speaks TLS, write grpcs://")),
     }
 }

@@ -1,9 +1,9 @@
-//! Reads what a peer has said before it hung up. Knows bytes only.
+//! Reads a peer's last bytes after it has hung up. Knows bytes only.
 //!
-//! A write can fail while the peer's last words lie unread in the socket: replies, the GOAWAY
-//! which tells what calls it has not looked at, or the TLS alert which tells what it does not
-//! like. h2 gives up with the write; so writes that fail are said to have succeeded, and the
-//! end of what there is to read becomes the end of the connection.
+//! A write can fail while the peer's last words are unread in the socket: replies, a GOAWAY that
+//! names the calls it did not process, or a TLS alert with its reason. h2 ends the connection
+//! with the failed write. So a failed write reports success here, and the connection ends where
+//! its input ends.
 
 use std::{
     io,
@@ -21,14 +21,13 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How long there may be something to read after a failed write. A broken socket is read to
-/// its end at once; this is for streams that are something else.
+/// Time to read on after a failed write. A broken socket ends at once; this bounds other streams.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A stream that is read to its end after a write has failed.
 pub(super) struct ReadToEnd<T> {
     stream: T,
-    /// Set with the first failed write: what is written now goes nowhere.
+    /// Set by the first failed write; later writes are discarded.
     broken: Arc<AtomicBool>,
     failed: Option<(io::Error, Pin<Box<Sleep>>)>,
 }
@@ -38,7 +37,7 @@ impl<T> ReadToEnd<T> {
         Self { stream, broken, failed: None }
     }
 
-    /// Makes a success out of a write to a peer that has hung up.
+    /// Turns the error of a write to a peer that has hung up into success.
     fn forgive<R>(
         &mut self,
         cx: &Context<'_>,
@@ -54,7 +53,7 @@ impl<T> ReadToEnd<T> {
             {
                 self.broken.store(true, Ordering::Release);
                 self.failed.get_or_insert_with(|| (error, Box::pin(sleep(LAST_WORDS))));
-                // h2 reads before it writes, and has perhaps looked already.
+                // h2 may have read already in this turn: make it read again.
                 cx.waker().wake_by_ref();
                 Poll::Ready(Ok(success))
             }
@@ -103,22 +102,5 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ReadToEnd<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let len = parts.iter().map(|part| part.len()).sum();
-        if self.failed.is_some() {
-            return Poll::Ready(Ok(len));
-        }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
-        self.forgive(cx, written, len)
     }
 }

@@ -3,26 +3,28 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
-use tiny_cache_proto::key::{InvalidNamespace, Namespace};
+use tiny_cache_proto::{
+    X_CACHE_NAMESPACE, X_REQUEST_ID,
+    key::{InvalidNamespace, Namespace},
+};
 
 const USER_AGENT: &str = concat!("tiny-cache-client/", env!("CARGO_PKG_VERSION"));
 
-pub(crate) const NAMESPACE: HeaderName = HeaderName::from_static("x-cache-namespace");
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const NAMESPACE: HeaderName = HeaderName::from_static(X_CACHE_NAMESPACE);
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static(X_REQUEST_ID);
 pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// What goes with the message of a call: the namespace, the time it has, and whatever else
-/// is wanted.
+/// The metadata of a call: namespace, timeout, and further entries.
 #[derive(Clone)]
 pub struct Head {
     headers: HeaderMap,
     pub(super) on_reply: Option<OnReply>,
 }
 
-/// Is shown the metadata of each reply.
+/// Receives the metadata of each reply.
 pub(crate) type OnReply = Arc<dyn Fn(&ReplyMetadata<'_>) + Send + Sync>;
 
-/// The metadata of a reply, or of an error that the server sent in place of one.
+/// The metadata of a reply or of a server's error.
 #[derive(Clone, Copy)]
 pub struct ReplyMetadata<'a>(pub(super) &'a HeaderMap);
 
@@ -62,7 +64,7 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// The text is no name of a namespace.
+    /// The text is not a valid namespace.
     pub fn set_namespace(&mut self, name: &str) -> Result<(), InvalidNamespace> {
         let namespace = Namespace::parse(name)?;
         if namespace == Namespace::SHARED {
@@ -74,7 +76,7 @@ impl Head {
         Ok(())
     }
 
-    /// Names the program that calls, in place of this library: `tool/1.0`.
+    /// Sets the user agent, in place of this library's: `tool/1.0`.
     ///
     /// # Panics
     ///
@@ -83,17 +85,17 @@ impl Head {
         self.headers.insert(header::USER_AGENT, HeaderValue::from_static(program));
     }
 
-    /// Tells the server how long the caller will wait. Giving up then is left to the caller.
+    /// Sends the call's timeout to the server. The caller has to cancel the call itself.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.headers.insert(TIMEOUT, grpc_timeout(timeout));
     }
 
-    /// Shows the metadata of each reply to `observer`.
+    /// Passes the metadata of each reply to `observer`.
     pub(crate) fn set_on_reply(&mut self, observer: OnReply) {
         self.on_reply = Some(observer);
     }
 
-    /// The headers, those that every call has among them.
+    /// All headers, including those that every call has.
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
@@ -108,8 +110,8 @@ impl Head {
     }
 }
 
-/// A time as gRPC writes it: at most eight digits and a unit. Rounded up, so that the server
-/// does not give up first.
+/// A time as gRPC writes it: at most eight digits and a unit. Rounded up, so that the server does
+/// not give up before the caller.
 fn grpc_timeout(timeout: Duration) -> HeaderValue {
     const MOST: u128 = 99_999_999;
     let micros = timeout.as_nanos().div_ceil(1_000);

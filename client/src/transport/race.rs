@@ -1,27 +1,27 @@
-//! Orders the addresses of a server and tries them, each a moment after the one before it, until
-//! one answers (RFC 8305, "Happy Eyeballs"). Does not know what an answer is.
+//! Orders the addresses of a server and tries them 250 ms apart until one succeeds (RFC 8305,
+//! "Happy Eyeballs"). Does not know what an attempt does.
 
 use std::{net::SocketAddr, time::Duration};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::sleep;
 
-/// Time from the begin of one try to the begin of the next: the "Connection Attempt Delay" of
-/// RFC 8305, 5, with the value that the RFC recommends.
+/// Time between the starts of two attempts: the "Connection Attempt Delay" that RFC 8305, 5,
+/// recommends.
 const SPACING: Duration = Duration::from_millis(250);
 
-/// Which address is tried first, and which last.
+/// The address to try first, and the one to try last.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Steer {
-    /// Where the client's connections lead so far.
+    /// The address of the client's current connections.
     pub(crate) prefer: Option<SocketAddr>,
-    /// Where a connection ended before it had carried an answer.
+    /// An address whose connection ended before it carried an answer.
     pub(crate) avoid: Option<SocketAddr>,
 }
 
 impl Steer {
-    /// Orders the addresses of a name, each of them once: the preferred one, then the families
-    /// in turn, and what is to be avoided at the end.
+    /// Orders the distinct addresses of a name: the preferred one, the others by family in turn,
+    /// and the avoided one.
     pub(super) fn order(self, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
         let mut ordered = interleaved(addresses);
         // Stable, so that the others keep their order.
@@ -34,8 +34,8 @@ impl Steer {
     }
 }
 
-/// The families in turn, beginning with the one that the system put first (RFC 8305, 4): a
-/// family without a route costs one try, not all of its addresses.
+/// The families in turn, beginning with the one that the resolver put first (RFC 8305, 4): a
+/// family without a route delays the others by one attempt only.
 fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let first = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (mut first, mut second) = (
@@ -56,13 +56,12 @@ fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     }
 }
 
-/// Makes the attempts in their order and returns what the first that succeeds brings; the
-/// others are dropped. The next attempt begins when the last one has had its time alone, or at
-/// once where one fails.
+/// Runs the attempts in order, returns the result of the first that succeeds, and drops the
+/// others. The next attempt starts 250 ms after the last one, or at once if an attempt fails.
 ///
 /// # Errors
 ///
-/// Every attempt failed: the errors, in the order in which they came.
+/// The errors of all attempts, in the order in which they came.
 pub(super) async fn race<T, E, F>(attempts: impl ExactSizeIterator<Item = F>) -> Result<T, Vec<E>>
 where
     F: Future<Output = Result<T, E>>,

@@ -1,23 +1,19 @@
-//! Reads what comes back on a stream: headers, one message, trailers.
+//! Reads the reply to a unary call: headers, one message, trailers.
 
 use bytes::{Buf, Bytes, BytesMut};
 use h2::RecvStream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use prost::Message;
-use tiny_cache_proto::NOT_EXECUTED;
+use tiny_cache_proto::{NOT_EXECUTED, PREFIX_BYTES};
 use tonic::Code;
 
 use super::{
-    Failure,
-    failure::{Place, ServerStatus},
+    failure::{Failure, ServerStatus, StatusPosition},
     head::REQUEST_ID,
     status::GrpcStatus,
 };
 
-/// A flag for compression and the message's length.
-const PREFIX: usize = 5;
-
-/// Reads the reply to a unary call. A message of more than `max` bytes is refused.
+/// Reads a reply, and refuses a message of more than `max` bytes.
 pub(super) async fn read<M: Message + Default>(
     response: Response<RecvStream>,
     max: usize,
@@ -27,30 +23,33 @@ pub(super) async fn read<M: Message + Default>(
     let message = receive(&mut body, max).await?;
 
     let trailers = body.trailers().await.map_err(Failure::lost)?;
-    let place = if message.is_some() { Place::BehindMessage } else { Place::InsteadOfMessage };
+    let position = match message {
+        Some(_) => StatusPosition::BehindMessage,
+        None => StatusPosition::InsteadOfMessage,
+    };
     // A reply in one block of headers has its status there.
     let status = trailers.as_ref().map_or(&head.headers, |trailers| trailers);
     match GrpcStatus::read(status) {
         Some(GrpcStatus { code: Code::Ok, .. }) => {}
-        Some(other) => return Err(failed(other, status, &head.headers, place)),
+        Some(other) => return Err(failed(other, status, &head.headers, position)),
         None => {
             let unknown = GrpcStatus::of_http(StatusCode::OK);
-            return Err(failed(unknown, status, &head.headers, place));
+            return Err(failed(unknown, status, &head.headers, position));
         }
     }
     message.ok_or_else(|| Failure::BadReply("it has no message".to_owned()))?.decode()
 }
 
-/// Refuses a reply whose headers say that no message follows.
+/// Refuses a reply whose headers carry an error.
 fn check(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
-    // An error is one block of headers.
+    // gRPC servers send an error as one block of headers.
     if let Some(status) = GrpcStatus::read(headers)
         && status.code != Code::Ok
     {
-        return Err(failed(status, headers, headers, Place::InsteadOfMessage));
+        return Err(failed(status, headers, headers, StatusPosition::InsteadOfMessage));
     }
     if status != StatusCode::OK {
-        return Err(failed(GrpcStatus::of_http(status), headers, headers, Place::Http));
+        return Err(failed(GrpcStatus::of_http(status), headers, headers, StatusPosition::Http));
     }
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if kind.starts_with(b"application/grpc") {
@@ -60,29 +59,35 @@ fn check(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
     Err(Failure::BadReply(format!("its content type is `{kind}`, not application/grpc")))
 }
 
-/// The failure that a status is. The request's id stands in the headers, or where the status
-/// stands: an error of the server is one block, and a proxy may move it behind headers.
-fn failed(status: GrpcStatus, block: &HeaderMap, headers: &HeaderMap, place: Place) -> Failure {
+/// The failure of a status. The request id is in the headers, or in the block of the status: the
+/// server sends one block, and a proxy may split it.
+fn failed(
+    status: GrpcStatus,
+    block: &HeaderMap,
+    headers: &HeaderMap,
+    position: StatusPosition,
+) -> Failure {
     let id = headers.get(REQUEST_ID).or_else(|| block.get(REQUEST_ID));
     let request_id = id.and_then(|id| id.to_str().ok()).map(str::to_owned);
-    // What stands beside a status behind a message was added by somebody else.
-    let not_executed = place == Place::InsteadOfMessage && block.contains_key(NOT_EXECUTED);
-    Failure::Status(ServerStatus::new(status, request_id, place, not_executed))
+    // Behind a message, a proxy added it: the server had executed the call.
+    let not_executed =
+        position == StatusPosition::InsteadOfMessage && block.contains_key(NOT_EXECUTED);
+    Failure::Status(ServerStatus { status, request_id, position, not_executed })
 }
 
-/// A message's bytes.
+/// The bytes of a message.
 enum Received {
-    /// All of it came in one piece, which belongs to a larger buffer of the connection.
+    /// It came in one piece, a part of the connection's buffer.
     Borrowed(Bytes),
-    /// It came in pieces, and this buffer has nothing else in it.
+    /// It came in pieces, which were copied into a buffer of its own.
     Owned(Bytes),
 }
 
 impl Received {
     fn decode<M: Message + Default>(self) -> Result<M, Failure> {
         match self {
-            // From a slice, prost copies the value out: a small value that is kept for long
-            // must not keep the connection's buffer.
+            // From a slice prost copies the value: a small value that the caller keeps must not
+            // pin the connection's buffer.
             Self::Borrowed(bytes) => M::decode(&bytes[..]),
             Self::Owned(bytes) => M::decode(bytes),
         }
@@ -92,8 +97,8 @@ impl Received {
 
 async fn receive(body: &mut RecvStream, max: usize) -> Result<Option<Received>, Failure> {
     let Some(mut first) = next(body).await? else { return Ok(None) };
-    // Rarely is even the prefix in pieces.
-    while first.len() < PREFIX {
+    // The prefix is rarely split.
+    while first.len() < PREFIX_BYTES {
         let Some(more) = next(body).await? else {
             return Err(Failure::BadReply("it ends within the message's length".to_owned()));
         };
@@ -101,7 +106,7 @@ async fn receive(body: &mut RecvStream, max: usize) -> Result<Option<Received>, 
     }
     if first.get_u8() != 0 {
         return Err(Failure::BadReply(
-            "its message is compressed, which was not asked for".to_owned(),
+            "its message is compressed, but the client accepts no compression".to_owned(),
         ));
     }
     let len = first.get_u32() as usize;
@@ -131,12 +136,12 @@ async fn receive(body: &mut RecvStream, max: usize) -> Result<Option<Received>, 
     end(body, Received::Owned(message.freeze())).await
 }
 
-/// The next piece of the body, for which the peer gets its window back.
+/// The next piece of the body. Returns its bytes to the peer's window.
 async fn next(body: &mut RecvStream) -> Result<Option<Bytes>, Failure> {
     loop {
         let Some(piece) = body.data().await else { return Ok(None) };
         let piece = piece.map_err(Failure::lost)?;
-        // Fails only where more is given back than came.
+        // Fails only if more is released than was received.
         let _ = body.flow_control().release_capacity(piece.len());
         if !piece.is_empty() {
             return Ok(Some(piece));

@@ -1,5 +1,5 @@
-//! Reads the status of a reply: gRPC's own, whatever state it is in, or what gRPC makes of an
-//! HTTP status where there is none. A status is never lost to a text that cannot be read.
+//! Reads the status of a reply: gRPC's own, or the one that gRPC derives from an HTTP status. An
+//! unreadable text never hides the status.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use tonic::Code;
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// A status and the text that goes with it.
+/// A status and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct GrpcStatus {
     pub(super) code: Code,
@@ -18,8 +18,8 @@ pub(super) struct GrpcStatus {
 }
 
 impl GrpcStatus {
-    /// The status in a block of headers, if it has one. What is there and is no status, or is
-    /// there twice and differs, is UNKNOWN, as gRPC has it.
+    /// The status in a block of headers, if it has one. An invalid status, or two that differ,
+    /// becomes UNKNOWN, as gRPC specifies.
     pub(super) fn read(block: &HeaderMap) -> Option<Self> {
         let mut values = block.get_all(STATUS).iter();
         let first = values.next()?;
@@ -31,15 +31,15 @@ impl GrpcStatus {
         })
     }
 
-    /// "HTTP to gRPC Status Code Mapping" of gRPC's documentation: for answers without a
-    /// gRPC status, most of which come from proxies that know no gRPC.
+    /// "HTTP to gRPC Status Code Mapping" of gRPC's documentation, for replies without a gRPC
+    /// status, most of which come from proxies that do not speak gRPC.
     pub(super) fn of_http(status: StatusCode) -> Self {
         let code = match status {
             StatusCode::BAD_REQUEST => Code::Internal,
             StatusCode::UNAUTHORIZED => Code::Unauthenticated,
             StatusCode::FORBIDDEN => Code::PermissionDenied,
             StatusCode::NOT_FOUND => Code::Unimplemented,
-            // Not in that table; tiny-cache's own server answers it to too much metadata.
+            // Not in that table: tiny-cache's server sends it if the metadata is too large.
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::ResourceExhausted,
             StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
@@ -55,7 +55,7 @@ impl GrpcStatus {
     }
 }
 
-/// 0 to 16 in decimal, and nothing else.
+/// Exactly 0 to 16 in decimal.
 fn code(value: &HeaderValue) -> Option<Code> {
     let number = match *value.as_bytes() {
         [digit @ b'0'..=b'9'] => digit - b'0',
@@ -65,14 +65,13 @@ fn code(value: &HeaderValue) -> Option<Code> {
     Some(Code::from(i32::from(number)))
 }
 
-/// A text without its percent-encoding. A sequence that is none stays as it is, and bytes that
-/// are not UTF-8 become the replacement character: the specification forbids to drop the
-/// status, or the text, for them.
+/// Decodes percent-encoding. Invalid sequences stay as they are, and bytes that are not UTF-8
+/// become the replacement character: the specification forbids dropping the status or the text.
 fn decoded(text: &[u8]) -> String {
     percent_decode(text).decode_utf8_lossy().into_owned()
 }
 
-/// What there is in place of a status, and the text beside it.
+/// The text for an invalid status, with the server's text.
 fn unreadable(block: &HeaderMap, message: &str) -> String {
     let values: Vec<_> =
         block.get_all(STATUS).iter().map(|value| shown(value.as_bytes())).collect();

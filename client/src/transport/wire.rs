@@ -1,23 +1,21 @@
-//! Encodes the message of a call into the bytes of its DATA frames: the five bytes that
-//! gRPC puts before a message, then the fields as protobuf has them.
+//! Encodes the message of a call into the bytes of its DATA frames: gRPC's prefix of five bytes,
+//! then the fields in protobuf's encoding.
 //!
-//! Written here, and not left to prost, so that a key goes from the caller's `&str` and a
-//! large value from the caller's [`Bytes`] into the frames without another copy. A test
-//! compares every message with prost's encoding.
+//! Hand-written so that keys are borrowed from the caller's `&str`, and large values are sent
+//! from the caller's [`Bytes`] without a copy. A test compares every message with prost's
+//! encoding.
 
 use std::{iter, mem};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use tiny_cache_proto::PREFIX_BYTES;
 
-/// Values of this many bytes and more are sent by reference; a smaller one is copied, which
-/// is cheaper than a DATA frame of its own.
+/// Values of at least this size are sent by reference. Copying a smaller one is cheaper than a
+/// DATA frame of its own.
 const BY_REFERENCE: usize = 16 * 1024;
 
-/// A flag for compression, which is never used, and the message's length.
-const PREFIX: usize = 5;
-
-/// A field of a message. One that has protobuf's default takes no bytes.
+/// A field of a message. A default value takes no bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Field<'a> {
     Text(&'a str),
@@ -25,7 +23,7 @@ pub(crate) enum Field<'a> {
     Int32(i32),
     /// An element of `repeated string`: sent even when empty.
     Element(&'a str),
-    /// A message inside the message: its own fields, numbered from 1.
+    /// A nested message, with its fields numbered from 1.
     Message(&'a [Field<'a>]),
 }
 
@@ -39,7 +37,7 @@ impl Field<'_> {
         }
     }
 
-    /// Its length behind the tag and, where there is one, the length.
+    /// Its length without tag and length prefix.
     fn content_len(self) -> usize {
         match self {
             Self::Text(text) | Self::Element(text) => text.len(),
@@ -102,9 +100,8 @@ impl Frames {
     fn encode<'a>(fields: impl Iterator<Item = (u32, Field<'a>)> + Clone) -> Result<Self, TooLong> {
         let len = fields_len(fields.clone());
         let mut out = Writer {
-            // One allocation of the exact size: a buffer with room left would need another
-            // when it becomes `Bytes`.
-            buffer: BytesMut::with_capacity(PREFIX + len - by_reference(fields.clone())),
+            // The exact size: a buffer with spare room is reallocated when it becomes `Bytes`.
+            buffer: BytesMut::with_capacity(PREFIX_BYTES + len - by_reference(fields.clone())),
             frames: Vec::new(),
         };
         out.buffer.put_u8(0);
@@ -167,7 +164,7 @@ impl Writer {
     }
 
     fn reference(&mut self, bytes: &Bytes) {
-        // What is left of the buffer's room stays with the part that is written next.
+        // The rest of the buffer's capacity stays with the next part.
         let written = self.buffer.split();
         self.frames.push(written.freeze());
         self.frames.push(bytes.clone());

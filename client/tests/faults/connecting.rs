@@ -2,10 +2,11 @@
 
 use futures::future::join_all;
 use tiny_cache_client::ErrorKind;
+use tonic_health::pb::{HealthCheckResponse, health_check_response::ServingStatus};
 
 use crate::{
     failing, millis, secs,
-    server::{Answer, FaultServer, Peer, SETTLED, Stage},
+    server::{Answer, FaultServer, Peer, Raw, SETTLED, Stage, framed},
     succeeding,
 };
 
@@ -158,4 +159,16 @@ async fn a_client_waits_until_the_server_is_ready() {
     let error = server.builder().ready_within(secs(1)).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.to_string().ends_with("connection refused"), "{error}");
+
+    for (health, cause) in [
+        (ServingStatus::NotServing, "it takes no calls yet"),
+        (ServingStatus::Unknown, "it does not know its health"),
+    ] {
+        let server = FaultServer::default();
+        let reply = framed(&HealthCheckResponse { status: health.into() });
+        server.answer_health_always(Answer::Raw(Raw::message([reply])));
+        let error = server.builder().ready_within(secs(1)).connect().await.unwrap_err();
+        let expected = format!("grpc://cache:50051 is not ready within 1s: {cause}");
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::Timeout, expected));
+    }
 }

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use tokio::{
@@ -44,7 +44,7 @@ impl AsyncRead for Socket {
         match Pin::new(&mut self.pipe).poll_read(cx, buffer) {
             // All is read; that is the end.
             Poll::Pending => Poll::Ready(Ok(())),
-            read => Poll::Ready(ready!(read)),
+            read @ Poll::Ready(_) => read,
         }
     }
 }

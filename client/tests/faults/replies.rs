@@ -72,7 +72,7 @@ async fn a_compressed_message_was_not_asked_for() {
     let mut message = found("value").to_vec();
     message[0] = 1;
     let text = bad(Raw::message([message.into()])).await;
-    assert_eq!(text, "bad reply: its message is compressed, which was not asked for");
+    assert_eq!(text, "bad reply: its message is compressed, but the client accepts no compression");
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,7 +107,7 @@ async fn a_reply_beyond_the_limit_is_refused_before_it_is_received() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_may_come_in_any_number_of_frames() {
-    let value = Bytes::from_iter((0..3_000).map(|n| n as u8));
+    let value: Bytes = (0..3_000).map(|n| n as u8).collect();
     let message = found(value.clone());
     for size in [1, 2, 3, 4, 5, 6, 7, 100, 2_999] {
         let mut frames: Vec<_> = message.chunks(size).map(Bytes::copy_from_slice).collect();
@@ -188,5 +188,5 @@ async fn a_status_that_the_contract_does_not_have_is_a_bad_reply() {
 
     let server = reply(framed(&MultiCacheValueResponse::default()));
     let error = server.client().get_many(["a", "b"]).await.unwrap_err();
-    assert_eq!(ended(error).1, "bad reply: 0 items for the 2 that were asked for");
+    assert_eq!(ended(error).1, "bad reply: 0 items for 2 requested");
 }

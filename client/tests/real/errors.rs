@@ -3,7 +3,10 @@
 use std::{error::Error as _, time::Duration};
 
 use tiny_cache_client::{Client, Error, ErrorKind, testing::TestServer};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 /// Checks what holds for every error, and gives its text.
 fn checked(error: &Error, kind: ErrorKind, applied: bool) -> String {
@@ -78,6 +81,24 @@ async fn a_peer_that_says_nothing_is_a_connection_error_or_a_timeout() {
     let error = long.set("k", "v").await.unwrap_err();
     let text = checked(&error, ErrorKind::Timeout, false);
     assert!(text.ends_with(": no connection within 50ms"), "{text}");
+}
+
+/// A port that takes a connection, reads, and closes it without a word.
+#[tokio::test]
+async fn a_port_of_another_kind_is_named_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mute = tokio::spawn(async move {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        peer.shutdown().await.unwrap();
+        let mut read = Vec::new();
+        let _ = peer.read_to_end(&mut read).await;
+    });
+    let error = Client::connect(address.to_string()).await.unwrap_err();
+    let text = checked(&error, ErrorKind::Connection, false);
+    let cause = "the server closed the connection without HTTP/2; it may not be a gRPC port";
+    assert_eq!(text, format!("cannot connect to grpc://{address}: {cause}"));
+    mute.await.unwrap();
 }
 
 #[tokio::test]

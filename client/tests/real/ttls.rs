@@ -71,6 +71,6 @@ async fn a_ttl_beyond_68_years_is_refused() {
     let error = Client::builder(server.address()).ttl(long).build().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "ttl of 2147483648 seconds exceeds 2147483647 seconds; zero never expires"
+        "ttl of 2147483648 seconds exceeds 2147483647 seconds, about 68 years; zero never expires"
     );
 }

@@ -1,8 +1,10 @@
 //! The options of a comparison.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
+
+use crate::compare::Judging;
 
 /// What the process says with its exit code.
 pub(super) const EXIT_CODES: &str = "\
@@ -85,13 +87,17 @@ pub struct CompareArgs {
 
 impl CompareArgs {
     /// The reports to compare with, and those to judge.
-    #[must_use]
-    pub fn sides(&self) -> [Vec<&Path>; 2] {
+    pub fn sides(&self) -> [Vec<PathBuf>; 2] {
         match &self.reports[..] {
-            [before, after] => [vec![before.as_path()], vec![after.as_path()]],
-            _ => [&self.before, &self.after]
-                .map(|paths| paths.iter().map(PathBuf::as_path).collect()),
+            [before, after] => [vec![before.clone()], vec![after.clone()]],
+            _ => [self.before.clone(), self.after.clone()],
         }
+    }
+
+    /// How to judge them.
+    pub fn judging(&self) -> Judging {
+        let Self { confidence, threshold, resamples, seed, .. } = *self;
+        Judging { confidence, threshold, resamples, seed }
     }
 }
 

@@ -4,6 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  tiny-cache-loadtest html report.json
+  tiny-cache-loadtest html report.json --output - | less
+";
+
 /// What to draw, and where to.
 #[derive(Args, Clone, Debug)]
 pub struct HtmlArgs {

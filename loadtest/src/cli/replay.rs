@@ -1,23 +1,23 @@
 //! The options of a replay, and what they add up to.
 
-use std::{
-    num::{NonZeroU64, NonZeroUsize},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{num::NonZeroU64, ops::Bound, path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use tiny_cache_client::Ttl;
 
 use super::{
-    OutputArgs, ServerArgs, Target, count,
-    load::{IN_FLIGHT_CLOSED, IN_FLIGHT_OPEN, MAX_IN_FLIGHT, MAX_SLIP},
-    positive_duration, threads,
+    drive::DriveArgs,
+    parse::{positive, positive_duration, within},
 };
 use crate::{
     access::{self, Content, ValueSize},
-    engine::{Course, Length, Pace},
-    error::Error,
+    engine::Pace,
+    error::Refusal,
+    peers::{Target, check_key},
+    spec::Replay,
     trace::{Columns, Format, Keys, Reading, TimeUnit},
 };
 
@@ -59,7 +59,7 @@ Examples:
   bzcat trace.bz2 | tiny-cache-loadtest replay - --format lirs
 ";
 
-/// What a replay can be told.
+/// The options of a replay.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
     /// Trace files, replayed one after the other as one trace; - is standard input. Plain, or
@@ -68,8 +68,8 @@ pub struct ReplayArgs {
     pub traces: Vec<PathBuf>,
 
     /// Format of the trace; auto goes by what the file has
-    #[arg(long, value_enum, default_value_t = FormatChoice::Auto)]
-    pub format: FormatChoice,
+    #[arg(long, default_value = "auto", value_parser = format())]
+    pub format: std::option::Option<Format>,
 
     /// Of csv: the columns from left to right, such as time,key,size,op,ttl with - for one to
     /// ignore; or by name or number, such as key=object,time=1 [default: those of the header]
@@ -82,7 +82,7 @@ pub struct ReplayArgs {
 
     /// What the trace's times count [default: s, or what a header says, as in time_ms]
     #[arg(long, value_enum, value_name = "UNIT")]
-    pub time_unit: Option<UnitChoice>,
+    pub time_unit: Option<TimeUnit>,
 
     /// A longer time between two rows, ahead or back, is a break in the trace's times: it is
     /// counted, and the replay goes on at once
@@ -97,205 +97,99 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub hash_long_keys: bool,
 
-    /// Server to drive: HOST:PORT of tiny-cache, with grpcs:// in front where it speaks TLS;
-    /// redis://HOST:PORT[/DB] or memcached://HOST:PORT; or null, which answers at once
-    #[arg(long, value_name = "TARGET", default_value = "127.0.0.1:50051")]
-    pub target: Target,
-
-    /// Connections to open, at most one for each request in flight
-    #[arg(long, value_name = "N", default_value = "4", value_parser = count)]
-    pub connections: NonZeroUsize,
-
-    /// Requests on the wire at once, over all connections; with --speed, those beyond wait in
-    /// this process from their instant on [default: 64, with --speed 256]
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub in_flight: Option<NonZeroUsize>,
-
     /// Keep the trace's own times, at this multiple of its speed, such as 1 or 0.5 or 20 (open
     /// loop) [default: as fast as the server answers]
     #[arg(long, value_name = "FACTOR", value_parser = speed)]
     pub speed: Option<f64>,
 
-    /// With --speed: stop and fail beyond so many requests on the wire or waiting for it
-    /// [default: 65536]
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub max_in_flight: Option<NonZeroUsize>,
-
-    /// With --speed: fail if 1 % of the requests are sent later than planned by more than this
-    /// [default: 5ms]
-    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
-    pub max_slip: Option<Duration>,
-
-    /// After a read that misses, wait so long as for a database before the value is set.
+    /// After a read that misses, wait this long for a database before the value is set.
     /// Rounded up to whole milliseconds [default: no time]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub origin: Option<Duration>,
 
-    /// Threads that drive the connections, at most one for each connection
-    /// [default: the number of cores, at most 4]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-
-    /// Bytes of a value whose size the trace does not tell, such as 512, 1KiB or 2MB
+    /// Bytes of a value whose size is not in the trace, such as 512, 1KiB or 2MB
     #[arg(long, value_name = "SIZE", default_value = "1KiB")]
     pub value_size: ValueSize,
 
-    /// Time to live of a value whose ttl the trace does not tell, such as 30s, 1h or 7d;
+    /// Time to live of a value whose ttl is not in the trace, such as 30s, 1h or 7d;
     /// 0 never expires
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = access::ttl)]
     pub ttl: Ttl,
 
     /// Stop after the first N accesses [default: the whole trace]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroU64>)]
     pub limit: Option<NonZeroU64>,
 
     /// Text to put before every key
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub key_prefix: String,
 
-    /// What to write beside the table
+    /// What is driven
     #[command(flatten)]
-    pub output: OutputArgs,
-
-    /// How to reach the server
-    #[command(flatten)]
-    pub server: ServerArgs,
-}
-
-/// A format, or the wish to have it found out.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum FormatChoice {
-    /// Go by what the file has
-    Auto,
-    /// `start count 0 n`, the traces of the ARC paper
-    Arc,
-    /// An id in each line, the traces of the LIRS paper
-    Lirs,
-    /// The rows of twitter/cache-trace
-    Twitter,
-    /// The rows with a header of CacheLib's cachebench, the key-value traces of Meta
-    Cachelib,
-    /// Any table whose columns a header or --columns names
-    Csv,
-    /// libCacheSim's records of 24 bytes, in which most public traces are distributed
-    #[value(alias = "oracleGeneral")]
-    OracleGeneral,
-    /// The ids of 4 bytes of cache2k's benchmarks
-    Cache2k,
-}
-
-/// What times count.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum UnitChoice {
-    /// Seconds
-    S,
-    /// Milliseconds
-    Ms,
-    /// Microseconds
-    Us,
-    /// Nanoseconds
-    Ns,
+    pub drive: DriveArgs,
 }
 
 impl ReplayArgs {
-    /// How the trace is to be read.
+    /// What is to be done.
     ///
     /// # Errors
     ///
-    /// An option is there that means nothing to this format.
-    pub fn reading(&self) -> Result<Reading, Error> {
-        let csv = matches!(self.format, FormatChoice::Auto | FormatChoice::Csv);
-        for (given, option) in
-            [(self.columns.is_some(), "--columns"), (self.delimiter.is_some(), "--delimiter")]
-        {
-            if given && !csv {
-                return Err(Error::Idle { option, needs: "--format csv" });
-            }
+    /// Options do not go together.
+    pub fn spec(&self) -> Result<Replay, Refusal> {
+        let prefix = &self.key_prefix;
+        if matches!(self.drive.target, Target::Memcached(_)) && !prefix.is_empty() {
+            check_key(prefix)
+                .map_err(|fault| Refusal::KeyPrefix { prefix: prefix.clone(), fault })?;
         }
-        let format = match self.format {
-            FormatChoice::Auto => self.columns.as_ref().map(|_| Format::Csv),
-            FormatChoice::Arc => Some(Format::Arc),
-            FormatChoice::Lirs => Some(Format::Lirs),
-            FormatChoice::Twitter => Some(Format::Twitter),
-            FormatChoice::Cachelib => Some(Format::Cachelib),
-            FormatChoice::Csv => Some(Format::Csv),
-            FormatChoice::OracleGeneral => Some(Format::OracleGeneral),
-            FormatChoice::Cache2k => Some(Format::Cache2k),
+        let several = self.drive.namespace.len() > 1;
+        Refusal::idle([("more than one --namespace", several)], "run and search")?;
+        let pace = match self.speed {
+            Some(speed) => {
+                let [in_flight, max_in_flight] = self.drive.open();
+                Pace::Traced { speed, in_flight, max_in_flight }
+            }
+            None => self.drive.closed("--speed, which makes an open loop")?,
         };
-        let keys = Keys::new(self.key_prefix.clone(), self.server.max_key_chars());
+        let drive = self.drive.drive(pace, Some(self.origin.unwrap_or_default()))?;
+        Ok(Replay {
+            reading: self.reading(drive.route.max_key_chars())?,
+            traces: self.traces.clone(),
+            key_prefix: prefix.clone(),
+            limit: self.limit,
+            pace,
+            drive,
+        })
+    }
+
+    /// How the trace is to be read.
+    fn reading(&self, max_key_chars: usize) -> Result<Reading, Refusal> {
+        let format = self.format;
+        let of_csv =
+            [("--columns", self.columns.is_some()), ("--delimiter", self.delimiter.is_some())];
+        let is_csv = of_csv.iter().any(|(_, is_there)| *is_there);
+        if format.is_some_and(|format| format != Format::Csv) {
+            Refusal::idle(of_csv, "--format csv")?;
+        }
+        let keys = Keys::new(self.key_prefix.clone(), max_key_chars);
         let fallback = Content { size: self.value_size, ttl: self.ttl };
         Ok(Reading {
-            format: format.or(self.delimiter.map(|_| Format::Csv)),
+            format: format.or(is_csv.then_some(Format::Csv)),
             columns: self.columns.clone(),
             delimiter: self.delimiter,
-            time_unit: self.time_unit.map(|unit| match unit {
-                UnitChoice::S => TimeUnit::Seconds,
-                UnitChoice::Ms => TimeUnit::Milliseconds,
-                UnitChoice::Us => TimeUnit::Microseconds,
-                UnitChoice::Ns => TimeUnit::Nanoseconds,
-            }),
+            time_unit: self.time_unit,
             max_gap: self.max_gap,
             skip_broken: self.skip_broken,
             ..Reading::new(keys.hash_long(self.hash_long_keys), fallback)
         })
     }
+}
 
-    /// The trace's files, for people.
-    #[must_use]
-    pub fn files(&self) -> String {
-        let files: Vec<_> = self.traces.iter().map(|path| path.display().to_string()).collect();
-        files.join(" ")
-    }
-
-    /// The course to play.
-    ///
-    /// # Errors
-    ///
-    /// An option is there that means nothing at this pace.
-    pub fn course(&self) -> Result<Course, Error> {
-        if self.server.namespace.len() > 1 {
-            return Err(Error::Idle { option: "more than one --namespace", needs: "run" });
-        }
-        let in_flight = self.in_flight().get();
-        let pace = match self.speed {
-            Some(speed) => Pace::Traced {
-                speed,
-                in_flight,
-                max_in_flight: self.max_in_flight.map_or(MAX_IN_FLIGHT, NonZeroUsize::get),
-            },
-            None if self.max_in_flight.is_some() => {
-                return Err(Error::Idle { option: "--max-in-flight", needs: "--speed" });
-            }
-            None if self.max_slip.is_some() => {
-                return Err(Error::Idle { option: "--max-slip", needs: "--speed" });
-            }
-            None => Pace::Closed { in_flight },
-        };
-        Ok(Course { pace, warm_up: Duration::ZERO, length: Length::Whole, seed: 0 })
-    }
-
-    /// What a sender may be late by, at the 99th percentile.
-    #[must_use]
-    pub fn max_slip(&self) -> Duration {
-        self.max_slip.unwrap_or(MAX_SLIP)
-    }
-
-    fn in_flight(&self) -> NonZeroUsize {
-        let default = if self.speed.is_some() { IN_FLIGHT_OPEN } else { IN_FLIGHT_CLOSED };
-        self.in_flight.or(NonZeroUsize::new(default)).expect("a default is above zero")
-    }
-
-    /// Connections that will be opened: none that would never carry a request.
-    #[must_use]
-    pub fn connections(&self) -> usize {
-        self.connections.min(self.in_flight()).get()
-    }
-
-    /// Threads that will run: none without a connection of its own.
-    #[must_use]
-    pub fn threads(&self) -> usize {
-        threads(self.threads).min(self.connections())
-    }
+/// A format, or none for that of the file itself.
+fn format() -> impl TypedValueParser<Value = Option<Format>> {
+    let auto = PossibleValue::new("auto").help("Go by what the file has");
+    let formats = Format::value_variants().iter().filter_map(Format::to_possible_value);
+    PossibleValuesParser::new(std::iter::once(auto).chain(formats))
+        .map(|name| Format::from_str(&name, false).ok())
 }
 
 fn delimiter(text: &str) -> Result<u8, &'static str> {
@@ -313,10 +207,8 @@ fn max_gap(text: &str) -> Result<Duration, &'static str> {
 }
 
 fn speed(text: &str) -> Result<f64, &'static str> {
-    match text.parse::<f64>() {
-        Ok(speed) if speed > 0.0 && speed <= 1e6 => Ok(speed),
-        _ => Err("expected a factor above 0 and up to 1000000, such as 1 or 0.5 or 20"),
-    }
+    let above_zero = (Bound::Excluded(0.0), Bound::Included(1e6));
+    within(text, above_zero, "expected a factor above 0 and up to 1000000, such as 1 or 0.5 or 20")
 }
 
 #[cfg(test)]
@@ -326,7 +218,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::{Cli, Command},
-        target::Way,
+        peers::Backend,
     };
 
     fn replay(options: &[&str]) -> Result<Box<ReplayArgs>, String> {
@@ -339,17 +231,19 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_the_help() {
-        let args = replay(&[]).unwrap();
-        assert_eq!(args.target.to_string(), "grpc://127.0.0.1:50051");
-        assert_eq!((args.connections(), args.in_flight().get()), (4, 64));
-        assert_eq!((args.value_size.bytes(), args.ttl.seconds()), (1024, 3600));
-        assert!((1..=4).contains(&args.threads()));
+        let spec = replay(&[]).unwrap().spec().unwrap();
+        assert_eq!(spec.drive.route.target.to_string(), "grpc://127.0.0.1:50051");
+        assert_eq!((spec.drive.connections, spec.pace.in_flight()), (4, 64));
+        let Content { size, ttl } = spec.reading.fallback;
+        assert_eq!((size.bytes(), ttl.seconds()), (1024, 3600));
+        assert!((1..=4).contains(&spec.drive.threads));
     }
 
     #[test]
     fn connections_and_threads_never_outnumber_the_requests() {
         let args = replay(&["--in-flight", "2", "--connections", "8", "--threads", "8"]).unwrap();
-        assert_eq!((args.connections(), args.threads()), (2, 2));
+        let drive = args.spec().unwrap().drive;
+        assert_eq!((drive.connections, drive.threads), (2, 2));
     }
 
     #[test]
@@ -367,7 +261,7 @@ mod tests {
             (["--connect-timeout", "9999999999years"], "up to 24h"),
             (["--in-flight", "0"], "expected a number from 1 to 1000000"),
             (["--connections", "1000001"], "expected a number from 1 to 1000000"),
-            (["--limit", "0"], "non-zero"),
+            (["--limit", "0"], "expected a whole number of 1 or more"),
             (["--columns", "time,size"], "the key has no column"),
             (["--delimiter", "ab"], "expected one character"),
             (["--max-gap", "5"], "such as 10m, 1h or 30d"),
@@ -380,10 +274,10 @@ mod tests {
 
     #[test]
     fn an_option_of_one_format_is_refused_beside_another() {
-        let reading = |options: &[&str]| replay(options).unwrap().reading();
+        let reading = |options: &[&str]| replay(options).unwrap().reading(256);
         for (option, value) in [("--columns", "time,key"), ("--delimiter", "tab")] {
             let refused = reading(&[option, value, "--format", "twitter"]).unwrap_err();
-            assert_eq!(refused.to_string(), format!("{option} is for --format csv"));
+            assert_eq!(refused.to_string(), format!("{option} works only with --format csv"));
             assert_eq!(reading(&[option, value]).unwrap().format, Some(Format::Csv));
         }
         assert_eq!(reading(&["--delimiter", "tab"]).unwrap().delimiter, Some(b'\t'));
@@ -394,18 +288,16 @@ mod tests {
 
     #[test]
     fn tls_is_spoken_where_the_target_asks_for_it_and_is_not_set_up_for_nothing() {
-        let way = |options: &[&str]| {
-            let args = replay(options).unwrap();
-            Way::find(&args.target, &args.server)
-        };
-        let named = ["--server-name", "cache.internal"];
-        let message = way(&named).unwrap_err().to_string();
+        let named = replay(&["--server-name", "cache.internal"]).unwrap();
+        let message = named.spec().unwrap_err().to_string();
         assert_eq!(
             message,
-            "grpc://127.0.0.1:50051 is plain, but TLS is set up; write grpcs:// in front of the target"
+            "--server-name works only with a target that speaks TLS (grpcs:// or rediss://), not \
+             grpc://127.0.0.1:50051"
         );
         let missing = ["--target", "grpcs://cache", "--ca", "/nowhere/ca.pem"];
-        let message = way(&missing).unwrap_err().to_string();
+        let route = replay(&missing).unwrap().spec().unwrap().drive.route;
+        let message = Backend::new(&route).unwrap_err().to_string();
         assert!(message.starts_with("cannot read /nowhere/ca.pem: No such file"), "{message}");
     }
 }

@@ -1,17 +1,18 @@
 //! The options of a run, and what they add up to.
 
-use std::{
-    num::{NonZeroU64, NonZeroUsize},
-    str::FromStr,
-    time::Duration,
-};
+use std::{num::NonZeroU64, str::FromStr, time::Duration};
 
-use super::{LoadArgs, load::IN_FLIGHT_CLOSED, positive, positive_duration};
-use crate::{
-    engine::{Course, HIGHEST_RATE, InvalidRate, Length, Pace, Rate},
-    error::Error,
-};
 use clap::Args;
+
+use super::{
+    load::LoadArgs,
+    parse::{positive, positive_duration},
+};
+use crate::{
+    engine::{Course, HIGHEST_RATE, InvalidRate, Length, Rate},
+    error::Refusal,
+    spec::Run,
+};
 
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
@@ -32,8 +33,9 @@ The same --seed and number of --threads give the same operations in every run.
 
 Other systems, driven by the same operations at the same instants:
   redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS
-      What speaks RESP. In USER and PASSWORD, / @ : and % are written as %2F %40 %3A and %25. An mset is a pipeline of SETs, as MSET takes no ttl; a
-      compare-and-set is a script, as SET has IFEQ in new servers alone.
+      What speaks RESP. In USER and PASSWORD, / @ : and % are written as %2F %40 %3A and %25.
+      An mset is a pipeline of SETs, as MSET takes no ttl; a compare-and-set is a script, as
+      only new servers have SET with IFEQ.
   memcached://HOST[:PORT]
       Its text protocol. A compare-and-set is a gets and a cas, thus two round trips; an
       mset is one write of many sets. A key has at most 250 bytes.
@@ -49,7 +51,7 @@ Examples:
       --mix get=80,set=15,mget=5 --value-size lognormal:300:1.2 --json closed.json
 ";
 
-/// What a run can be told.
+/// The options of a run.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Requests in a second over all threads, such as 2000 or 0.5; several, one after the other,
@@ -73,7 +75,7 @@ pub struct RunArgs {
 /// Requests in a second over all threads, or as many as the server answers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Rates {
-    /// Open loop: so many in a second, one rate after the other.
+    /// Open loop: at these rates, one after the other.
     PerSecond(Vec<Rate>),
     /// Closed loop: the next one as soon as one is answered.
     Max,
@@ -99,36 +101,33 @@ impl FromStr for Rates {
 }
 
 impl RunArgs {
-    /// The courses to play, one after the other: never none.
+    /// What is to be done.
     ///
     /// # Errors
     ///
-    /// An option is there that means nothing at this kind of rate.
-    pub fn courses(&self) -> Result<Vec<Course>, Error> {
-        let time = self.duration.unwrap_or(Duration::from_secs(10));
+    /// Options do not go together.
+    pub fn spec(&self) -> Result<Run, Refusal> {
         let course = |pace| Course {
             pace,
             warm_up: self.load.warm_up.unwrap_or_default(),
-            length: self.requests.map_or(Length::Time(time), Length::Requests),
+            length: match self.requests {
+                Some(requests) => Length::Requests(requests),
+                None => Length::Time(self.duration.unwrap_or(Duration::from_secs(10))),
+            },
             seed: self.load.workload.seed,
         };
-        match &self.rate {
+        let courses: Vec<_> = match &self.rate {
             Rates::PerSecond(rates) => {
-                Ok(rates.iter().map(|&rate| course(self.load.open(rate))).collect())
+                rates.iter().map(|&rate| course(self.load.open(rate))).collect()
             }
             Rates::Max => {
-                let idle = [
-                    ("--arrivals", self.load.arrivals.is_some()),
-                    ("--max-in-flight", self.load.max_in_flight.is_some()),
-                    ("--max-slip", self.load.max_slip.is_some()),
-                ];
-                if let Some((option, _)) = idle.into_iter().find(|(_, is_there)| *is_there) {
-                    return Err(Error::Idle { option, needs: "a rate" });
-                }
-                let in_flight = self.load.in_flight.map_or(IN_FLIGHT_CLOSED, NonZeroUsize::get);
-                Ok(vec![course(Pace::Closed { in_flight })])
+                let open = "an open loop: a --rate that is a number, not max";
+                Refusal::idle([("--arrivals", self.load.arrivals.is_some())], open)?;
+                vec![course(self.load.drive.closed(open)?)]
             }
-        }
+        };
+        let first = courses.first().expect("a rate was given, or is the default");
+        Ok(Run { load: self.load.load(first.pace)?, courses })
     }
 }
 

@@ -1,14 +1,18 @@
 //! The options of a search, and what they add up to.
 
-use std::time::Duration;
+use std::{ops::Bound, time::Duration};
 
 use clap::Args;
 
-use super::{LONGEST_WAIT, LoadArgs, positive_duration};
+use super::{
+    load::LoadArgs,
+    parse::{pause, positive_duration, within},
+};
 use crate::{
     engine::{Course, HIGHEST_RATE, Length},
-    error::Error,
-    search::{Rules, Slo, percent},
+    error::Refusal,
+    slo::{Slo, percent},
+    spec::{Rules, Search},
 };
 
 /// Most steps that confirm what was found.
@@ -43,7 +47,7 @@ Examples:
       --arrivals poisson --preset twitter/52 --json limit.json
 ";
 
-/// What a search can be told.
+/// The options of a search.
 #[derive(Args, Clone, Debug)]
 pub struct SearchArgs {
     /// What is promised, of response times and of errors: terms pNN<TIME, mean<TIME, max<TIME
@@ -86,29 +90,30 @@ pub struct SearchArgs {
 }
 
 impl SearchArgs {
-    /// What the search goes by.
+    /// What is to be done.
     ///
     /// # Errors
     ///
-    /// It would end before it begins.
-    pub(crate) fn rules(&self) -> Result<Rules, Error> {
+    /// Options do not go together.
+    pub fn spec(&self) -> Result<Search, Refusal> {
         let Self { from, growth, precision, confirm, .. } = *self;
         let to = self.to.unwrap_or(HIGHEST_RATE);
         if from > to {
-            return Err(Error::Range { from, to });
+            return Err(Refusal::Range { from, to });
         }
-        Ok(Rules { from, to, growth, precision, confirm })
-    }
-
-    /// A step at this rate. Random arrivals differ from step to step: what one attempt fell
-    /// over, the next one is to meet by chance only.
-    pub(crate) fn course(&self, rate: u64, step: usize) -> Course {
-        Course {
-            pace: self.load.open(rate.into()),
-            warm_up: self.load.warm_up.unwrap_or_default(),
-            length: Length::Time(self.step_duration),
-            seed: self.load.workload.seed.wrapping_add(step as u64),
-        }
+        let pace = self.load.open(from.into());
+        Ok(Search {
+            load: self.load.load(pace)?,
+            slo: self.slo.clone(),
+            rules: Rules { from, to, growth, precision, confirm },
+            first: Course {
+                pace,
+                warm_up: self.load.warm_up.unwrap_or_default(),
+                length: Length::Time(self.step_duration),
+                seed: self.load.workload.seed,
+            },
+            drain: self.drain,
+        })
     }
 }
 
@@ -120,20 +125,11 @@ fn rate(text: &str) -> Result<u64, String> {
 }
 
 fn growth(text: &str) -> Result<f64, &'static str> {
-    match text.parse::<f64>() {
-        Ok(growth) if growth > 1.0 && growth <= 1000.0 => Ok(growth),
-        _ => Err("expected a factor above 1 and up to 1000, such as 2 or 1.5"),
-    }
+    let above_one = (Bound::Excluded(1.0), Bound::Included(1000.0));
+    within(text, above_one, "expected a factor above 1 and up to 1000, such as 2 or 1.5")
 }
 
 fn precision(text: &str) -> Result<f64, &'static str> {
     let ratio = percent(text).map(|percent| percent / 100.0);
     ratio.ok_or("expected a percentage above 0% and up to 100%, such as 2% or 0.5%")
-}
-
-fn pause(text: &str) -> Result<Duration, &'static str> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration <= LONGEST_WAIT => Ok(duration),
-        _ => Err("expected a duration with a unit, up to 24h, such as 0s or 500ms"),
-    }
 }

@@ -2,12 +2,13 @@
 
 use std::{num::NonZeroU64, path::PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
+use super::parse::{positive, within};
 use crate::{
-    error::Error,
+    error::Refusal,
     trace::{Make, Style},
-    workload::{Call, KeyDistribution, Mix, Sizes, Spec, Ttls},
+    workload::{Call, KeyDistribution, Mix, Sizes, Ttls, WorkloadSpec},
 };
 
 pub(super) const MORE: &str = "\
@@ -39,7 +40,7 @@ pub enum TraceCommand {
     Generate(Box<GenerateArgs>),
 }
 
-/// What a made trace can be told.
+/// The options of a made trace.
 #[derive(Args, Clone, Debug)]
 pub struct GenerateArgs {
     /// Write to this file [default: standard output]
@@ -47,11 +48,11 @@ pub struct GenerateArgs {
     pub output: Option<PathBuf>,
 
     /// How rows are written
-    #[arg(long, value_enum, default_value_t = StyleChoice::Twitter)]
-    pub format: StyleChoice,
+    #[arg(long, value_enum, default_value_t = Style::Twitter)]
+    pub format: Style,
 
     /// Rows
-    #[arg(long, value_name = "N", default_value = "1000000")]
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = positive::<NonZeroU64>)]
     pub accesses: NonZeroU64,
 
     /// Keys that are asked for again
@@ -87,15 +88,6 @@ pub struct GenerateArgs {
     pub seed: u64,
 }
 
-/// How rows of a made trace are written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum StyleChoice {
-    /// The columns of twitter/cache-trace, with times of whole seconds
-    Twitter,
-    /// A header and the columns time,key,size,op,ttl, with times to the microsecond
-    Csv,
-}
-
 /// Characters of a key, zeros in front of its number among them.
 const KEY_SIZE: usize = 38;
 
@@ -105,11 +97,11 @@ impl GenerateArgs {
     /// # Errors
     ///
     /// No key would be cold.
-    pub fn make(&self) -> Result<Make, Error> {
+    pub fn make(&self) -> Result<Make, Refusal> {
         if matches!(self.key_distribution, KeyDistribution::Hot { .. }) && self.keys < 2 {
-            return Err(Error::HotKeys);
+            return Err(Refusal::HotKeys);
         }
-        let spec = Spec {
+        let spec = WorkloadSpec {
             keys: self.keys,
             key_distribution: self.key_distribution,
             key_size: KEY_SIZE,
@@ -126,10 +118,7 @@ impl GenerateArgs {
             spec,
             once: self.once,
             rate: self.rate,
-            style: match self.format {
-                StyleChoice::Twitter => Style::Twitter,
-                StyleChoice::Csv => Style::Csv,
-            },
+            style: self.format,
         })
     }
 }
@@ -145,14 +134,14 @@ fn keys(text: &str) -> Result<u64, String> {
 }
 
 fn percent(text: &str) -> Result<f64, &'static str> {
-    let number = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
     let expected = "expected a share from 0% to 100%, such as 15%";
-    number.filter(|percent| (0.0..=100.0).contains(percent)).map(|it| it / 100.0).ok_or(expected)
+    let number = text.strip_suffix('%').ok_or(expected)?;
+    within(number, 0.0..=100.0, expected).map(|percent| percent / 100.0)
 }
 
 fn rate(text: &str) -> Result<f64, &'static str> {
-    let rate = text.parse::<f64>().ok().filter(|rate| (1e-6..=1e9).contains(rate));
-    rate.ok_or("expected a number above 0 and up to 1000000000, such as 1000 or 0.5")
+    let expected = "expected a number above 0 and up to 1000000000, such as 1000 or 0.5";
+    within(text, 1e-6..=1e9, expected)
 }
 
 fn mix(text: &str) -> Result<Mix, String> {
@@ -189,7 +178,7 @@ mod tests {
             (["--keys", "0"], "expected a number from 1 to"),
             (["--rate", "0"], "above 0"),
             (["--mix", "get=1,mget=1"], "mget is in no trace; expected get, set and delete"),
-            (["--accesses", "0"], "non-zero"),
+            (["--accesses", "0"], "expected a whole number of 1 or more"),
         ] {
             let message = generate(&options).unwrap_err();
             assert!(message.contains(expected), "{message}");

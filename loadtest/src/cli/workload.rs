@@ -10,15 +10,16 @@ use std::{
 use clap::Args;
 use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 
-use super::{count, positive, positive_duration};
+use super::parse::{count, positive, positive_duration};
 use crate::{
-    error::Error,
+    error::Refusal,
     preset::Preset,
-    workload::{KeyDistribution, Mix, Sizes, Spec, Ttls},
+    workload::{KeyDistribution, Mix, Sizes, Ttls, WorkloadSpec},
 };
 
 /// What is sent. Options that a preset can set have no default of clap's.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Workload")]
 pub struct WorkloadArgs {
     /// Where random numbers begin
     #[arg(long, value_name = "N", default_value = "1")]
@@ -60,20 +61,20 @@ pub struct WorkloadArgs {
     #[arg(long, value_name = "DISTRIBUTION")]
     pub ttl: Option<Ttls>,
 
-    /// Cache-aside: after a get that misses, wait so long as for a database, then set the
-    /// value; the report has the load of that origin. Rounded up to whole milliseconds
+    /// Cache-aside: after a get that misses, wait this long for a database, then set the value;
+    /// the report has the load of that origin. Rounded up to whole milliseconds
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub origin: Option<Duration>,
 }
 
 impl WorkloadArgs {
-    /// What operations are to be like, in so many keyspaces, whose longest keys have `longest`
+    /// What operations are to be like, in `spaces` keyspaces, whose keys have at most `longest`
     /// characters.
     ///
     /// # Errors
     ///
     /// Options that do not go with each other.
-    pub fn spec(&self, longest: usize, spaces: usize) -> Result<Spec, Error> {
+    pub fn spec(&self, longest: usize, spaces: usize) -> Result<WorkloadSpec, Refusal> {
         let keys = self.keys.get();
         let digits = (keys - 1).checked_ilog10().map_or(1, |log| log as usize + 1);
         let preset = self.preset.as_ref();
@@ -82,28 +83,32 @@ impl WorkloadArgs {
             .or(preset.map(|preset| preset.key_size))
             .map_or(16.max(digits), NonZeroUsize::get);
         if !(digits..=longest).contains(&key_size) {
-            return Err(Error::KeySize { key_size, keys, digits, longest });
+            return Err(Refusal::KeySize { key_size, keys, digits, longest });
         }
         let key_distribution = self
             .key_distribution
             .or(preset.map(|preset| preset.key_distribution))
             .unwrap_or(KeyDistribution::Uniform);
         if matches!(key_distribution, KeyDistribution::Hot { .. }) && keys < 2 {
-            return Err(Error::HotKeys);
+            return Err(Refusal::HotKeys);
         }
         let batch = self.batch.get();
         if batch > MAX_BATCH_ITEMS {
-            return Err(Error::Batch { batch });
+            return Err(Refusal::Batch(batch));
         }
 
-        Ok(Spec {
+        Ok(WorkloadSpec {
             keys,
             key_distribution,
             key_size,
-            value_size: chosen(&self.value_size, preset.map(|preset| &preset.value_size), "1KiB"),
-            mix: chosen(&self.mix, preset.map(|preset| &preset.mix), "get=90,set=10"),
+            value_size: chosen(
+                self.value_size.as_ref(),
+                preset.map(|preset| &preset.value_size),
+                "1KiB",
+            ),
+            mix: chosen(self.mix.as_ref(), preset.map(|preset| &preset.mix), "get=90,set=10"),
             batch,
-            ttl: chosen(&self.ttl, preset.map(|preset| &preset.ttl), "1h"),
+            ttl: chosen(self.ttl.as_ref(), preset.map(|preset| &preset.ttl), "1h"),
             seed: self.seed,
             aside: self.origin.is_some(),
             spaces,
@@ -112,15 +117,11 @@ impl WorkloadArgs {
 }
 
 /// What was asked for, or what the preset says, or the default.
-fn chosen<T>(asked: &Option<T>, preset: Option<&T>, default: &str) -> T
+fn chosen<T>(asked: Option<&T>, preset: Option<&T>, default: &str) -> T
 where
     T: Clone + FromStr<Err: fmt::Debug>,
 {
-    asked
-        .as_ref()
-        .or(preset)
-        .cloned()
-        .unwrap_or_else(|| default.parse().expect("the default is valid"))
+    asked.or(preset).cloned().unwrap_or_else(|| default.parse().expect("the default is valid"))
 }
 
 #[cfg(test)]
@@ -130,10 +131,10 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
 
-    fn spec(options: &[&str]) -> Spec {
+    fn spec(options: &[&str]) -> WorkloadSpec {
         let line = ["x", "run"].iter().chain(options);
         let Command::Run(args) = Cli::parse_from(line).command else { panic!("another command") };
-        args.load.spec().unwrap()
+        args.spec().unwrap().load.workload
     }
 
     #[test]

@@ -79,7 +79,9 @@ mod tests {
         ) {
             let histogram = |values: &Vec<u64>| {
                 let mut histogram = Histogram::<u64>::new(3).unwrap();
-                values.iter().for_each(|value| histogram.record(*value).unwrap());
+                for value in values {
+                    histogram.record(*value).unwrap();
+                }
                 histogram
             };
             let histograms: Vec<_> = values.iter().map(histogram).collect();

@@ -1,6 +1,7 @@
-//! What is compared, and which way is worse.
+//! What is compared, which way is worse, and how changes are judged.
 
 use serde::{Serialize, Serializer};
+use strum::Display;
 
 /// Something that reports have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,9 +24,23 @@ pub enum Metric {
     PerCoreSecond,
 }
 
+/// How seconds are drawn anew, and how the outcome is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Judging {
+    /// Share of intervals that are to contain the true change, 0 to 1.
+    pub confidence: f64,
+    /// Relative change from which on a metric is worse or better.
+    pub threshold: f64,
+    /// How often seconds are drawn anew.
+    pub resamples: u32,
+    /// Where random numbers begin.
+    pub seed: u64,
+}
+
 /// What to think of a change.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Display, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Word {
     /// The whole interval lies beyond the threshold, on the good side.
     Better,
@@ -53,8 +68,7 @@ impl Metric {
         Self::PerCoreSecond,
     ];
 
-    /// Its name, with its unit where a number would not tell.
-    #[must_use]
+    /// Its name, with its unit if a figure does not show it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered/s",
@@ -69,7 +83,6 @@ impl Metric {
     }
 
     /// Whether more is better.
-    #[must_use]
     pub fn more_is_better(self) -> bool {
         match self {
             Self::Answered | Self::HitRatio | Self::PerCoreSecond => true,
@@ -78,11 +91,11 @@ impl Metric {
     }
 
     /// What to think of a relative change that lies between these two.
-    #[must_use]
     pub fn judge(self, (low, high): (f64, f64), threshold: f64) -> Word {
-        let (up, down) = match self.more_is_better() {
-            true => (Word::Better, Word::Worse),
-            false => (Word::Worse, Word::Better),
+        let (up, down) = if self.more_is_better() {
+            (Word::Better, Word::Worse)
+        } else {
+            (Word::Worse, Word::Better)
         };
         if low > threshold {
             up
@@ -103,7 +116,6 @@ impl Serialize for Metric {
 }
 
 /// The change from one figure to another, relative to the first: infinite from zero on.
-#[must_use]
 pub(super) fn change(before: f64, after: f64) -> f64 {
     if before == after {
         0.0

@@ -7,12 +7,14 @@ use rand_pcg::Pcg64Mcg;
 use serde::{Serialize, Serializer};
 
 use super::{
-    FEW_SECONDS, Judging,
     bootstrap::middle,
-    metric::{Metric, Word, change},
-    sample::{RunFigures, Sample, Times},
+    metric::{Judging, Metric, Word, change},
+    sample::{LatencyKind, RunFigures, Sample},
 };
 use crate::{engine::Rate, report::Report};
+
+/// Seconds of each side below which an interval is likely too narrow.
+pub(super) const FEW_SECONDS: usize = 10;
 
 /// Seconds of each side below which there is no interval: two blocks and something to move
 /// them by.
@@ -21,7 +23,7 @@ const FEWEST_SECONDS: usize = 5;
 /// The metrics at one rate, or of the whole.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Part {
-    /// The rate; none where there was one only, or none.
+    /// The rate, if there were several.
     pub requests_per_second: Option<Rate>,
     /// Which latency: response or service.
     pub latency: &'static str,
@@ -43,7 +45,7 @@ pub struct Line {
     /// The change relative to what was before; none in JSON where that was zero.
     #[serde(serialize_with = "finite")]
     pub change: f64,
-    /// Where the change lies; none where it is not known.
+    /// Where the change lies, if that is known.
     pub interval: Option<Interval>,
     /// What to think of it; none without an interval.
     pub word: Option<Word>,
@@ -63,6 +65,7 @@ pub struct Interval {
 }
 
 /// JSON has no infinity.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn finite<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     Some(*number).filter(|number| number.is_finite()).serialize(serializer)
 }
@@ -70,24 +73,23 @@ fn finite<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error>
 /// Compares reports, and says what spoils that.
 pub(super) fn parts(sides: &[Vec<Report>; 2], judging: &Judging) -> (Vec<Part>, Vec<String>) {
     let mut warnings = Vec::new();
-    let wholes = || sides.each_ref().map(|reports| reports.iter().map(whole).collect::<Vec<_>>());
-    let rates = rates(sides);
-    let parts: Vec<_> = match rates {
-        Rates::None => vec![part(None, &wholes(), judging)],
-        Rates::Common(rates) => {
-            let per_core = per_core(&wholes(), judging);
-            let steps = rates.into_iter().map(|(step, rate)| {
-                part(Some(rate), &sides.each_ref().map(|reports| steps(reports, step)), judging)
-            });
-            steps.chain(per_core).collect()
-        }
-        Rates::Other => {
+    let wholes = sides.each_ref().map(|side| side.iter().map(whole).collect::<Vec<_>>());
+    let rates = common_rates(sides);
+    let parts: Vec<_> = if rates.is_empty() {
+        if sides.iter().flatten().any(|report| !report.steps.is_empty()) {
             warnings.push(
                 "the reports are not of the same rates: what is compared is all of each run"
                     .to_owned(),
             );
-            vec![part(None, &wholes(), judging)]
         }
+        vec![part(None, &wholes, judging)]
+    } else {
+        let of_steps = rates.into_iter().map(|(step, rate)| {
+            let sides = sides.each_ref();
+            let steps = sides.map(|side| side.iter().map(|of| at_step(of, step)).collect());
+            part(Some(rate), &steps, judging)
+        });
+        of_steps.chain(per_core(&wholes, judging)).collect()
     };
     let few = parts.iter().flat_map(|part| part.seconds).filter(|seconds| *seconds > 0).min();
     if let Some(seconds) = few.filter(|seconds| (FEWEST_SECONDS..FEW_SECONDS).contains(seconds)) {
@@ -99,30 +101,16 @@ pub(super) fn parts(sides: &[Vec<Report>; 2], judging: &Judging) -> (Vec<Part>, 
     (parts, warnings)
 }
 
-/// The steps that can be compared.
-enum Rates {
-    /// There were no steps.
-    None,
-    /// Number and rate of those that all reports have.
-    Common(Vec<(usize, Rate)>),
-    /// There were steps, but none at the same place with the same rate.
-    Other,
-}
-
-fn rates(sides: &[Vec<Report>; 2]) -> Rates {
-    let reports = || sides.iter().flatten();
-    if reports().all(|report| report.steps.is_empty()) {
-        return Rates::None;
-    }
+/// Number and rate of the steps that all reports have at the same place.
+fn common_rates(sides: &[Vec<Report>; 2]) -> Vec<(usize, Rate)> {
+    let mut reports = sides.iter().flatten();
+    let Some(first) = reports.next() else { return Vec::new() };
     let rate = |report: &Report, step: usize| report.steps.get(step)?.requests_per_second;
-    let most = reports().map(|report| report.steps.len()).max().unwrap_or_default();
-    let common: Vec<_> = (0..most)
-        .filter_map(|step| {
-            let first = rate(reports().next()?, step)?;
-            reports().all(|report| rate(report, step) == Some(first)).then_some((step, first))
-        })
-        .collect();
-    if common.is_empty() { Rates::Other } else { Rates::Common(common) }
+    let steps = 0..first.steps.len();
+    steps
+        .filter_map(|step| Some((step, rate(first, step)?)))
+        .filter(|(step, asked)| reports.clone().all(|other| rate(other, *step) == Some(*asked)))
+        .collect()
 }
 
 fn whole(report: &Report) -> RunFigures<'_> {
@@ -133,19 +121,12 @@ fn whole(report: &Report) -> RunFigures<'_> {
     }
 }
 
-/// One step of each report.
-fn steps(reports: &[Report], step: usize) -> Vec<RunFigures<'_>> {
-    reports.iter().map(|report| of_step(report, step)).collect()
-}
-
-/// One step. Its seconds stand together.
-fn of_step(report: &Report, step: usize) -> RunFigures<'_> {
-    let seconds = &report.seconds;
-    let first = seconds.iter().position(|second| second.step == step);
-    let last = seconds.iter().rposition(|second| second.step == step);
+/// One step. Its seconds follow each other.
+fn at_step(report: &Report, step: usize) -> RunFigures<'_> {
+    let mut steps = report.seconds.chunk_by(|one, other| one.step == other.step);
     RunFigures {
         figures: &report.steps[step].figures,
-        seconds: first.zip(last).map_or(&[], |(first, last)| &seconds[first..=last]),
+        seconds: steps.find(|seconds| seconds[0].step == step).unwrap_or_default(),
         per_core_second: None,
     }
 }
@@ -167,7 +148,7 @@ pub(super) fn part(
     judging: &Judging,
 ) -> Part {
     let responses = sides.iter().flatten().all(RunFigures::has_response_times);
-    let times = if responses { Times::Response } else { Times::Service };
+    let times = if responses { LatencyKind::Response } else { LatencyKind::Service };
     let samples = sides.each_ref().map(|runs| Sample::of(runs, times));
     let mut lines: Vec<_> =
         Metric::ALL.into_iter().filter_map(|metric| Line::of(metric, &samples)).collect();
@@ -181,7 +162,7 @@ pub(super) fn part(
 }
 
 impl Line {
-    /// The figures, without an interval; none where a side has none.
+    /// The figures, without an interval; none if a side lacks them.
     fn of(metric: Metric, samples: &[Sample; 2]) -> Option<Self> {
         let [before, after] = samples.each_ref().map(|sample| sample.figure(metric));
         let (before, after) = (before?, after?);
@@ -211,7 +192,7 @@ fn draw(lines: &mut [Line], samples: &[Sample; 2], judging: &Judging) {
     let mut weights = samples.each_ref().map(|sample| vec![0; sample.spans()]);
     for _ in 0..judging.resamples {
         for (sample, weights) in iter::zip(samples, &mut weights) {
-            sample.runs().draw(&mut rng, weights);
+            sample.runs.draw(&mut rng, weights);
         }
         let sums = [0, 1].map(|side| samples[side].draw(&weights[side]));
         for (line, scales, changes) in &mut drawn {
@@ -229,7 +210,7 @@ fn draw(lines: &mut [Line], samples: &[Sample; 2], judging: &Judging) {
         match middle(&mut changes, judging.confidence) {
             Some((low, high)) => {
                 line.interval = Some(Interval { low, high });
-                // An interval that is likely too narrow is shown, but fails nobody's build.
+                // An interval that is likely too narrow is shown, but must not fail a build.
                 line.word = Some(match fewest {
                     FEW_SECONDS.. => line.metric.judge((low, high), judging.threshold),
                     _ => Word::Unclear,

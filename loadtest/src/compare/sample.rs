@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 
 use super::{bins::Bins, bootstrap::Runs, metric::Metric};
 use crate::{
-    engine::growing,
+    hdr::growing,
     report::{Figures, Histogram as ReportHistogram, SecondReport, ratio, spans},
 };
 
@@ -14,7 +14,7 @@ const BEYOND: f64 = 10.0;
 
 /// Which times are compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Times {
+pub(super) enum LatencyKind {
     Response,
     Service,
 }
@@ -52,7 +52,7 @@ pub(super) struct Sample {
     seconds: usize,
     /// What is drawn.
     spans: Vec<Counts>,
-    runs: Runs,
+    pub(super) runs: Runs,
     /// None if the seconds have other times than those that are compared.
     bins: Option<Bins>,
 }
@@ -62,9 +62,9 @@ impl RunFigures<'_> {
         self.figures.response_histogram.is_some()
     }
 
-    fn histogram(&self, times: Times) -> Histogram<u64> {
+    fn histogram(&self, times: LatencyKind) -> Histogram<u64> {
         match (times, &self.figures.response_histogram) {
-            (Times::Response, Some(response)) => response.decode(),
+            (LatencyKind::Response, Some(response)) => response.decode(),
             _ => self.figures.service_histogram.decode(),
         }
     }
@@ -82,8 +82,8 @@ impl RunFigures<'_> {
         }
     }
 
-    /// A run's spans of seconds. The last second is as long as what is left of the run, unless
-    /// the seconds are of several rates: then nobody knows.
+    /// A run's spans of seconds. The last second is as long as what is left of the run; with
+    /// several rates its length is unknown, and it counts as whole.
     fn spans(&self) -> impl Iterator<Item = (Counts, Histogram<u64>)> {
         let last = self.seconds.last().map(|last| (last.step, last.second));
         let is_one_step =
@@ -109,7 +109,7 @@ impl RunFigures<'_> {
 
 impl Sample {
     /// Adds the runs of a side up. Runs beyond the first are at the same rate.
-    pub(super) fn of(runs: &[RunFigures<'_>], times: Times) -> Self {
+    pub(super) fn of(runs: &[RunFigures<'_>], times: LatencyKind) -> Self {
         let mut whole = Counts::default();
         let mut histogram = Histogram::new(3).expect("3 significant digits are within bounds");
         for run in runs {
@@ -120,7 +120,7 @@ impl Sample {
         let fetches = runs.iter().filter_map(|run| run.figures.origin.as_ref());
         let per_core: Vec<f64> = runs.iter().filter_map(|run| run.per_core_second).collect();
         let other_times =
-            times == Times::Service && runs.iter().any(RunFigures::has_response_times);
+            times == LatencyKind::Service && runs.iter().any(RunFigures::has_response_times);
         let drawn: Vec<Vec<(Counts, Histogram<u64>)>> =
             runs.iter().map(|run| run.spans().collect()).collect();
         let histograms: Vec<_> = drawn.iter().flatten().map(|(_, times)| times).collect();
@@ -147,12 +147,7 @@ impl Sample {
         self.spans.len()
     }
 
-    /// What is drawn, by run.
-    pub(super) fn runs(&self) -> &Runs {
-        &self.runs
-    }
-
-    /// A metric as the reports have it; none where they do not.
+    /// A metric as the reports have it, if they do.
     pub(super) fn figure(&self, metric: Metric) -> Option<f64> {
         let quantile = |quantile| {
             (!self.histogram.is_empty()).then(|| self.histogram.value_at_quantile(quantile))
@@ -165,13 +160,13 @@ impl Sample {
         }
     }
 
-    /// The same of the seconds, each so many times. What they count is not always all that the
-    /// report counts: fills are not in them.
+    /// The same metric of weighted seconds. Seconds do not count all that a report counts: fills
+    /// are not in them.
     pub(super) fn drawn(&self, metric: Metric, weights: &[u32], sum: &Drawn) -> Option<f64> {
         sum.0.figure(metric, |quantile| self.bins.as_ref()?.quantile(weights, quantile))
     }
 
-    /// Adds seconds up, each so many times.
+    /// Adds weighted seconds up.
     pub(super) fn draw(&self, weights: &[u32]) -> Drawn {
         let mut sum = Counts::default();
         for (second, weight) in self.spans.iter().zip(weights).filter(|(_, weight)| **weight > 0) {
@@ -180,8 +175,11 @@ impl Sample {
         Drawn(sum)
     }
 
-    /// What a metric of the seconds is to be multiplied by to be that of the report; none if
-    /// they do not tell of it, and then why.
+    /// The factor from a metric of the seconds to that of the report.
+    ///
+    /// # Errors
+    ///
+    /// The seconds do not have the metric; the text says why.
     pub(super) fn scale(&self, metric: Metric) -> Result<f64, &'static str> {
         let weights = vec![1; self.spans.len()];
         let all = self.draw(&weights);
@@ -223,7 +221,7 @@ impl Counts {
         (self.seconds > 0.0).then_some(self.seconds)
     }
 
-    /// A metric, where these counts tell of it.
+    /// A metric, if it follows from these counts.
     fn figure(&self, metric: Metric, quantile: impl Fn(f64) -> Option<u64>) -> Option<f64> {
         let of = |part: f64, whole: f64| ratio(part as u64, whole as u64);
         match metric {

@@ -1,11 +1,15 @@
-//! A comparison as people read it in a terminal. Colours are left out by whoever writes it
-//! where nobody sees them.
+//! A comparison as people read it in a terminal. The writer strips colours if stdout is not one.
 
 use std::fmt::{self, Display, Formatter};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Comparison, Difference, Interval, Line, Metric, Part, Word};
+use super::{
+    comparison::Comparison,
+    difference::Difference,
+    metric::{Metric, Word},
+    part::{Interval, Line, Part},
+};
 use crate::report::time;
 
 /// Width of the first column.
@@ -54,7 +58,7 @@ impl Comparison {
                 writeln!(out, ", seconds to draw from: {before} of A, {after} of B")?;
             }
         }
-        let interval = format!("{} % interval", number(self.confidence * 100.0));
+        let interval = format!("{} % interval", number(self.judging.confidence * 100.0));
         writeln!(
             out,
             "{:<LABEL$}{:>NUMBER$}{:>NUMBER$}{:>NUMBER$}{interval:>INTERVAL$}",
@@ -64,7 +68,7 @@ impl Comparison {
     }
 
     fn conclusion(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let threshold = number(self.threshold * 100.0);
+        let threshold = number(self.judging.threshold * 100.0);
         let worse: Vec<_> = self
             .parts
             .iter()
@@ -112,7 +116,7 @@ impl Display for Line {
         match (self.word, &self.unjudged) {
             (Some(word), _) => {
                 let style = word.style();
-                write!(out, "  {style}{}{style:#}", word.name())
+                write!(out, "  {style}{word}{style:#}")
             }
             (None, Some(why)) => write!(out, "  {why}"),
             (None, None) => Ok(()),
@@ -121,15 +125,6 @@ impl Display for Line {
 }
 
 impl Word {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Better => "better",
-            Self::Worse => "worse",
-            Self::Same => "same",
-            Self::Unclear => "unclear",
-        }
-    }
-
     fn style(self) -> Style {
         match self {
             Self::Better => AnsiColor::Green.on_default(),

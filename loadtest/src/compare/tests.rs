@@ -84,7 +84,9 @@ impl Made {
 fn figures(seconds: &[SecondReport]) -> Figures {
     let sum = |field: fn(&SecondReport) -> u64| seconds.iter().map(field).sum::<u64>();
     let mut times = Hdr::new_with_max(3_600_000_000_000, 3).unwrap();
-    seconds.iter().for_each(|second| times += second.histogram.as_ref().unwrap().decode());
+    for second in seconds {
+        times += second.histogram.as_ref().unwrap().decode();
+    }
     let [requests, failed] = [sum(|second| second.requests), sum(|second| second.failed)];
     let [hits, misses] = [sum(|second| second.hits), sum(|second| second.misses)];
     let latency = Latency::of(&times);
@@ -143,10 +145,7 @@ fn compared_so(before: Vec<Report>, after: Vec<Report>, judging: &Judging) -> Co
     Comparison {
         before: Vec::new(),
         after: Vec::new(),
-        confidence: judging.confidence,
-        threshold: judging.threshold,
-        resamples: judging.resamples,
-        seed: judging.seed,
+        judging: *judging,
         differences: difference::between(&sides),
         warnings,
         parts,

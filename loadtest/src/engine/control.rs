@@ -1,6 +1,6 @@
 //! What all threads go by: whether to stop, and why.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 
 use tokio_util::sync::CancellationToken;
 
@@ -20,19 +20,19 @@ pub enum Stopped {
 pub(crate) struct Control {
     stop: CancellationToken,
     abandon: CancellationToken,
-    why: Mutex<Option<Stopped>>,
+    why: OnceLock<Stopped>,
 }
 
 impl Control {
     /// Stops all threads. The first reason stands.
     pub(crate) fn stop(&self, why: Stopped) {
-        self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        self.why.get_or_init(|| why);
         self.stop.cancel();
     }
 
     /// Why the threads were stopped, if they were.
     pub(crate) fn stopped(&self) -> Option<Stopped> {
-        *self.why.lock().unwrap_or_else(PoisonError::into_inner)
+        self.why.get().copied()
     }
 
     /// Whether the threads are to stop.

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use super::{plan::Arrivals, rate::Rate, tally::Tally};
+use super::{arrivals::ArrivalKind, rate::Rate};
 
 /// One stretch of requests at one pace.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub enum Pace {
         /// Requests in a second, over all threads.
         rate: Rate,
         /// How the instants lie.
-        arrivals: Arrivals,
+        arrivals: ArrivalKind,
         /// Most requests on the wire. Those beyond wait in this process, from their instant.
         in_flight: usize,
         /// Most requests under way, those that wait among them.
@@ -47,32 +47,21 @@ pub enum Pace {
     },
 }
 
-impl Course {
-    /// The time that was measured: until the last reply, and at least as long as planned
-    /// unless it was stopped before.
-    #[must_use]
-    pub fn measured(&self, tally: &Tally, stopped: bool) -> Duration {
-        let seen = tally.last.saturating_sub(self.warm_up);
-        let planned = match (self.length, self.pace) {
-            (Length::Time(time), _) => time,
-            (Length::Requests(requests), Pace::Open { rate, .. }) => {
-                Duration::from_secs_f64(requests.get() as f64 / rate.per_second())
-            }
-            (Length::Requests(_) | Length::Whole, _) => Duration::ZERO,
-        };
-        if stopped { seen } else { seen.max(planned) }
-    }
-}
-
 impl Pace {
     /// Whether requests have an instant that they were meant for.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         !matches!(self, Self::Closed { .. })
     }
 
+    /// Requests in a second; none in a closed loop and at the instants of a trace.
+    pub fn rate(&self) -> Option<Rate> {
+        match self {
+            Self::Open { rate, .. } => Some(*rate),
+            Self::Traced { .. } | Self::Closed { .. } => None,
+        }
+    }
+
     /// Most requests on the wire.
-    #[must_use]
     pub fn in_flight(&self) -> usize {
         match self {
             Self::Open { in_flight, .. }

@@ -11,36 +11,17 @@ use tokio::sync::mpsc;
 
 use super::{
     control::{Control, Stopped},
-    course::Course,
+    course::{Course, Length},
     live::Live,
+    parts::CrewParts,
     second::{Second, Seconds},
-    source::Supply,
     tally::Tally,
-    worker::{self, Begin, Event, Order, StartError, Task, Verify},
-    written::Written,
+    worker::{self, Begin, Event, StartError, Task, Verify, Worker},
 };
-use crate::{lanes::LaneId, target::Way, verify::Ledger};
+use crate::{lanes::LaneId, verify::Ledger};
 
 /// From the start order to the first instant: enough for all threads to receive it.
 pub(crate) const LEAD: Duration = Duration::from_millis(20);
-
-/// What a crew is made of.
-pub(crate) struct Parts {
-    /// How many threads.
-    pub threads: usize,
-    /// Connections, over all threads.
-    pub connections: usize,
-    /// Where to.
-    pub way: Way,
-    /// What to send.
-    pub supply: Supply,
-    /// Where to keep account of the keys that were written; none where they stay.
-    pub written: Option<Arc<Written>>,
-    /// How long the origin takes after a miss.
-    pub origin: Duration,
-    /// The keyspaces whose values are verified; none where they are not.
-    pub verify: Option<Vec<String>>,
-}
 
 /// The threads of a run.
 pub(crate) struct Crew {
@@ -53,6 +34,8 @@ pub(crate) struct Crew {
 
 /// A course that is over.
 pub(crate) struct Played {
+    /// What was played.
+    pub course: Course,
     /// What became of its requests.
     pub tally: Tally,
     /// Why it was stopped, if it was.
@@ -65,25 +48,22 @@ impl Crew {
     /// # Errors
     ///
     /// The system gives no thread.
-    pub(crate) fn assemble(parts: &Parts) -> io::Result<Self> {
+    pub(crate) fn assemble(parts: CrewParts) -> io::Result<Self> {
         let (say, events) = mpsc::unbounded_channel();
         let mut live = Live::default();
+        // The run's number tells its values from those of an earlier run with the same seed.
+        let run = RandomState::new().hash_one(SystemTime::now());
         let verify = parts.verify.as_ref().map(|spaces| Verify {
-            // A run's values are told from those of an earlier one with the same seed.
-            ledger: Arc::new(Ledger::new(RandomState::new().hash_one(SystemTime::now()))),
+            ledger: Arc::new(Ledger::new(run)),
             epoch: Instant::now(),
             spaces: spaces.as_slice().into(),
         });
+        let parts = Arc::new(parts);
         let threads = (0..parts.threads)
             .map(|index| {
-                let id = LaneId { index, of: parts.threads };
-                worker::spawn(Order {
-                    id,
-                    supply: parts.supply.clone(),
-                    written: parts.written.clone(),
-                    origin: parts.origin,
-                    connections: id.share(parts.connections),
-                    way: parts.way.clone(),
+                worker::spawn(Worker {
+                    id: LaneId { index, of: parts.threads },
+                    parts: Arc::clone(&parts),
                     verify: verify.clone(),
                     counters: live.add(),
                     events: say.clone(),
@@ -148,8 +128,7 @@ impl Crew {
 
     async fn heard_ready(&mut self) -> Result<(), StartError> {
         match self.hear().await.1 {
-            Event::Ready => Ok(()),
-            Event::Failed(error) => Err(error),
+            Event::Ready(result) => result,
             Event::Second(..) | Event::Done(_) => unreachable!("no course is being played"),
         }
     }
@@ -174,30 +153,47 @@ impl Crew {
         let mut seconds = Seconds::new(self.threads.len());
         let mut running = self.threads.len();
         while running > 0 {
-            let (place, event) = self.hear().await;
+            let (thread, event) = self.hear().await;
             match event {
                 Event::Second(index, of_thread) => {
-                    seconds.add(place, index, &of_thread);
+                    seconds.add(thread, index, &of_thread);
                     while let Some((index, whole)) = seconds.next_whole() {
                         second(index, &whole);
                     }
                 }
                 Event::Done(of_thread) => {
-                    seconds.finish(place);
+                    seconds.finish(thread);
                     tally.merge(*of_thread);
                     self.pending -= 1;
                     running -= 1;
                 }
-                Event::Ready | Event::Failed(_) => unreachable!("the threads have started"),
+                Event::Ready(_) => unreachable!("the threads have started"),
             }
         }
         while let Some((index, left)) = seconds.next_left() {
             second(index, &left);
         }
-        Played { tally, stopped: control.stopped() }
+        Played { course, tally, stopped: control.stopped() }
     }
 
     async fn hear(&mut self) -> (usize, Event) {
         self.events.recv().await.expect("a thread does not panic, and says when it is done")
+    }
+}
+
+impl Played {
+    /// The time that was measured: until the last reply, and at least as long as planned
+    /// unless the course was stopped before.
+    pub(crate) fn measured(&self) -> Duration {
+        let Course { pace, warm_up, length, .. } = self.course;
+        let seen = self.tally.last.saturating_sub(warm_up);
+        let planned = match (length, pace.rate()) {
+            (Length::Time(time), _) => time,
+            (Length::Requests(requests), Some(rate)) => {
+                Duration::from_secs_f64(requests.get() as f64 / rate.per_second())
+            }
+            (Length::Requests(_) | Length::Whole, _) => Duration::ZERO,
+        };
+        if self.stopped.is_some() { seen } else { seen.max(planned) }
     }
 }

@@ -8,11 +8,11 @@
 use std::{
     io,
     num::NonZeroU64,
-    sync::{Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     vec,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use crate::{
@@ -34,7 +34,6 @@ pub struct Feed {
 
 impl Feed {
     /// Makes a feed and the reader that will fill it.
-    #[must_use]
     pub fn new() -> (Self, Reader) {
         let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
         let feed = Self { front: Mutex::default(), chunks: AsyncMutex::new(receiver) };
@@ -45,20 +44,15 @@ impl Feed {
     /// wait for it is given up.
     pub async fn next(&self) -> Option<Access> {
         loop {
-            if let Some(access) = self.front().next() {
+            if let Some(access) = self.front.lock().next() {
                 return Some(access);
             }
             let mut chunks = self.chunks.lock().await;
             // Another slot may have brought a chunk while this one waited.
-            if self.front().as_slice().is_empty() {
-                *self.front() = chunks.recv().await?.into_iter();
+            if self.front.lock().as_slice().is_empty() {
+                *self.front.lock() = chunks.recv().await?.into_iter();
             }
         }
-    }
-
-    fn front(&self) -> MutexGuard<'_, vec::IntoIter<Access>> {
-        // Nothing panics under the lock, and what it guards is whole at every step.
-        self.front.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,15 +73,14 @@ impl Reader {
         trace: Trace,
         limit: Option<NonZeroU64>,
         spread: bool,
-    ) -> io::Result<Reading> {
+    ) -> io::Result<JoinHandle<Result<(), TraceError>>> {
         let limit = limit.map_or(usize::MAX, |limit| limit.get().try_into().unwrap_or(usize::MAX));
         let read = move || {
             let tick = trace.tick();
             let trace = trace.take(limit);
             if spread { self.read(Spread::new(trace, tick)) } else { self.read(trace) }
         };
-        let thread = thread::Builder::new().name("trace-reader".to_owned()).spawn(read)?;
-        Ok(Reading { thread })
+        thread::Builder::new().name("trace-reader".to_owned()).spawn(read)
     }
 
     fn read(
@@ -104,7 +97,7 @@ impl Reader {
                 }
             }
             let ended = chunk.len() < CHUNK;
-            // A send fails when the slots are gone: stopped, and nobody asks any more.
+            // A send fails when the slots are gone: the course was stopped.
             if !chunk.is_empty() && self.chunks.blocking_send(chunk).is_err() {
                 return Ok(());
             }
@@ -113,22 +106,6 @@ impl Reader {
                 return Ok(());
             }
         }
-    }
-}
-
-/// A trace that is being read.
-pub struct Reading {
-    thread: JoinHandle<Result<(), TraceError>>,
-}
-
-impl Reading {
-    /// Waits for the reader, which is done as soon as the feed has ended.
-    ///
-    /// # Errors
-    ///
-    /// What stopped the reading before the trace's end.
-    pub fn outcome(self) -> Result<(), TraceError> {
-        self.thread.join().expect("the trace reader does not panic")
     }
 }
 
@@ -141,14 +118,14 @@ mod tests {
     use super::*;
     use crate::{
         access::Content,
-        trace::{Keys, Reading as HowToRead},
+        trace::{Keys, Reading},
     };
 
     fn trace(dir: &Path, text: &str) -> Trace {
         let path = dir.join("t.lis");
         fs::write(&path, text).unwrap();
         let fallback = Content { size: "1".parse().unwrap(), ttl: Ttl::NEVER };
-        let reading = HowToRead::new(Keys::new(String::new(), 256), fallback);
+        let reading = Reading::new(Keys::new(String::new(), 256), fallback);
         Trace::open(&[path], reading).unwrap()
     }
 
@@ -174,7 +151,7 @@ mod tests {
         let (feed, reader) = Feed::new();
         let reading = reader.start(trace(dir.path(), &numbered(count)), None, false).unwrap();
         assert_eq!(drain(&feed).await, (0..count).map(|n| n.to_string()).collect::<Vec<_>>());
-        assert!(reading.outcome().is_ok());
+        assert!(reading.join().unwrap().is_ok());
     }
 
     #[tokio::test]
@@ -186,7 +163,7 @@ mod tests {
             let reading =
                 reader.start(trace(dir.path(), &text), NonZeroU64::new(limit), false).unwrap();
             assert_eq!(drain(&feed).await.len(), CHUNK);
-            assert_eq!(reading.outcome().is_ok(), whole);
+            assert_eq!(reading.join().unwrap().is_ok(), whole);
         }
     }
 
@@ -203,6 +180,6 @@ mod tests {
         }
         let reading = reader.start(trace(dir.path(), &numbered(3)), None, false).unwrap();
         assert_eq!(drain(&feed).await, ["0", "1", "2"]);
-        assert!(reading.outcome().is_ok());
+        assert!(reading.join().unwrap().is_ok());
     }
 }

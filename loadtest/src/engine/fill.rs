@@ -1,20 +1,14 @@
 //! Fills the cache before a run and empties it after. Each thread does its part of the keys,
 //! with several calls under way on each of its connections.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::cell::{Cell, RefCell};
 
 use tokio::task;
 
-use super::{
-    control::Control,
-    lane::{Bench, Unfilled},
-};
+use super::{control::Control, lane::Bench};
 use crate::{
     lanes::LaneId,
-    workload::{Spec, Workload},
+    workload::{Workload, WorkloadSpec},
 };
 
 /// Calls under way on each connection.
@@ -25,24 +19,24 @@ const REMOVED_AT_ONCE: usize = 500;
 
 /// Writes a thread's part of the keys, each once, until `control` stops it.
 pub(super) async fn fill(
-    bench: &Rc<Bench>,
-    spec: &Spec,
+    bench: &Bench,
+    spec: &WorkloadSpec,
     id: LaneId,
     control: &Control,
-) -> Result<(), Unfilled> {
+) -> Result<(), String> {
     let workload = Workload::new(spec.clone(), id);
     let next = Cell::new(id.index as u64);
     let rng = RefCell::new(id.rng(spec.seed.rotate_left(32)));
-    on_every_connection(bench, async |outlet, failed| {
+    on_every_connection(bench, async |connection, failed| {
         while !control.is_stopping() && failed.borrow().is_none() {
             let number = next.get();
-            if number >= workload.keys() {
+            if number >= workload.spec.keys {
                 break;
             }
             next.set(number + id.of as u64);
-            for space in 0..workload.spaces() {
+            for space in 0..workload.spec.spaces {
                 let write = workload.fill(number, &mut rng.borrow_mut());
-                if let Err(why) = bench.prefill(outlet, space, &write).await {
+                if let Err(why) = bench.prefill(connection, space, &write).await {
                     failed.borrow_mut().get_or_insert(why);
                 }
             }
@@ -52,17 +46,16 @@ pub(super) async fn fill(
     .await
 }
 
-/// Removes a thread's part of the keys that the run may have written, until `control` stops
-/// it.
+/// Removes a thread's part of the keys that the run may have written, each a keyspace and a
+/// number, until `control` stops it.
 pub(super) async fn empty(
-    bench: &Rc<Bench>,
-    spec: &Spec,
-    id: LaneId,
+    bench: &Bench,
+    spec: &WorkloadSpec,
+    keys: impl Iterator<Item = (usize, u64)>,
     control: &Control,
-) -> Result<(), Unfilled> {
-    let Some(written) = &bench.written else { return Ok(()) };
-    let keys = RefCell::new(written.part(id).peekable());
-    on_every_connection(bench, async |outlet, failed| {
+) -> Result<(), String> {
+    let keys = RefCell::new(keys.peekable());
+    on_every_connection(bench, async |connection, failed| {
         while !control.is_stopping() && failed.borrow().is_none() {
             let batch = || {
                 let mut keys = keys.borrow_mut();
@@ -72,7 +65,7 @@ pub(super) async fn empty(
                 Some((space, batch.collect::<Vec<_>>()))
             };
             let Some((space, batch)) = batch() else { break };
-            if let Err(why) = bench.remove(outlet, space, &batch).await {
+            if let Err(why) = bench.remove(connection, space, &batch).await {
                 failed.borrow_mut().get_or_insert(why);
             }
         }
@@ -82,12 +75,12 @@ pub(super) async fn empty(
 
 /// Runs the same loop several times for each connection; the first failure is returned.
 async fn on_every_connection(
-    bench: &Rc<Bench>,
-    work: impl AsyncFn(usize, &RefCell<Option<Unfilled>>),
-) -> Result<(), Unfilled> {
+    bench: &Bench,
+    work: impl AsyncFn(usize, &RefCell<Option<String>>),
+) -> Result<(), String> {
     let failed = RefCell::new(None);
-    let outlets = bench.outlets.len();
-    let all = (0..outlets * UNDER_WAY).map(|index| work(index % outlets, &failed));
+    let connections = bench.connections.len();
+    let all = (0..connections * UNDER_WAY).map(|index| work(index % connections, &failed));
     futures::future::join_all(all).await;
     failed.take().map_or(Ok(()), Err)
 }

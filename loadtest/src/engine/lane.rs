@@ -1,4 +1,4 @@
-//! What the requests of one thread share during a course: its outlets, its tally, and the way
+//! What the requests of one thread share during a course: its connections, its tally, and the way
 //! of a single request.
 
 use std::{
@@ -14,29 +14,25 @@ use tokio::{sync::Notify, task};
 use super::{
     control::Control,
     live::Counters,
+    parts::CrewParts,
     second::Second,
     source::Job,
     tally::{Tally, Times},
-    written::Written,
 };
 use crate::{
-    target::{Answer, Outlet, Verifier},
-    transport::{CallError, Link},
+    peers::{Answer, BackendConnection, CallError, Verifier},
     values::Values,
     workload::{Call, Operation},
 };
 
 /// What a thread has for all of its courses.
 pub(super) struct Bench {
-    pub(super) outlets: Vec<Outlet>,
+    pub(super) connections: Vec<BackendConnection>,
     pub(super) values: Values,
-    /// How long the origin takes.
-    pub(super) origin: Duration,
     pub(super) counters: Arc<Counters>,
     /// Present where values are verified.
     pub(super) verifier: Option<Verifier>,
-    /// Present where the run is to remove what it wrote.
-    pub(super) written: Option<Arc<Written>>,
+    pub(super) parts: Arc<CrewParts>,
 }
 
 /// The requests of one thread in one course; no other thread touches them but for the counters.
@@ -62,7 +58,7 @@ pub(super) struct Lane {
 pub(super) struct Clock {
     /// When measuring begins, since the start.
     pub(super) warm_up: Duration,
-    /// What is done after the last second counts to it; none where nobody knows it.
+    /// The last second, if it is known: what is done after it counts to it.
     pub(super) last: Option<u64>,
     pub(super) hand_over: Box<dyn Fn(u64, Second)>,
     pub(super) current: RefCell<(u64, Second)>,
@@ -89,7 +85,7 @@ pub(super) struct Planned {
 
 /// What an application does after a miss.
 pub(super) struct Fill {
-    outlet: usize,
+    connection: usize,
     space: usize,
     line: Option<u64>,
     operation: Operation,
@@ -125,7 +121,7 @@ impl Lane {
         self.under_way.get()
     }
 
-    /// Sends a request as soon as there is room on the wire: whoever calls goes on at once.
+    /// Sends a request as soon as there is room on the wire. Returns at once.
     pub(super) fn send(self: &Rc<Self>, job: Job, departure: Departure) {
         self.under_way.set(self.under_way.get() + 1);
         if self.on_wire.get() >= self.most {
@@ -136,7 +132,7 @@ impl Lane {
         }
         self.on_wire.set(self.on_wire.get() + 1);
         let turn = self.turn.get();
-        self.turn.set((turn + 1) % self.bench.outlets.len());
+        self.turn.set((turn + 1) % self.bench.connections.len());
         let lane = Rc::clone(self);
         task::spawn_local(async move {
             let mut next = Some((job, departure));
@@ -168,7 +164,7 @@ impl Lane {
         }
     }
 
-    /// Requests whose replies nobody waits for any more, if the course was abandoned.
+    /// Requests without a reply, if the course was abandoned.
     pub(super) fn abandoned(&self) -> u64 {
         if self.control.is_abandoned() { self.unanswered.get() } else { 0 }
     }
@@ -190,14 +186,19 @@ impl Lane {
         }
     }
 
-    /// Makes one request over an outlet and counts it. After a cache-aside miss, what an
+    /// Makes one request over an connection and counts it. After a cache-aside miss, what an
     /// application would do next is returned.
-    pub(super) async fn make(&self, outlet: usize, job: Job, departure: Departure) -> Option<Fill> {
+    pub(super) async fn make(
+        &self,
+        connection: usize,
+        job: Job,
+        departure: Departure,
+    ) -> Option<Fill> {
         let Departure { planned, measured } = departure;
         let sent = self.start.elapsed();
         self.bench.counters.sent();
         self.unanswered.set(self.unanswered.get() + 1);
-        let reply = self.bench.issue(outlet, job.space, &job.operation).await;
+        let reply = self.bench.issue(connection, job.space, &job.operation).await;
         self.unanswered.set(self.unanswered.get() - 1);
         let times = Times {
             intended: planned.map(|planned| planned.intended),
@@ -217,7 +218,7 @@ impl Lane {
             Operation::Fetch(write) if missed => {
                 let operation = Operation::Set(write);
                 let Job { space, line, .. } = job;
-                Some(Fill { outlet, space, line, operation, measured })
+                Some(Fill { connection, space, line, operation, measured })
             }
             _ => None,
         }
@@ -225,13 +226,13 @@ impl Lane {
 
     /// Waits for the origin and writes what it gave.
     pub(super) async fn fill(&self, fill: Fill) {
-        let Fill { outlet, space, line, operation, measured } = fill;
-        let origin = self.bench.origin;
+        let Fill { connection, space, line, operation, measured } = fill;
+        let origin = self.bench.parts.origin;
         if !origin.is_zero() {
             tokio::time::sleep(origin).await;
         }
         let sent = self.start.elapsed();
-        let reply = self.bench.issue(outlet, space, &operation).await;
+        let reply = self.bench.issue(connection, space, &operation).await;
         let done = self.start.elapsed();
         if measured {
             let times = Times { intended: None, due: sent, sent, done };
@@ -289,56 +290,48 @@ impl Lane {
     }
 }
 
-/// A write of the prefill, or a removal, failed: what was said.
-#[derive(Debug)]
-pub(super) struct Unfilled(pub(super) String);
-
 impl Bench {
-    /// Calls that were sent again since this was last asked.
+    /// Calls that were sent again since this was last called.
     pub(super) fn take_resent(&self) -> u64 {
-        self.outlets.iter().filter_map(Outlet::link).map(Link::take_resent).sum()
+        self.connections.iter().map(BackendConnection::take_resent).sum()
     }
 
     /// Makes the call of an operation, once.
     async fn issue(
         &self,
-        outlet: usize,
+        connection: usize,
         space: usize,
         operation: &Operation,
     ) -> Result<Answer, CallError> {
-        if let Some(written) = &self.written {
+        if let Some(written) = &self.parts.written {
             written.note(space, operation);
         }
-        let outlet = &self.outlets[outlet];
-        match (&self.verifier, outlet.link()) {
-            (Some(verifier), Some(link)) => verifier.issue(link, space, operation).await,
-            _ => outlet.issue(space, operation, &self.values).await,
-        }
+        let connection = &self.connections[connection];
+        connection.issue(space, operation, &self.values, self.verifier.as_ref()).await
     }
 
     /// Makes one write of a prefill.
     pub(super) async fn prefill(
         &self,
-        outlet: usize,
+        connection: usize,
         space: usize,
         operation: &Operation,
-    ) -> Result<(), Unfilled> {
+    ) -> Result<(), String> {
         self.counters.sent();
-        let reply = self.issue(outlet, space, operation).await;
+        let reply = self.issue(connection, space, operation).await;
         self.counters.count(&reply);
-        reply.map(|_done| ()).map_err(|error| Unfilled(format!("{}: {error}", error.name())))
+        reply.map(|_done| ()).map_err(|error| error.named())
     }
 
     /// Removes keys of one keyspace.
     pub(super) async fn remove(
         &self,
-        outlet: usize,
+        connection: usize,
         space: usize,
         keys: &[String],
-    ) -> Result<(), Unfilled> {
-        let Some(link) = self.outlets[outlet].link() else { return Ok(()) };
+    ) -> Result<(), String> {
+        let Some(connection) = self.connections[connection].tiny_cache() else { return Ok(()) };
         let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-        let removed = link.at(space).multi_delete(&keys).await;
-        removed.map_err(|error| Unfilled(format!("{}: {error}", error.name())))
+        connection.remove(space, &keys).await.map_err(|error| error.named())
     }
 }

@@ -3,15 +3,16 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
 };
 
 use crossbeam::utils::CachePadded;
+use parking_lot::Mutex;
 
-use crate::{target::Answer, transport::CallError};
+use crate::peers::{Answer, CallError};
 
 /// The counters of all threads.
 #[derive(Default)]
@@ -96,7 +97,7 @@ impl Live {
 
     /// The kind of the last failure, if there was one.
     pub(crate) fn last_failure(&self) -> Option<&'static str> {
-        let failures = self.0.iter().filter_map(|counters| *counters.failure());
+        let failures = self.0.iter().filter_map(|counters| *counters.0.failure.lock());
         failures.max_by_key(|(at, _)| *at).map(|(_, kind)| kind)
     }
 }
@@ -123,12 +124,8 @@ impl Counters {
             Ok(Answer::Done | Answer::Conditional { .. }) => {}
             Err(error) => {
                 self.0.failed.fetch_add(1, Relaxed);
-                *self.failure() = Some((Instant::now(), error.name()));
+                *self.0.failure.lock() = Some((Instant::now(), error.name()));
             }
         }
-    }
-
-    fn failure(&self) -> MutexGuard<'_, Option<(Instant, &'static str)>> {
-        self.0.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,10 +12,10 @@ use tokio::task;
 
 use super::{
     alarm::Alarm,
+    arrivals::Arrivals,
     control::{Control, Stopped},
     course::{Course, Length, Pace},
     lane::{Departure, Lane, Planned},
-    plan::Plan,
     source::{Job, Source},
 };
 use crate::lanes::LaneId;
@@ -30,7 +30,7 @@ const HOPELESS: Duration = Duration::from_secs(5);
 
 /// Where the next instant comes from.
 enum Instants {
-    Planned(Plan),
+    Planned(Arrivals),
     /// The trace's own, at a multiple of its speed.
     Traced(f64),
 }
@@ -51,7 +51,7 @@ impl Course {
                 return self.closed(lane, source, id, id.share(in_flight)).await;
             }
             Pace::Open { rate, arrivals, max_in_flight, .. } => {
-                (Instants::Planned(Plan::new(arrivals, rate, id, self.seed)), max_in_flight)
+                (Instants::Planned(Arrivals::new(arrivals, rate, id, self.seed)), max_in_flight)
             }
             Pace::Traced { speed, max_in_flight, .. } => (Instants::Traced(speed), max_in_flight),
         };
@@ -73,7 +73,7 @@ impl Course {
         let mut row = 0;
         loop {
             let planned = match &mut instants {
-                Instants::Planned(plan) => plan.next(),
+                Instants::Planned(arrivals) => arrivals.next(),
                 Instants::Traced(_) => None,
             };
             if planned.is_some_and(|at| left.is_over(at, at >= self.warm_up)) {
@@ -122,7 +122,7 @@ impl Course {
             () = lane.control.stopping() => {}
         }
         let left = Rc::new(RefCell::new(Budget::of(&self, id)));
-        let slot = |outlet: usize| {
+        let slot = |connection: usize| {
             let (lane, source, left) = (Rc::clone(lane), Rc::clone(&source), Rc::clone(&left));
             async move {
                 while !lane.control.is_stopping() {
@@ -135,7 +135,7 @@ impl Course {
                         break;
                     };
                     let departure = Departure { planned: None, measured };
-                    if let Some(fill) = lane.make(outlet, job, departure).await {
+                    if let Some(fill) = lane.make(connection, job, departure).await {
                         lane.fill(fill).await;
                     }
                     // The null target never waits, and signals have to get in.
@@ -143,9 +143,9 @@ impl Course {
                 }
             }
         };
-        let outlets = lane.bench.outlets.len();
+        let connections = lane.bench.connections.len();
         let running: Vec<_> =
-            (0..slots).map(|index| task::spawn_local(slot(index % outlets))).collect();
+            (0..slots).map(|index| task::spawn_local(slot(index % connections))).collect();
         for mut slot in running {
             tokio::select! {
                 ended = &mut slot => ended.expect("a slot does not panic"),
@@ -155,8 +155,7 @@ impl Course {
     }
 }
 
-/// The next operation, or none where the course stops first: a trace may come through a pipe
-/// that says nothing.
+/// The next operation, unless the course stops first: a trace may come through a silent pipe.
 async fn next_unless_stopped(source: &Source, control: &Control) -> Option<Job> {
     match source {
         Source::Made(_) => source.next().await,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// Highest rate in whole requests: beyond a nanosecond between two there is no clock.
 pub const HIGHEST_RATE: u64 = 1_000_000_000;
 
-/// Parts of a request that are told apart.
+/// The resolution: parts of a request.
 const PARTS: u64 = 1_000_000;
 
 /// Requests in a second.
@@ -18,7 +18,6 @@ pub struct Rate(u64);
 
 impl Rate {
     /// When the request of a number is due, counted from 0. The time of the first is zero.
-    #[must_use]
     pub fn instant(self, number: u64) -> Duration {
         let nanos = u128::from(number) * u128::from(PARTS) * 1_000_000_000 / u128::from(self.0);
         // 584 years.
@@ -26,13 +25,11 @@ impl Rate {
     }
 
     /// The same as a number.
-    #[must_use]
     pub fn per_second(self) -> f64 {
         self.0 as f64 / PARTS as f64
     }
 
     /// A whole number of requests, if it is one.
-    #[must_use]
     pub fn whole(self) -> Option<u64> {
         self.0.is_multiple_of(PARTS).then_some(self.0 / PARTS)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::tally::growing;
+use crate::hdr::growing;
 
 /// The measured requests that were done within one second.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,6 @@ impl Second {
     }
 
     /// The times that a user would see: from the plan, where there was one.
-    #[must_use]
     pub fn times(&self) -> &Histogram<u64> {
         if self.response.is_empty() { &self.service } else { &self.response }
     }
@@ -72,7 +71,7 @@ impl Seconds {
         self.reached[thread] = u64::MAX;
     }
 
-    /// The next second that no thread will add to any more; none where all are done.
+    /// The next second that no thread adds to any more, until all threads are done.
     pub(super) fn next_whole(&mut self) -> Option<(u64, Second)> {
         let whole = *self.reached.iter().min()?;
         (whole < u64::MAX && self.next < whole).then(|| self.pop())

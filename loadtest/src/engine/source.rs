@@ -4,16 +4,16 @@ use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use super::feed::Feed;
 use crate::{
-    access::{self, Access},
+    access::{Access, Action, Content},
     lanes::LaneId,
-    workload::{Operation, Spec, Workload, Write},
+    workload::{Operation, Workload, WorkloadSpec, Write},
 };
 
 /// Where all threads get their operations from.
 #[derive(Clone)]
 pub enum Supply {
     /// Each makes its own up.
-    Made(Box<Spec>),
+    Made(Box<WorkloadSpec>),
     /// All take from one trace.
     Traced(Arc<Feed>),
 }
@@ -62,16 +62,13 @@ impl Source {
 
 impl From<Access> for Job {
     fn from(access: Access) -> Self {
-        let Access { line, at, key, operation } = access;
-        let write = |key, content: access::Content| Write {
-            key,
-            size: content.size.bytes(),
-            ttl: content.ttl,
-        };
-        let operation = match operation {
-            access::Operation::Read(content) => Operation::Fetch(write(key, content)),
-            access::Operation::Write(content) => Operation::Set(write(key, content)),
-            access::Operation::Delete => Operation::Delete(key),
+        let Access { line, at, key, action } = access;
+        let write =
+            |key, content: Content| Write { key, size: content.size.bytes(), ttl: content.ttl };
+        let operation = match action {
+            Action::Read(content) => Operation::Fetch(write(key, content)),
+            Action::Write(content) => Operation::Set(write(key, content)),
+            Action::Delete => Operation::Delete(key),
         };
         Self { operation, space: 0, line: Some(line), at }
     }

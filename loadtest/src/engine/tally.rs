@@ -4,11 +4,14 @@
 use std::{borrow::Cow, time::Duration};
 
 use super::second::Second;
-use crate::{target::Answer, transport::CallError, verify::Findings, workload::Call};
+use crate::{
+    hdr::{histogram, nanos, record_growing},
+    peers::{Answer, CallError},
+    verify::Findings,
+    workload::Call,
+};
 use hdrhistogram::Histogram;
-
-/// Longest time told apart; what took longer counts as an hour.
-const LONGEST: Duration = Duration::from_secs(3600);
+use strum::{EnumCount, VariantArray};
 
 /// When a request was to be sent, was sent and was done, since the start of the course.
 #[derive(Clone, Copy, Debug)]
@@ -81,9 +84,9 @@ pub struct Tally {
     pub abandoned: u64,
     /// The last reply.
     pub last: Duration,
-    /// What was found of the values, warm-up and prefill included; none where nobody looked.
+    /// What was found of the values, warm-up and prefill included, if they are verified.
     pub findings: Option<Findings>,
-    calls: [CallTally; Call::ALL.len()],
+    calls: [CallTally; Call::COUNT],
 }
 
 impl Default for CallTally {
@@ -185,16 +188,14 @@ impl Tally {
     }
 
     /// The requests of one kind.
-    #[must_use]
     pub fn of(&self, call: Call) -> &CallTally {
         &self.calls[call as usize]
     }
 
     /// The requests of every kind together, but for fills: a user does not wait for those.
-    #[must_use]
     pub fn all(&self) -> CallTally {
-        let calls = Call::ALL.into_iter().filter(|call| *call != Call::Fill);
-        calls.map(|call| self.of(call)).fold(CallTally::default(), |mut all, of| {
+        let calls = Call::VARIANTS.iter().filter(|call| **call != Call::Fill);
+        calls.map(|call| self.of(*call)).fold(CallTally::default(), |mut all, of| {
             all.made += of.made;
             all.response += &of.response;
             all.service += &of.service;
@@ -203,19 +204,16 @@ impl Tally {
     }
 
     /// All requests made, but for fills.
-    #[must_use]
     pub fn requests(&self) -> u64 {
         self.rpcs() - self.of(Call::Fill).made
     }
 
     /// All requests made, fills among them.
-    #[must_use]
     pub fn rpcs(&self) -> u64 {
         self.calls.iter().map(|calls| calls.made).sum()
     }
 
     /// All requests that failed, fills among them.
-    #[must_use]
     pub fn failed(&self) -> u64 {
         self.errors.iter().map(|error| error.count).sum()
     }
@@ -252,27 +250,6 @@ impl Second {
         }
         record_growing(&mut self.service, done.saturating_sub(sent));
     }
-}
-
-/// An empty histogram of nanoseconds to three significant digits, up to an hour.
-#[must_use]
-pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_max(nanos(LONGEST), 3)
-        .expect("an hour of nanoseconds and 3 significant digits are within bounds")
-}
-
-/// The same, which takes only the room that its values need: there is one for each second.
-#[must_use]
-pub fn growing() -> Histogram<u64> {
-    Histogram::new(3).expect("3 significant digits are within bounds")
-}
-
-fn record_growing(histogram: &mut Histogram<u64>, time: Duration) {
-    histogram.record(nanos(time.min(LONGEST))).expect("it grows up to the longest time");
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

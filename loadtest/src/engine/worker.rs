@@ -22,29 +22,24 @@ use super::{
     control::{Control, Stopped},
     course::{Course, Length},
     fill,
-    lane::{Bench, Clock, Lane, Unfilled},
+    lane::{Bench, Clock, Lane},
     live::Counters,
+    parts::CrewParts,
     second::Second,
     source::{Source, Supply},
     tally::Tally,
-    written::Written,
 };
 use crate::{
     lanes::LaneId,
-    target::{Verifier, Way},
-    transport::Unreachable,
+    peers::{Unreachable, Verifier},
     values::Values,
     verify::Ledger,
 };
 
-/// What a thread is made with.
-pub(super) struct Order {
+/// One thread of a crew.
+pub(super) struct Worker {
     pub id: LaneId,
-    pub supply: Supply,
-    pub written: Option<Arc<Written>>,
-    pub origin: Duration,
-    pub connections: usize,
-    pub way: Way,
+    pub parts: Arc<CrewParts>,
     pub verify: Option<Verify>,
     pub counters: Arc<Counters>,
     pub events: mpsc::UnboundedSender<(usize, Event)>,
@@ -77,10 +72,8 @@ pub(super) struct Begin {
 
 /// What a thread reports.
 pub(super) enum Event {
-    /// It is connected, or has filled or emptied its part.
-    Ready,
-    /// It could not.
-    Failed(StartError),
+    /// It is connected, or has filled or emptied its part; or it could not.
+    Ready(Result<(), StartError>),
     /// What a second of the course brought, counted from the end of the warm-up.
     Second(u64, Second),
     /// The course is over.
@@ -109,78 +102,92 @@ pub enum StartError {
 /// # Errors
 ///
 /// The system gives none.
-pub(super) fn spawn(order: Order) -> io::Result<mpsc::UnboundedSender<Task>> {
+pub(super) fn spawn(worker: Worker) -> io::Result<mpsc::UnboundedSender<Task>> {
     let (tasks, received) = mpsc::unbounded_channel();
     let run = move || {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build_local(LocalOptions::default());
         match runtime {
-            Ok(runtime) => runtime.block_on(order.follow(received)),
-            Err(error) => order.say(Event::Failed(error.into())),
+            Ok(runtime) => runtime.block_on(worker.work(received)),
+            Err(error) => worker.say(Event::Ready(Err(error.into()))),
         }
     };
     thread::Builder::new().name("loadtest".to_owned()).spawn(run)?;
     Ok(tasks)
 }
 
-impl Order {
-    async fn follow(self, mut tasks: mpsc::UnboundedReceiver<Task>) {
+impl Worker {
+    async fn work(self, mut tasks: mpsc::UnboundedReceiver<Task>) {
         let bench = match self.connect().await {
             Ok(bench) => bench,
-            Err(error) => return self.say(Event::Failed(error)),
+            Err(error) => return self.say(Event::Ready(Err(error))),
         };
-        let source = Rc::new(Source::new(&self.supply, self.id));
-        self.say(Event::Ready);
+        let source = Rc::new(Source::new(&self.parts.supply, self.id));
+        self.say(Event::Ready(Ok(())));
         while let Some(task) = tasks.recv().await {
-            self.say(match (task, &self.supply) {
-                (Task::Play(begin), _) => {
-                    Event::Done(Box::new(self.run(&bench, &source, begin).await))
+            let event = match task {
+                Task::Play(begin) => Event::Done(Box::new(self.run(&bench, &source, begin).await)),
+                Task::Fill(control) => {
+                    let filled = self.fill(&bench, &control).await;
+                    Self::ended(&control, filled.map_err(StartError::Prefill))
                 }
-                (Task::Fill(control), Supply::Made(spec)) => {
-                    match fill::fill(&bench, spec, self.id, &control).await {
-                        Ok(()) => Event::Ready,
-                        Err(Unfilled(why)) => {
-                            // The others need not go on.
-                            control.stop(Stopped::Interrupted);
-                            Event::Failed(StartError::Prefill(why))
-                        }
-                    }
+                Task::Empty(control) => {
+                    let emptied = self.empty(&bench, &control).await;
+                    Self::ended(&control, emptied.map_err(StartError::Emptying))
                 }
-                (Task::Empty(control), Supply::Made(spec)) => {
-                    match fill::empty(&bench, spec, self.id, &control).await {
-                        Ok(()) => Event::Ready,
-                        Err(Unfilled(why)) => {
-                            control.stop(Stopped::Interrupted);
-                            Event::Failed(StartError::Emptying(why))
-                        }
-                    }
-                }
-                (Task::Fill(_) | Task::Empty(_), Supply::Traced(_)) => Event::Ready,
-            });
+            };
+            self.say(event);
+        }
+    }
+
+    /// Reports a part that was filled or emptied. After a failure the other threads stop.
+    fn ended(control: &Control, result: Result<(), StartError>) -> Event {
+        if result.is_err() {
+            control.stop(Stopped::Interrupted);
+        }
+        Event::Ready(result)
+    }
+
+    async fn fill(&self, bench: &Bench, control: &Control) -> Result<(), String> {
+        match &self.parts.supply {
+            Supply::Made(spec) => fill::fill(bench, spec, self.id, control).await,
+            Supply::Traced(_) => Ok(()),
+        }
+    }
+
+    async fn empty(&self, bench: &Bench, control: &Control) -> Result<(), String> {
+        match (&self.parts.supply, &self.parts.written) {
+            (Supply::Made(spec), Some(written)) => {
+                fill::empty(bench, spec, written.part(self.id), control).await
+            }
+            _ => Ok(()),
         }
     }
 
     /// Connects.
     async fn connect(&self) -> Result<Rc<Bench>, StartError> {
-        let mut outlets = Vec::with_capacity(self.connections);
-        for _ in 0..self.connections {
-            outlets.push(self.way.open().await?);
+        let mut connections = Vec::new();
+        for _ in 0..self.id.share(self.parts.connections) {
+            connections.push(self.parts.backend.open().await?);
         }
-        let counters = Arc::clone(&self.counters);
         let verifier = self
             .verify
             .clone()
             .map(|Verify { ledger, epoch, spaces }| Verifier::new(ledger, epoch, spaces));
-        let (values, origin) = (Values::new(), self.origin);
-        let written = self.written.clone();
-        Ok(Rc::new(Bench { outlets, values, origin, counters, verifier, written }))
+        Ok(Rc::new(Bench {
+            connections,
+            values: Values::new(),
+            counters: Arc::clone(&self.counters),
+            verifier,
+            parts: Arc::clone(&self.parts),
+        }))
     }
 
     /// Runs a course to its end.
     async fn run(&self, bench: &Rc<Bench>, source: &Rc<Source>, begin: Begin) -> Tally {
         let Begin { course, start, control } = begin;
-        let (place, events) = (self.id.index, self.events.clone());
+        let (thread, events) = (self.id.index, self.events.clone());
         let clock = Clock {
             warm_up: course.warm_up,
             last: match course.length {
@@ -191,7 +198,7 @@ impl Order {
             },
             hand_over: Box::new(move |index, second| {
                 // Nobody listens where another thread could not start.
-                let _ = events.send((place, Event::Second(index, second)));
+                let _ = events.send((thread, Event::Second(index, second)));
             }),
             current: RefCell::new((0, Second::default())),
         };

@@ -18,8 +18,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Keeps account of the numbers below `keys` in each keyspace; none where there are too
-    /// many.
+    /// Records the numbers below `keys` in each keyspace; `None` above [`MOST_KEYS`] in all.
     pub(crate) fn new(keys: u64, spaces: usize) -> Option<Self> {
         let all = keys.checked_mul(spaces as u64).filter(|all| *all <= MOST_KEYS)?;
         let bits = (0..all.div_ceil(BITS)).map(|_| AtomicU64::new(0)).collect();
@@ -28,18 +27,7 @@ impl Written {
 
     /// Notes the keys that an operation may leave behind.
     pub(super) fn note(&self, space: usize, operation: &Operation) {
-        match operation {
-            Operation::Set(write)
-            | Operation::SetIfAbsent(write)
-            | Operation::CompareAndSet(write) => self.mark(space, &write.key),
-            Operation::MultiSet(writes) => {
-                writes.iter().for_each(|write| self.mark(space, &write.key));
-            }
-            Operation::Get(_)
-            | Operation::Fetch(_)
-            | Operation::Delete(_)
-            | Operation::MultiGet(_) => {}
-        }
+        operation.writes().iter().for_each(|write| self.mark(space, &write.key));
     }
 
     fn mark(&self, space: usize, key: &str) {

@@ -13,8 +13,8 @@ use procfs::{
     process::{MountInfo, Process},
 };
 
-/// The tightest limit of the cgroup and those above it, in cores; none where there is no
-/// limit, or nothing is readable.
+/// The tightest limit of the cgroup and those above it, in cores; none without a limit, or if
+/// nothing is readable.
 pub(super) fn cpu_cores() -> Option<f64> {
     let process = Process::myself().ok()?;
     let mounts = process.mountinfo().ok()?;

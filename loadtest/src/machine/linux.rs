@@ -1,4 +1,4 @@
-//! What Linux tells of the machine, below `/proc` and `/sys`.
+//! What Linux reports of the machine, below `/proc` and `/sys`.
 
 use std::{collections::HashSet, env, fs, path::Path};
 
@@ -6,7 +6,7 @@ use procfs::{CpuInfo, Current, LoadAverage, Meminfo};
 
 use super::{Machine, cgroup};
 
-/// Completes what every system tells.
+/// Adds what Linux reports to what every system does.
 pub(super) fn fill_in(machine: Machine) -> Machine {
     let cpus = CpuInfo::current().ok();
     let cpus = cpus.as_ref();

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
-use super::{Histogram, Latency, rate, ratio};
+use super::latency::{Histogram, Latency};
 use crate::{
     engine::{CallTally, ErrorTally, Tally},
     verify::Findings,
@@ -29,7 +30,7 @@ pub struct Figures {
     /// Hits among the keys read, 0 to 1; none without one.
     #[schemars(range(min = 0, max = 1))]
     pub hit_ratio: Option<f64>,
-    /// What the origin had to do; none where reads are not cache-aside.
+    /// What the origin had to do; null if reads are not cache-aside.
     pub origin: Option<OriginLoad>,
     /// Conditional writes that were made.
     pub stored: u64,
@@ -42,7 +43,7 @@ pub struct Figures {
     pub error_ratio: Option<f64>,
     /// The failed requests by kind, the most frequent first.
     pub errors: Vec<Failure>,
-    /// What verification found, in warm-up and prefill as well; none where nobody looked.
+    /// What verification found, in warm-up and prefill as well; null without `--verify`.
     pub verification: Option<Verification>,
     /// From the end of the warm-up to the last reply.
     pub duration_seconds: f64,
@@ -62,8 +63,7 @@ pub struct Figures {
     pub service_histogram: Histogram,
     /// The slip in full; none in a closed loop.
     pub slip_histogram: Option<Histogram>,
-    /// Requests that were due and never sent, since the run was stopped; none where all were
-    /// sent.
+    /// Requests that were due and never sent because the run was stopped; null if all were sent.
     pub unsent: Option<Unsent>,
     /// Requests that were sent and whose replies were not waited for, since the run was
     /// interrupted twice. They are in no other figure.
@@ -182,12 +182,12 @@ impl Verification {
 
 impl Figures {
     /// Sums a tally up, which took this time.
-    #[must_use]
     pub fn new(tally: &Tally, time: Duration, cache_aside: bool) -> Self {
         let seconds = time.as_secs_f64();
         let all = tally.all();
-        let operations = Call::ALL
-            .into_iter()
+        let operations = Call::VARIANTS
+            .iter()
+            .copied()
             .filter(|call| tally.of(*call).made > 0)
             .map(|call| (call.name().to_owned(), OperationFigures::of(tally.of(call))))
             .collect();
@@ -230,6 +230,11 @@ impl Figures {
 }
 
 impl Figures {
+    /// What a user would see: response times, or service times in a closed loop.
+    pub fn latency(&self) -> Option<Latency> {
+        self.response_us.or(self.service_us)
+    }
+
     /// Finds the files of lines that were counted over all of a trace's files.
     pub(crate) fn find_rows(&mut self, place: impl Fn(u64) -> Option<(PathBuf, u64)>) {
         for failure in &mut self.errors {
@@ -239,6 +244,16 @@ impl Figures {
             }
         }
     }
+}
+
+/// A part of a whole, 0 to 1; none of nothing.
+pub fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// So many in a second; 0 where no time passed.
+pub fn rate(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }
 
 fn unless_empty(times: &hdrhistogram::Histogram<u64>) -> Option<Histogram> {

@@ -27,9 +27,20 @@ pub struct Latency {
     pub max: f64,
 }
 
+/// A place of the distribution: its name, and where a summary has it.
+pub type Percentile = (&'static str, fn(&Latency) -> f64);
+
+/// The places that are shown where there is not room for all.
+pub const PERCENTILES: [Percentile; 5] = [
+    ("p50", |latency| latency.p50),
+    ("p90", |latency| latency.p90),
+    ("p99", |latency| latency.p99),
+    ("p99.9", |latency| latency.p99_9),
+    ("max", |latency| latency.max),
+];
+
 impl Latency {
     /// Reads a histogram of nanoseconds; none of an empty one.
-    #[must_use]
     pub fn of(nanoseconds: &hdrhistogram::Histogram<u64>) -> Option<Self> {
         // One division keeps the digits short: 1.234, not 1.2339999999999998.
         let micros = |nanos: u64| nanos as f64 / 1e3;
@@ -57,13 +68,11 @@ pub struct Histogram(#[schemars(with = "String")] Box<[u8]>);
 
 impl Histogram {
     /// Encodes a histogram.
-    #[must_use]
     pub fn of(nanoseconds: &hdrhistogram::Histogram<u64>) -> Self {
         Self(hdr::encode(nanoseconds).into())
     }
 
     /// The histogram itself.
-    #[must_use]
     pub fn decode(&self) -> hdrhistogram::Histogram<u64> {
         hdr::decode(&self.0).expect("it was encoded here, or checked when it was read")
     }

@@ -4,14 +4,14 @@
 use schemars::{Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Value, json};
 
-use super::Report;
+use super::run::Report;
 
 /// Names the schema. It is not an address: there is nothing to fetch.
 const ID: &str = "urn:tiny-cache:loadtest-report";
 
 const TITLE: &str = "Report of tiny-cache-loadtest";
 
-/// For those who keep reports for long.
+/// What changes from one version to the next.
 const COMMENT: &str = "Describes the reports of one version, all fields and no others. Later \
                        versions add fields and keep the name and the unit of those that are \
                        here; units are in the names, and microseconds where it ends in _us.";
@@ -21,7 +21,6 @@ const COMMENT: &str = "Describes the reports of one version, all fields and no o
 /// It is as strict as the types are: every field is there, none if need be, and no other. That
 /// does not collide with what is flattened, which is written as if it stood in the outer
 /// struct.
-#[must_use]
 pub fn schema() -> String {
     let mut schema = SchemaSettings::draft2020_12()
         .for_serialize()

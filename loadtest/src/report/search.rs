@@ -5,19 +5,19 @@ use std::fmt::{self, Display, Formatter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::table::row;
+use super::layout::row;
 
 /// What was searched for, and what was found.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct SearchReport {
     /// What was promised.
     pub slo: String,
-    /// The highest rate at which it held; none where it did at no rate. Of a search that was
+    /// The highest rate at which it held; null if it held at none. Of a search that was
     /// interrupted, the highest by then.
     pub found_requests_per_second: Option<u64>,
-    /// The lowest rate at which it did not hold; none where it did at every rate.
+    /// The lowest rate at which it did not hold; null if it held at every rate.
     pub failed_requests_per_second: Option<u64>,
-    /// What kept the search from finding more; none where it was interrupted.
+    /// What kept the search from finding more; null if it was interrupted.
     pub limited_by: Option<LimitedBy>,
     /// What may lie between the two rates, as a part of the lower one.
     pub precision: f64,
@@ -47,25 +47,21 @@ pub enum LimitedBy {
 
 impl Display for SearchReport {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        row(out, "promise", &self.slo)?;
+        row!(out, "promise", "{}", self.slo)?;
         match self.found_requests_per_second {
-            Some(found) => row(out, "held up to", format_args!("{found} requests/s"))?,
-            None => row(out, "held up to", "no rate")?,
+            Some(found) => row!(out, "held up to", "{found} requests/s")?,
+            None => row!(out, "held up to", "no rate")?,
         }
         let failed = self.failed_requests_per_second.unwrap_or_default();
         match self.limited_by {
-            Some(LimitedBy::Server) => {
-                row(out, "limit", format_args!("the server, at {failed} requests/s"))?;
+            Some(LimitedBy::Server) => row!(out, "limit", "the server, at {failed} requests/s")?,
+            Some(LimitedBy::Generator) => {
+                row!(out, "limit", "the generator, not the server, at {failed} requests/s")?;
             }
-            Some(LimitedBy::Generator) => row(
-                out,
-                "limit",
-                format_args!("the generator, not the server, at {failed} requests/s"),
-            )?,
             Some(LimitedBy::HighestRate) => {
-                row(out, "limit", "not met: no higher rate was to be tried")?;
+                row!(out, "limit", "not met: no higher rate was to be tried")?;
             }
-            None => row(out, "limit", "not met: the search was broken off")?,
+            None => row!(out, "limit", "not met: the search was broken off")?,
         }
         writeln!(out)
     }

@@ -6,19 +6,46 @@
 use std::fmt;
 
 use hdrhistogram::Histogram as Hdr;
+use schemars::JsonSchema;
 use serde::{
-    Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{SeqAccess, Visitor},
 };
 
-use super::{Histogram, Latency, SecondReport};
-use crate::engine::{Second, growing};
+use super::latency::{Histogram, Latency};
+use crate::{engine::Second, hdr::growing};
 
 /// Histograms of a run. Encoded they take about 2 KiB each, and a comparison draws from them.
 const MOST_SPANS: usize = 1024;
 
 /// Histograms of each step at least: a comparison needs some ten to draw from.
 const SPANS_OF_A_STEP: usize = 32;
+
+/// What became of the requests that were done within one second.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct SecondReport {
+    /// The step, counted from 0.
+    pub step: usize,
+    /// Seconds since the step's warm-up, at the beginning of this one.
+    pub second: u64,
+    /// Requests done, failed ones among them.
+    pub requests: u64,
+    /// Of them, those that failed.
+    pub failed: u64,
+    /// Keys read that had a value.
+    pub hits: u64,
+    /// Keys read that had none.
+    pub misses: u64,
+    /// From the intended instant to the reply, or from the sending in a closed loop.
+    pub latency_us: Option<Latency>,
+    /// The latencies in full, of this second and of those after it up to `histogram_seconds`; none
+    /// in a second that an earlier histogram covers. Up to 1024 seconds each has its own. In longer
+    /// runs histograms cover 2, 4, 8 or more seconds, so that there are never more than 1024 of
+    /// them, or 32 for each step.
+    pub histogram: Option<Histogram>,
+    /// Seconds that the histogram covers; none without one.
+    pub histogram_seconds: Option<u64>,
+}
 
 /// The seconds so far.
 #[derive(Debug)]

@@ -42,7 +42,6 @@ impl Server {
     }
 
     /// What to know where a cache could not hold what the prefill wrote.
-    #[must_use]
     pub(crate) fn eviction_note(&self) -> Option<String> {
         let [of_prefill, of_run] = self.evicted()?;
         let limits = self.prefilled.as_ref()?;

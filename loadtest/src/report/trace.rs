@@ -8,8 +8,8 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::table::{OneLine, row};
-use crate::trace::{Findings, Odd};
+use super::layout::{OneLine, row};
+use crate::trace::{Odd, TraceFindings};
 
 /// What was read of a trace, which may be a little more than was sent.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -42,8 +42,7 @@ pub struct TraceReport {
 
 impl TraceReport {
     /// Sums up what was found.
-    #[must_use]
-    pub fn of(findings: &Findings, max_gap: Duration) -> Self {
+    pub fn of(findings: &TraceFindings, max_gap: Duration) -> Self {
         let Odd { skipped, backwards, ahead, hashed, .. } = findings.odd();
         Self {
             rows: findings.rows(),
@@ -66,30 +65,23 @@ impl Display for TraceReport {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let first = |first: &Option<String>| OneLine(first.as_deref().unwrap_or("-")).to_string();
         if self.skipped_rows > 0 {
-            let first = first(&self.first_skipped);
-            row(
-                out,
-                "broken rows",
-                format_args!("{} left out, the first: {first}", self.skipped_rows),
-            )?;
+            let (rows, first) = (self.skipped_rows, first(&self.first_skipped));
+            row!(out, "broken rows", "{rows} left out, the first: {first}")?;
         }
         if self.backwards_rows > 0 {
-            let (by, first) = (span(self.longest_backwards_seconds), first(&self.first_backwards));
-            let rows = self.backwards_rows;
-            row(out, "times backwards", format_args!("{rows}, by up to {by}, the first: {first}"))?;
+            let (rows, by) = (self.backwards_rows, span(self.longest_backwards_seconds));
+            let first = first(&self.first_backwards);
+            row!(out, "times backwards", "{rows}, by up to {by}, the first: {first}")?;
         }
         if self.ahead_rows > 0 {
-            let (by, first) = (span(self.longest_ahead_seconds), first(&self.first_ahead));
-            let (rows, gap) = (self.ahead_rows, span(self.max_gap_seconds));
-            row(
-                out,
-                "times ahead",
-                format_args!("{rows} by more than {gap}, by up to {by}, the first: {first}"),
-            )?;
+            let (by, gap) = (span(self.longest_ahead_seconds), span(self.max_gap_seconds));
+            let (rows, first) = (self.ahead_rows, first(&self.first_ahead));
+            let more = format_args!("{rows} by more than {gap}, by up to {by}");
+            row!(out, "times ahead", "{more}, the first: {first}")?;
         }
         if self.hashed_keys > 0 {
-            let first = first(&self.first_hashed);
-            row(out, "keys hashed", format_args!("{}, the first: {first}", self.hashed_keys))?;
+            let (keys, first) = (self.hashed_keys, first(&self.first_hashed));
+            row!(out, "keys hashed", "{keys}, the first: {first}")?;
         }
         let odd = self.skipped_rows + self.backwards_rows + self.ahead_rows + self.hashed_keys;
         if odd > 0 { writeln!(out) } else { Ok(()) }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{plan::Held, slo::Slo};
+use super::rate_search::Held;
 use crate::{
     engine::Stopped,
     outcome::Verdict,
     report::{Figures, LimitedBy, time},
+    slo::Slo,
 };
 
 /// Share of the requests of a step that are to be answered in time. Below it the server is
@@ -33,7 +34,7 @@ pub(super) struct Judgement {
     pub(super) limit: LimitedBy,
     /// What was promised, as it was found.
     pub(super) found: String,
-    /// Why it did not hold; none where it did.
+    /// Why it did not hold, if it did not.
     pub(super) why_not: Option<String>,
 }
 
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::{Tally, Times},
-        target::Answer,
+        peers::Answer,
         workload::Call,
     };
 

@@ -1,16 +1,13 @@
 //! The ARC format: a line is `start count 0 n` and stands for the accesses to the
 //! `count` consecutive ids from `start`. Sizes and ttls are not in it.
 
-use super::{
-    error::{Excerpt, Problem},
-    row,
-};
+use super::{error::Problem, row};
 
 /// The columns of a line.
 pub(super) const ROW: &str = "start count 0 n";
 
 /// The ids that one line stands for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Run {
     next: u64,
     /// Inclusive, so that a run may end at the largest id.
@@ -25,22 +22,28 @@ pub(super) struct Run {
 /// The line has not four columns of whole numbers, its count is 0, or its ids
 /// exceed 64 bits.
 pub(super) fn parse(line: &[u8]) -> Result<Run, Problem> {
-    let mut columns = line.split(u8::is_ascii_whitespace).filter(|column| !column.is_empty());
-    let (Some(start), Some(count), Some(ignored), Some(n), None) =
-        (columns.next(), columns.next(), columns.next(), columns.next(), columns.next())
-    else {
-        let count = line.split(u8::is_ascii_whitespace).filter(|column| !column.is_empty()).count();
-        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW.into() });
-    };
-    let start = number("start", start)?;
-    let ids = number("count", count)?;
-    number("third column", ignored)?;
-    number("n", n)?;
+    let [start, count, ignored, n] =
+        columns(line).ok_or_else(|| Problem::columns(line, words(line).count(), ROW))?;
+    let start = row::id("start", start, ROW)?;
+    let ids = row::id("count", count, ROW)?;
+    row::id("third column", ignored, ROW)?;
+    row::id("n", n, ROW)?;
     let Some(beyond_first) = ids.checked_sub(1) else {
-        return Err(not("count", count, "1 or more"));
+        return Err(Problem::column("count", count, "1 or more", ROW));
     };
     let last = start.checked_add(beyond_first).ok_or(Problem::IdsOverflow { start, count: ids })?;
     Ok(Run { next: start, last, done: false })
+}
+
+/// The four columns of a line.
+pub(super) fn columns(line: &[u8]) -> Option<[&[u8]; 4]> {
+    let mut words = words(line);
+    let four = [words.next()?, words.next()?, words.next()?, words.next()?];
+    words.next().is_none().then_some(four)
+}
+
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
 impl Iterator for Run {
@@ -57,14 +60,6 @@ impl Iterator for Run {
         }
         Some(id)
     }
-}
-
-fn number(column: &'static str, bytes: &[u8]) -> Result<u64, Problem> {
-    row::number(bytes).ok_or_else(|| not(column, bytes, "a whole number of 64 bits"))
-}
-
-fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {
-    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW.into() }
 }
 
 #[cfg(test)]

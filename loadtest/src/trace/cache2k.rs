@@ -1,7 +1,7 @@
 //! The format of the traces of cache2k's benchmarks: ids of 32 bits, big-endian, one after the
 //! other. An id is a read.
 //!
-//! The format is told in `Cache2kTraceReader.java` of <https://github.com/ben-manes/caffeine>;
+//! The format is documented in `Cache2kTraceReader.java` of <https://github.com/ben-manes/caffeine>;
 //! the traces are those of <https://github.com/cache2k/cache2k-benchmark>.
 
 use super::row::{Name, Row};

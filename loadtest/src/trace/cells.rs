@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Problem, error::Excerpt};
+use super::error::{Excerpt, Problem};
 
 /// How a line is cut.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -10,12 +10,12 @@ pub(super) struct Dialect {
     /// What stands between two cells. Several blanks in a row are one delimiter.
     pub delimiter: u8,
     /// How far quotes and blanks are taken for what they are in a CSV file.
-    pub style: Style,
+    pub quoting: Quoting,
 }
 
 /// How cells are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Style {
+pub(super) enum Quoting {
     /// RFC 4180, and blanks around a cell are no part of it.
     Csv,
     /// As cachebench reads them: a delimiter always ends a cell. Only a cell that is quoted as
@@ -23,7 +23,7 @@ pub(super) enum Style {
     Cachebench,
 }
 
-/// What may stand between cells where nobody says it, the usual ones first.
+/// The delimiters that are tried if none is given, the usual ones first.
 pub(super) const DELIMITERS: [u8; 5] = [b',', b'\t', b';', b'|', b' '];
 
 /// A cell, and what is behind its delimiter.
@@ -34,7 +34,7 @@ impl Dialect {
     ///
     /// # Errors
     ///
-    /// A quote is not closed where the style asks for that.
+    /// A quote is not closed where the quoting asks for that.
     pub(super) fn cut<'line>(
         self,
         line: &'line [u8],
@@ -57,28 +57,28 @@ impl Dialect {
         self.cut(line, |_, _| ()).unwrap_or(0)
     }
 
-    fn next<'line>(self, from: &'line [u8]) -> Result<Cut<'line>, Problem> {
-        let start = match self.style {
+    fn next(self, from: &[u8]) -> Result<Cut<'_>, Problem> {
+        let start = match self.quoting {
             // A tab may be the delimiter.
-            Style::Csv => blanks(from, self.delimiter),
-            Style::Cachebench => 0,
+            Quoting::Csv => blanks(from, self.delimiter),
+            Quoting::Cachebench => 0,
         };
         if from.get(start) == Some(&b'"') {
-            match (self.quoted(&from[start + 1..]), self.style) {
+            match (self.quoted(&from[start + 1..]), self.quoting) {
                 (Some(found), _) => return Ok(found),
-                (None, Style::Csv) => return Err(Problem::Quote(Excerpt::of(&from[start..]))),
-                (None, Style::Cachebench) => {}
+                (None, Quoting::Csv) => return Err(Problem::Quote(Excerpt::of(&from[start..]))),
+                (None, Quoting::Cachebench) => {}
             }
         }
         let end = from.iter().position(|&byte| byte == self.delimiter);
         let cell = &from[..end.unwrap_or(from.len())];
-        let cell = if self.style == Style::Csv { cell.trim_ascii() } else { cell };
+        let cell = if self.quoting == Quoting::Csv { cell.trim_ascii() } else { cell };
         Ok((Cow::Borrowed(cell), end.map(|end| &from[end + 1..])))
     }
 
     /// The cell up to its closing quote, and what is behind its delimiter; none where there is
     /// no closing quote, or something between it and the delimiter.
-    fn quoted<'line>(self, from: &'line [u8]) -> Option<Cut<'line>> {
+    fn quoted(self, from: &[u8]) -> Option<Cut<'_>> {
         let mut cell = Cow::Borrowed(&from[..0]);
         let mut rest = from;
         loop {
@@ -115,16 +115,16 @@ mod tests {
 
     use super::*;
 
-    fn cells(line: &[u8], delimiter: u8, style: Style) -> Result<Vec<String>, String> {
+    fn cells(line: &[u8], delimiter: u8, quoting: Quoting) -> Result<Vec<String>, String> {
         let mut cells = Vec::new();
-        Dialect { delimiter, style }
+        Dialect { delimiter, quoting }
             .cut(line, |_, cell| cells.push(String::from_utf8_lossy(&cell).into_owned()))
             .map_err(|problem| problem.to_string())?;
         Ok(cells)
     }
 
     fn csv(line: &str) -> Vec<String> {
-        cells(line.as_bytes(), b',', Style::Csv).unwrap()
+        cells(line.as_bytes(), b',', Quoting::Csv).unwrap()
     }
 
     #[test]
@@ -141,26 +141,26 @@ mod tests {
     #[test]
     fn a_quote_that_is_not_closed_is_refused_or_the_beginning_of_a_key() {
         for line in ["1,\"a", "1,\"a\"b,2"] {
-            let message = cells(line.as_bytes(), b',', Style::Csv).unwrap_err();
+            let message = cells(line.as_bytes(), b',', Quoting::Csv).unwrap_err();
             assert!(message.starts_with("the quote of \"\\\"a"), "{message}");
         }
-        let cut = |line: &[u8]| cells(line, b',', Style::Cachebench).unwrap();
+        let cut = |line: &[u8]| cells(line, b',', Quoting::Cachebench).unwrap();
         assert_eq!(cut(b"\"a, b"), ["\"a", " b"]);
         assert_eq!(cut(b"\"a, b\",1"), ["a, b", "1"]);
     }
 
     #[test]
     fn several_blanks_are_one_delimiter() {
-        let cut = |line: &[u8]| cells(line, b' ', Style::Csv).unwrap();
+        let cut = |line: &[u8]| cells(line, b' ', Quoting::Csv).unwrap();
         assert_eq!(cut(b"  1   a \"b c\"  "), ["1", "a", "b c"]);
-        assert_eq!(cells(b"1\t\t2", b'\t', Style::Csv).unwrap(), ["1", "", "2"]);
+        assert_eq!(cells(b"1\t\t2", b'\t', Quoting::Csv).unwrap(), ["1", "", "2"]);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_cut_or_refused(line: Vec<u8>, delimiter in 0..5_usize) {
-            for style in [Style::Csv, Style::Cachebench] {
-                let _ = cells(&line, DELIMITERS[delimiter], style);
+            for quoting in [Quoting::Csv, Quoting::Cachebench] {
+                let _ = cells(&line, DELIMITERS[delimiter], quoting);
             }
         }
 

@@ -2,10 +2,13 @@
 
 use std::str::FromStr;
 
+use strum::{EnumCount, EnumIter, IntoEnumIterator, IntoStaticStr};
+
 use super::time::TimeUnit;
 
 /// What a column has. All others are ignored.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, EnumCount, EnumIter, Eq, IntoStaticStr, PartialEq)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Role {
     Time,
     Key,
@@ -17,20 +20,9 @@ pub(super) enum Role {
 }
 
 impl Role {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Time, Self::Key, Self::KeySize, Self::Op, Self::OpCount, Self::Size, Self::Ttl];
-
     /// As `--columns` takes it.
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Time => "time",
-            Self::Key => "key",
-            Self::KeySize => "key_size",
-            Self::Op => "op",
-            Self::OpCount => "op_count",
-            Self::Size => "size",
-            Self::Ttl => "ttl",
-        }
+        self.into()
     }
 
     /// As cachebench calls it.
@@ -40,39 +32,17 @@ impl Role {
 
     /// What headers call it, in small letters and nothing but letters and digits. Where two
     /// columns of a header have names of one role, the earlier name here counts.
-    fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::Time => {
-                &["time", "timestamp", "optime", "clocktime", "realtime", "datetime", "ts"]
-            }
-            Self::Key => &[
-                "key",
-                "cachekey",
-                "anonymizedkey",
-                "object",
-                "objectid",
-                "objid",
-                "obj",
-                "url",
-                "lbn",
-                "lba",
-                "id",
-            ],
-            Self::KeySize => &["keysize", "keylength"],
-            Self::Op => &["op", "operation", "command", "cmd", "method", "verb"],
-            Self::OpCount => &["opcount", "count"],
-            Self::Size => &[
-                "size",
-                "valuesize",
-                "objectsize",
-                "objsize",
-                "valsize",
-                "valuelength",
-                "bytes",
-                "length",
-            ],
-            Self::Ttl => &["ttl"],
-        }
+    fn names(self) -> impl Iterator<Item = &'static str> {
+        let names = match self {
+            Self::Time => "time timestamp optime clocktime realtime datetime ts",
+            Self::Key => "key cachekey anonymizedkey object objectid objid obj url lbn lba id",
+            Self::KeySize => "keysize keylength",
+            Self::Op => "op operation command cmd method verb",
+            Self::OpCount => "opcount count",
+            Self::Size => "size valuesize objectsize objsize valsize valuelength bytes length",
+            Self::Ttl => "ttl",
+        };
+        names.split(' ')
     }
 
     /// Whether its cells are numbers.
@@ -82,7 +52,7 @@ impl Role {
 
     fn named(name: &str) -> Option<Self> {
         let name = plain(name.as_bytes());
-        Self::ALL.into_iter().find(|role| role.names().contains(&name.as_str()))
+        Self::iter().find(|role| role.names().any(|known| known == name))
     }
 }
 
@@ -100,12 +70,12 @@ impl Layout {
     pub(super) fn of_names(names: &[Vec<u8>]) -> Self {
         let names: Vec<String> = names.iter().map(|name| plain(name)).collect();
         let mut layout = Self { roles: vec![None; names.len()], unit: None };
-        for role in Role::ALL {
-            let known = role.names().iter().map(|known| (*known, None));
+        for role in Role::iter() {
+            let known = role.names().map(|known| (known, None));
             let units = [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds]
                 .into_iter()
                 .filter(|_| role == Role::Time)
-                .flat_map(|unit| role.names().iter().map(move |known| (*known, Some(unit))));
+                .flat_map(|unit| role.names().map(move |known| (known, Some(unit))));
             for (known, unit) in known.chain(units) {
                 let is = |name: &String| match unit {
                     None => name == known,
@@ -142,7 +112,8 @@ fn plain(name: &[u8]) -> String {
 
 /// Whether a cell names a role, as the cell of a header does.
 pub(super) fn names(cell: &[u8], role: Role) -> bool {
-    role.names().contains(&plain(cell).as_str())
+    let name = plain(cell);
+    role.names().any(|known| known == name)
 }
 
 /// Which column is which, as `--columns` has it.
@@ -189,7 +160,7 @@ impl FromStr for Columns {
             Choice::Ordered(ordered.collect::<Result<_, String>>()?)
         };
         let columns = Self(choice);
-        for role in Role::ALL {
+        for role in Role::iter() {
             match columns.roles().filter(|found| *found == role).count() {
                 0 if role == Role::Key => return Err(format!("the key has no column; {EXPECTED}")),
                 0 | 1 => {}

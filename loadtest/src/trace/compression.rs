@@ -1,17 +1,22 @@
-//! Undoes the compression of a trace, which it tells by the first bytes and not by the name.
-//! Knows nothing of what the text or the records mean.
+//! Decompresses a trace. The first bytes decide how, not the file's name. Knows nothing of what
+//! the text or the records mean.
 
 mod gzip;
 mod lz4;
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Read};
 
-use self::{gzip::Gzip, lz4::Lz4};
-use super::Problem;
+use self::{
+    gzip::Gzip,
+    lz4::{LEGACY as LZ4_LEGACY, Lz4},
+};
+use super::{
+    error::Problem,
+    head::{Head, skip},
+};
 
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const LZ4: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
-const LZ4_LEGACY: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
 const XZ: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 
 /// Compressed bytes read at a time.
@@ -27,8 +32,8 @@ const XZ_MEMORY_KIB: u32 = (2 << 20) + (64 << 10);
 /// Compressions inside one another that are undone.
 const LAYERS: usize = 3;
 
-/// Bytes that tell every compression here.
-pub(super) const HEAD: u64 = 8;
+/// Bytes that identify every compression here.
+pub(super) const HEAD: usize = 8;
 
 /// A stream of what was compressed, and what the input is expected to be.
 pub(super) type Plain = (Box<dyn Read + Send>, &'static str);
@@ -74,54 +79,38 @@ enum Kind {
     Zstd,
 }
 
-/// Tells the compression by the first bytes. Frames to be skipped, which zstd and lz4 share
-/// and parallel compressors put first, are skipped here: what follows them tells.
+/// Identifies the compression by the first bytes. Skippable frames, which zstd and lz4 share and
+/// parallel compressors put first, are skipped: the frame behind them decides.
 fn tell(
     mut input: Box<dyn Read + Send>,
     expected: &'static str,
 ) -> Result<(Kind, Box<dyn Read + Send>), Problem> {
     let unread = |error| Problem::Unread(error, expected);
     let mut skipped = false;
-    let (head, broken) = loop {
-        let mut head = Vec::with_capacity(HEAD as usize);
-        let broken = input.by_ref().take(HEAD).read_to_end(&mut head).err();
-        let &[0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d] = &head[..] else {
-            break (head, broken);
-        };
-        let length = u64::from(u32::from_le_bytes([a, b, c, d]));
-        let found = io::copy(&mut input.by_ref().take(length), &mut io::sink()).map_err(unread)?;
-        if found < length {
-            return Err(unread(io::ErrorKind::UnexpectedEof.into()));
-        }
+    let head = loop {
+        let head = Head::read(&mut input, HEAD, |_| false);
+        let &[0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d] = &head.bytes[..] else { break head };
+        skip(&mut input, [a, b, c, d]).map_err(unread)?;
         skipped = true;
     };
-    let kind = match &head[..] {
-        head if head.starts_with(&ZSTD) => Kind::Zstd,
-        head if head.starts_with(&LZ4) || head.starts_with(&LZ4_LEGACY) => Kind::Lz4,
-        head if head.starts_with(&XZ) => Kind::Xz,
+    let kind = match &head.bytes[..] {
+        bytes if bytes.starts_with(&ZSTD) => Kind::Zstd,
+        bytes if bytes.starts_with(&LZ4) || bytes.starts_with(&LZ4_LEGACY) => Kind::Lz4,
+        bytes if bytes.starts_with(&XZ) => Kind::Xz,
         // Deflate is the only method there is, and three of the flags have to be 0.
         [0x1f, 0x8b, 8, flags, ..] if flags & 0xe0 == 0 => Kind::Gzip,
         [0x1f, 0x8b] | [0x1f, 0x8b, 8] => Kind::Gzip,
-        head => {
-            if let Some(name) = other(head) {
+        bytes => {
+            if let Some(name) = other(bytes) {
                 return Err(Problem::Compressed(name));
             }
-            if skipped && !head.is_empty() && broken.is_none() {
+            if skipped && !bytes.is_empty() && head.broken.is_none() {
                 return Err(unread(io::Error::other("no frame follows those to be skipped")));
             }
             Kind::None
         }
     };
-    Ok((kind, Box::new(Cursor::new(head).chain(Broken(broken)).chain(input))))
-}
-
-/// An error in the place where it came: not every decoder reports it once more.
-struct Broken(Option<io::Error>);
-
-impl Read for Broken {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
-    }
+    Ok((kind, head.before(input)))
 }
 
 /// Names what is not read here.

@@ -1,21 +1,28 @@
-//! Tells the format of a file, by what a format must have and others cannot. What could be two
-//! is refused with both names, for a wrong guess replays something else without a word.
+//! Detects the format of a file by what one format must have and others cannot. A file that could
+//! be of two formats is refused with both names: a wrong guess would silently replay something
+//! else.
 
 use std::{ffi::OsStr, path::Path};
 
 use super::{
-    Excerpt, Format, Problem, arc, cache2k, lines::MARK, lirs, oracle, row, table::Table, twitter,
+    arc, cache2k,
+    error::{Excerpt, Problem},
+    format::Format,
+    lines::MARK,
+    lirs, oracle, row,
+    table::Table,
+    twitter,
 };
 
 /// Lines that have to look like a format.
 const LINES: usize = 1000;
 
-/// Beyond so many ids of one line, four numbers are more likely something else than a line of
-/// an ARC trace, where the largest read of any published one has 2,048.
+/// Most ids in a line of an ARC trace. Four numbers with a larger count are likely something
+/// else: the largest read of any published trace has 2,048.
 const MOST_IDS: u64 = 65_536;
 
-/// Tells the format by the file's name and its beginning, which is all of it where `whole`
-/// says so. Names tell only what the content cannot: `.lis` is ARC's, `.trc` that of LIRS.
+/// Detects the format from the file's beginning, which is all of it if `whole`, and from its
+/// name where the content does not decide: `.lis` is ARC's, `.trc` that of LIRS.
 ///
 /// # Errors
 ///
@@ -32,12 +39,10 @@ pub(super) fn detect(path: &Path, head: &[u8], whole: bool) -> Result<Format, Pr
         return binary(path, head);
     }
     let lines = lines(text, whole);
-    let name = name(path);
-    if name.ends_with(".lis") {
-        return Ok(Format::Arc);
-    }
-    if name.ends_with(".trc") {
-        return Ok(Format::Lirs);
+    match name(path).rsplit_once('.') {
+        Some((_, "lis")) => return Ok(Format::Arc),
+        Some((_, "trc")) => return Ok(Format::Lirs),
+        _ => {}
     }
     let Some(first) = text.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty())
     else {
@@ -50,52 +55,42 @@ pub(super) fn detect(path: &Path, head: &[u8], whole: bool) -> Result<Format, Pr
     if let Some(header) = header(text) {
         return Ok(if Table::is_cachelib(header) { Format::Cachelib } else { Format::Csv });
     }
-    numbers(&lines).unwrap_or_else(|| Err(Problem::UnknownFormat { found: Excerpt::of(first) }))
+    numbers(&lines).unwrap_or_else(|| Err(Problem::UnknownFormat(unknown(first))))
 }
 
-/// Tells lines of whole numbers apart; none where lines are something else.
+/// Detects the format of lines of whole numbers; none if lines are something else.
 fn numbers(lines: &[&[u8]]) -> Option<Result<Format, Problem>> {
     let first = lines.first()?;
     if lines.iter().all(|line| arc_shape(line).is_some()) {
-        let odd = lines.iter().find(|line| {
-            arc_shape(line).is_none_or(|[_, count, third, _]| third != 0 || count > MOST_IDS)
-        });
-        return Some(match odd {
-            None => Ok(Format::Arc),
-            Some(line) => Err(Problem::Ambiguous {
-                found: Excerpt::of(line),
-                one: Format::Arc,
-                other: Format::Csv,
-                hint: "; for csv, name the columns, such as --columns time,key,size,op",
-            }),
-        });
+        let odd = lines.iter().find(|line| !arc_shape(line).is_some_and(is_arc));
+        return Some(odd.map_or(Ok(Format::Arc), |line| {
+            let shapes = [format!("lines \"{}\"", arc::ROW), "a table".to_owned()];
+            let text = ambiguous(line, [Format::Arc, Format::Csv], shapes);
+            let hint = "; for csv, name the columns, such as --columns time,key,size,op";
+            Err(Problem::UnknownFormat(text + hint))
+        }));
     }
     // A file may begin with an asterisk, and one of nothing else is none.
     let ids = lines.iter().filter(|line| lirs::parse(line).is_ok_and(|id| id.is_some())).count();
-    let lirs = lines.iter().all(|line| lirs::parse(line).is_ok());
-    let one_of_arc = || arc::parse(first).map(|_| Format::Arc);
-    if lirs && ids > 0 {
+    if ids > 0 && lines.iter().all(|line| lirs::parse(line).is_ok()) {
         return Some(Ok(Format::Lirs));
     }
     // The first line is of a format and a later one is broken: the reader says where.
-    match (one_of_arc(), lirs::parse(first)) {
-        (Ok(_), _)
-            if arc_shape(first)
-                .is_some_and(|[_, count, third, _]| third == 0 && count <= MOST_IDS) =>
-        {
-            Some(Ok(Format::Arc))
-        }
-        (_, Ok(Some(_))) => Some(Ok(Format::Lirs)),
-        _ => None,
+    if arc::parse(first).is_ok() && arc_shape(first).is_some_and(is_arc) {
+        return Some(Ok(Format::Arc));
     }
+    matches!(lirs::parse(first), Ok(Some(_))).then_some(Ok(Format::Lirs))
 }
 
 /// The four numbers of a line.
 fn arc_shape(line: &[u8]) -> Option<[u64; 4]> {
-    let mut numbers =
-        line.split(u8::is_ascii_whitespace).filter(|column| !column.is_empty()).map(row::number);
-    let four = [numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??];
-    numbers.next().is_none().then_some(four)
+    let [start, count, third, n] = arc::columns(line)?.map(row::number);
+    Some([start?, count?, third?, n?])
+}
+
+/// Whether four numbers are likely a line of an ARC trace.
+fn is_arc([_, count, third, _]: [u64; 4]) -> bool {
+    third == 0 && count <= MOST_IDS
 }
 
 fn binary(path: &Path, head: &[u8]) -> Result<Format, Problem> {
@@ -104,14 +99,36 @@ fn binary(path: &Path, head: &[u8]) -> Result<Format, Problem> {
         (true, false) => Ok(Format::OracleGeneral),
         (false, true) => Ok(Format::Cache2k),
         (true, true) if named => Ok(Format::OracleGeneral),
-        (true, true) => Err(Problem::Ambiguous {
-            found: Excerpt::of(head),
-            one: Format::OracleGeneral,
-            other: Format::Cache2k,
-            hint: "",
-        }),
-        (false, false) => Err(Problem::UnknownBinary { found: Excerpt::of(head) }),
+        (true, true) => {
+            let shapes = [oracle::RECORD, cache2k::RECORD].map(|n| format!("records of {n} bytes"));
+            let formats = [Format::OracleGeneral, Format::Cache2k];
+            Err(Problem::UnknownBinary(ambiguous(head, formats, shapes)))
+        }
+        (false, false) => Err(Problem::UnknownBinary(format!(
+            "{} fits neither oracle-general nor cache2k; say --format if it is one of them",
+            Excerpt::of(head)
+        ))),
     }
+}
+
+/// What to say of a line that fits no format.
+fn unknown(line: &[u8]) -> String {
+    let found = Excerpt::of(line);
+    let [arc, lirs, twitter] = [arc::ROW, lirs::ROW, twitter::ROW];
+    format!(
+        "{found} fits no format; expected an ARC line \"{arc}\", a LIRS line \"{lirs}\", a twitter \
+         row \"{twitter}\" or a header that names a key; say --format, or name the columns: \
+         --columns time,key,size,op,ttl"
+    )
+}
+
+/// What to say of data that could be of two formats, whose lines or records have these shapes.
+fn ambiguous(found: &[u8], formats: [Format; 2], [shape, other_shape]: [String; 2]) -> String {
+    let (found, [one, other]) = (Excerpt::of(found), formats.map(Format::name));
+    format!(
+        "{found} could be {one} ({shape}) or {other} ({other_shape}); say --format {one} or \
+         --format {other}"
+    )
 }
 
 /// The header, which may have lines of comment before it, and begin like one itself.

@@ -9,15 +9,16 @@ use std::{
 
 use thiserror::Error;
 
-use super::{Format, TimeUnit};
+use super::{format::Format, time::TimeUnit};
 use crate::access::ContentError;
 
 /// A trace that is missing or broken.
 #[derive(Debug, Error)]
-#[error("{}{problem}{}", Place { path, number: *number, noun }, if *remedy { SKIP } else { "" })]
+#[error("{}: {problem}{}", Place { path, noun, number: *number }, if *remedy { SKIP } else { "" })]
 pub struct TraceError {
     path: PathBuf,
-    number: Option<u64>,
+    /// The line or record, counted from 1; none for the whole file.
+    pub number: Option<u64>,
     /// What is counted: lines or records.
     noun: &'static str,
     /// Whether rows that are broken could be left out, and are not.
@@ -30,28 +31,19 @@ const SKIP: &str = "; --skip-broken leaves such rows out";
 
 impl TraceError {
     /// Puts a problem of the whole file into its place.
-    #[must_use]
     pub fn in_file(path: &Path, problem: Problem) -> Self {
         let (number, noun, remedy) = (None, "line", false);
         Self { path: path.to_owned(), number, noun, remedy, problem: Box::new(problem) }
     }
 
     /// Puts a problem into its place in a file: one of its lines or records, counted from 1.
-    #[must_use]
     pub(super) fn at(path: &Path, noun: &'static str, number: u64, problem: Problem) -> Self {
         Self { number: Some(number.max(1)), noun, ..Self::in_file(path, problem) }
     }
 
     /// Names the option by which the row would have been left out.
-    #[must_use]
     pub(super) fn with_remedy(self) -> Self {
         Self { remedy: self.problem.is_of_a_row(), ..self }
-    }
-
-    /// The line or record that is broken, counted from 1; none when it is the file.
-    #[must_use]
-    pub fn number(&self) -> Option<u64> {
-        self.number
     }
 }
 
@@ -93,43 +85,12 @@ pub enum Problem {
         /// What is wrong with the first one, with its place.
         first: String,
     },
-    /// Neither the name nor the first lines tell the format.
-    #[error(
-        "{found} fits no format; expected an ARC line \"{}\", a LIRS line \"{}\", a twitter row \
-         \"{}\" or a header that names a key; say --format, or name the columns: --columns \
-         time,key,size,op,ttl",
-        super::arc::ROW,
-        super::lirs::ROW,
-        super::twitter::ROW
-    )]
-    UnknownFormat {
-        /// How the line begins.
-        found: Excerpt,
-    },
-    /// The content is of none of the binary formats.
-    #[error("{found} fits neither oracle-general nor cache2k; say --format if it is one of them")]
-    UnknownBinary {
-        /// How the file begins.
-        found: Excerpt,
-    },
-    /// The content could be of two formats.
-    #[error(
-        "{found} could be {} ({}) or {} ({}); say --format {0} or --format {2}{hint}",
-        one.name(),
-        one.shape(),
-        other.name(),
-        other.shape()
-    )]
-    Ambiguous {
-        /// How the line or the file begins.
-        found: Excerpt,
-        /// One format.
-        one: Format,
-        /// The other.
-        other: Format,
-        /// What the other needs.
-        hint: &'static str,
-    },
+    /// The first lines fit no format, or two; the text names them.
+    #[error("{0}")]
+    UnknownFormat(String),
+    /// Binary data fit no format, or two; the text names them.
+    #[error("{0}")]
+    UnknownBinary(String),
     /// The files of one trace are of different formats.
     #[error("is {}, and the first file is {}; replay one after the other, or say --format", found.name(), first.name())]
     OtherFormat {
@@ -158,9 +119,9 @@ pub enum Problem {
         /// Bytes of a record.
         expected: usize,
     },
-    /// The line does not end where a line of a trace would.
-    #[error("longer than {} bytes; expected the text lines of a trace", super::lines::MAX_LINE)]
-    LongLine,
+    /// The line is longer than the longest that is read.
+    #[error("longer than {0} bytes; expected the text lines of a trace")]
+    LongLine(usize),
     /// The line has too few or too many columns.
     #[error("{found} has {count} columns; expected \"{row}\"")]
     Columns {
@@ -188,15 +149,12 @@ pub enum Problem {
         "the quote of {0} is not closed; expected one more, before a delimiter or the line's end"
     )]
     Quote(Excerpt),
-    /// The header of a table names no key.
+    /// The header of a table, which begins so, names no key.
     #[error(
-        "{found} names no key; expected a header with one, or name the columns: --columns \
+        "{0} names no key; expected a header with one, or name the columns: --columns \
          time,key,size,op,ttl"
     )]
-    NoKey {
-        /// How the line begins.
-        found: Excerpt,
-    },
+    NoKey(Excerpt),
     /// The header of a table has no column of a name that was asked for.
     #[error("header {found} has no column \"{name}\"; expected a name of it in --columns")]
     NoColumn {
@@ -232,15 +190,16 @@ pub enum Problem {
     },
     /// The header of a CacheLib trace does not name what its rows need.
     #[error(
-        "header {found} lacks {}; expected the columns \"{}\" in any order",
-        missing.join(", "),
-        super::table::NEEDED
+        "header {found} lacks {}; expected the columns \"{needed}\" in any order",
+        missing.join(", ")
     )]
     Header {
         /// How the line begins.
         found: Excerpt,
         /// The columns that it does not name.
         missing: Vec<&'static str>,
+        /// All that rows need.
+        needed: &'static str,
     },
     /// The last id of an ARC line does not fit 64 bits.
     #[error("ids {start} and the {count} from there exceed {}; expected ids of 64 bits", u64::MAX)]
@@ -272,7 +231,6 @@ pub struct Excerpt(String);
 
 impl Excerpt {
     /// Keeps the first 40 bytes and escapes what a terminal would act on.
-    #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         const KEPT: usize = 40;
         let kept = bytes.get(..KEPT).unwrap_or(bytes);
@@ -287,12 +245,48 @@ impl fmt::Display for Excerpt {
     }
 }
 
+/// The path that means standard input.
+pub(super) const STDIN: &str = "-";
+
+/// A file, or one of its lines or records: `t.csv: line 7`.
+pub(super) struct Place<'a> {
+    pub path: &'a Path,
+    /// What is counted: lines or records.
+    pub noun: &'a str,
+    /// Counted from 1; none for the whole file.
+    pub number: Option<u64>,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_stdin = self.path.as_os_str() == STDIN;
+        let path = if is_stdin { Path::new("standard input") } else { self.path };
+        write!(out, "{}", path.display())?;
+        self.number.map_or(Ok(()), |number| write!(out, ": {} {number}", self.noun))
+    }
+}
+
 impl Problem {
+    /// A line that has not the columns of `row`.
+    pub(super) fn columns(line: &[u8], count: usize, row: impl Into<Cow<'static, str>>) -> Self {
+        Self::Columns { found: Excerpt::of(line), count, row: row.into() }
+    }
+
+    /// A column of `row` that is not what its place asks for.
+    pub(super) fn column(
+        column: &'static str,
+        found: &[u8],
+        expected: &'static str,
+        row: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::Column { column, found: Excerpt::of(found), expected, row: row.into() }
+    }
+
     /// Whether the row alone is broken, and what follows it may be read.
     pub(super) fn is_of_a_row(&self) -> bool {
         matches!(
             self,
-            Self::LongLine
+            Self::LongLine(_)
                 | Self::Columns { .. }
                 | Self::Column { .. }
                 | Self::Quote(_)
@@ -301,28 +295,5 @@ impl Problem {
                 | Self::KeyTooLong { .. }
                 | Self::Content(_)
         )
-    }
-}
-
-/// Where something is: `t.csv: line 7: `.
-struct Place<'a> {
-    path: &'a Path,
-    number: Option<u64>,
-    noun: &'a str,
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: ", shown(self.path))?;
-        self.number.map_or(Ok(()), |number| write!(out, "{} {number}: ", self.noun))
-    }
-}
-
-/// The path as people read it.
-pub(super) fn shown(path: &Path) -> impl fmt::Display + '_ {
-    if path.as_os_str() == super::input::STDIN {
-        Path::new("standard input").display()
-    } else {
-        path.display()
     }
 }

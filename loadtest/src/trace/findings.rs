@@ -1,19 +1,21 @@
-//! What was odd about a trace, counted while it was read and told when the replay has ended.
+//! What was odd about a trace: counted while it is read, reported when the replay has ended.
 
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use parking_lot::Mutex;
+
 use super::{clock::Leap, error::TraceError};
 
 /// What was found so far. Shared between the reader and the report.
 #[derive(Clone, Debug, Default)]
-pub struct Findings {
+pub struct TraceFindings {
     rows: Arc<AtomicU64>,
     odd: Arc<Mutex<Odd>>,
 }
@@ -52,23 +54,20 @@ impl Oddity {
     }
 }
 
-impl Findings {
+impl TraceFindings {
     /// Rows read.
-    #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
     }
 
     /// What was odd.
-    #[must_use]
     pub fn odd(&self) -> Odd {
-        self.lock().clone()
+        self.odd.lock().clone()
     }
 
     /// Finds the file of a row that is counted over all files, and its number there.
-    #[must_use]
     pub fn place(&self, number: u64) -> Option<(PathBuf, u64)> {
-        let odd = self.lock();
+        let odd = self.odd.lock();
         let (path, before) = odd.files.iter().rfind(|(_, before)| *before < number)?;
         (odd.files.len() > 1).then(|| (path.clone(), number - before))
     }
@@ -78,26 +77,21 @@ impl Findings {
     }
 
     pub(super) fn begin(&self, path: PathBuf, before: u64) {
-        self.lock().files.push((path, before));
+        self.odd.lock().files.push((path, before));
     }
 
     pub(super) fn skip(&self, error: &TraceError) {
-        self.lock().skipped.note(Duration::ZERO, || error.to_string());
+        self.odd.lock().skipped.note(Duration::ZERO, || error.to_string());
     }
 
     pub(super) fn hash(&self, place: impl FnOnce() -> String) {
-        self.lock().hashed.note(Duration::ZERO, place);
+        self.odd.lock().hashed.note(Duration::ZERO, place);
     }
 
     pub(super) fn leap(&self, leap: Leap, place: impl FnOnce() -> String) {
         match leap {
-            Leap::Back(by) => self.lock().backwards.note(by, place),
-            Leap::Ahead(by) => self.lock().ahead.note(by, place),
+            Leap::Back(by) => self.odd.lock().backwards.note(by, place),
+            Leap::Ahead(by) => self.odd.lock().ahead.note(by, place),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Odd> {
-        // Each count is whole at every step.
-        self.odd.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::Problem;
+use super::error::Problem;
 use crate::values::fnv1a;
 
 /// Longest key that cachebench makes, and that any key is filled up to.
@@ -32,7 +32,6 @@ pub(super) struct Key {
 impl Keys {
     /// Puts `prefix` before every key. The server takes up to `limit` characters, of which a
     /// namespace has had its share.
-    #[must_use]
     pub fn new(prefix: String, limit: usize) -> Self {
         Self { prefix, limit, hash_long: false }
     }
@@ -82,7 +81,7 @@ mod tests {
     use tiny_cache_proto::key::MAX_KEY_CHARS;
 
     use super::*;
-    use crate::transport::Namespace;
+    use crate::peers::Namespace;
 
     fn text(keys: &Keys, name: &str, bytes: Option<u64>) -> String {
         keys.key(name, bytes).unwrap().text
@@ -104,7 +103,7 @@ mod tests {
     #[test]
     fn a_namespace_takes_its_share_of_the_length() {
         // The server measures "4:team:KEY".
-        let keys = Keys::new(String::new(), "team".parse::<Namespace>().unwrap().max_key_chars());
+        let keys = Keys::new(String::new(), "team".parse::<Namespace>().unwrap().max_key_chars);
         assert!(keys.key("k".repeat(249), None).is_ok());
         assert!(matches!(
             keys.key("k".repeat(250), None),

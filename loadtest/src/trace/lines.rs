@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::{Problem, input::Input};
+use super::{error::Problem, input::Input};
 
 /// Longest line read. The longest row there can be is a key of 256 characters and six
 /// numbers; a file without line ends must not end up in memory whole.
@@ -15,23 +15,16 @@ pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 /// The lines of a trace that are not blank.
 pub(super) struct Lines {
     input: Input,
-    buffer: Vec<u8>,
-    number: u64,
+    pub(super) buffer: Vec<u8>,
+    pub(super) number: u64,
     /// The line handed out last goes on beyond the longest.
     within: bool,
 }
 
 impl Lines {
     /// Reads lines from `input`.
-    #[must_use]
     pub(super) fn new(input: Input) -> Self {
         Self { input, buffer: Vec::new(), number: 0, within: false }
-    }
-
-    /// The line handed out last, counted from 1 with the blank ones; 0 before the first.
-    #[must_use]
-    pub(super) fn number(&self) -> u64 {
-        self.number
     }
 
     /// Goes to the next line that is not blank; false at the end.
@@ -44,7 +37,7 @@ impl Lines {
         loop {
             let read = self.read_line().map_err(|error| {
                 self.number += 1;
-                Problem::Unread(error, self.input.expected())
+                self.input.unread(error)
             })?;
             if read == 0 {
                 return Ok(false);
@@ -54,7 +47,7 @@ impl Lines {
                 self.buffer.pop();
             } else if read > MAX_LINE {
                 self.within = true;
-                return Err(Problem::LongLine);
+                return Err(Problem::LongLine(MAX_LINE));
             }
             if self.buffer.last() == Some(&b'\r') {
                 self.buffer.pop();
@@ -68,16 +61,12 @@ impl Lines {
         }
     }
 
-    /// The line that is the current one, without its line end.
-    pub(super) fn line(&self) -> &[u8] {
-        &self.buffer
-    }
-
     fn read_line(&mut self) -> io::Result<usize> {
         let longest = MAX_LINE as u64 + 1;
         loop {
             self.buffer.clear();
-            let read = self.input.by_ref().take(longest).read_until(b'\n', &mut self.buffer)?;
+            let read =
+                self.input.stream.by_ref().take(longest).read_until(b'\n', &mut self.buffer)?;
             if !self.within {
                 return Ok(read);
             }
@@ -101,7 +90,7 @@ mod tests {
         let mut lines = lines(bytes);
         let mut all = Vec::new();
         while lines.advance().unwrap() {
-            all.push((lines.number(), lines.line().to_vec()));
+            all.push((lines.number, lines.buffer.clone()));
         }
         all
     }
@@ -124,7 +113,7 @@ mod tests {
         bytes.push(b'\n');
         assert_eq!(all(&bytes)[0].1.len(), MAX_LINE);
         bytes.insert(0, b'x');
-        assert!(matches!(lines(&bytes).advance(), Err(Problem::LongLine)));
+        assert!(matches!(lines(&bytes).advance(), Err(Problem::LongLine(_))));
     }
 
     #[test]
@@ -132,9 +121,9 @@ mod tests {
         for length in [MAX_LINE + 1, 2 * MAX_LINE + 2, 5 * MAX_LINE] {
             let bytes = [vec![b'x'; length], b"\nb\n".to_vec()].concat();
             let mut lines = lines(&bytes);
-            assert!(matches!(lines.advance(), Err(Problem::LongLine)));
+            assert!(matches!(lines.advance(), Err(Problem::LongLine(_))));
             assert!(lines.advance().unwrap());
-            assert_eq!((lines.number(), lines.line()), (2, b"b".as_slice()), "{length}");
+            assert_eq!((lines.number, lines.buffer.as_slice()), (2, b"b".as_slice()), "{length}");
             assert!(!lines.advance().unwrap());
         }
     }

@@ -3,10 +3,7 @@
 //!
 //! The same lines are libCacheSim's `txt` where ids are numbers.
 
-use super::{
-    error::{Excerpt, Problem},
-    row,
-};
+use super::{error::Problem, row};
 
 /// The columns of a line.
 pub(super) const ROW: &str = "id";
@@ -19,12 +16,7 @@ pub(super) const ROW: &str = "id";
 pub(super) fn parse(line: &[u8]) -> Result<Option<u64>, Problem> {
     match line.trim_ascii() {
         b"*" => Ok(None),
-        id => row::number(id).map(Some).ok_or_else(|| Problem::Column {
-            column: "id",
-            found: Excerpt::of(id),
-            expected: "a whole number of 64 bits",
-            row: ROW.into(),
-        }),
+        id => row::id("id", id, ROW).map(Some),
     }
 }
 

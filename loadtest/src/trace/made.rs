@@ -14,7 +14,7 @@ use tiny_cache_client::Ttl;
 
 use crate::{
     lanes::LaneId,
-    workload::{Operation, Spec, Workload},
+    workload::{Operation, Workload, WorkloadSpec},
 };
 
 /// What the trace is to be like.
@@ -23,7 +23,7 @@ pub struct Make {
     /// Rows.
     pub accesses: u64,
     /// Keys, sizes, ttls and operations: reads, sets and deletes.
-    pub spec: Spec,
+    pub spec: WorkloadSpec,
     /// Share of the accesses that read a key which no other does, 0 to 1.
     pub once: f64,
     /// Accesses in a second.
@@ -33,11 +33,12 @@ pub struct Make {
 }
 
 /// How rows are written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+// Its values are documented for the help of --format.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum Style {
-    /// The columns of twitter/cache-trace, with times of whole seconds.
+    /// The columns of twitter/cache-trace, with times of whole seconds
     Twitter,
-    /// A header and the columns time, key, size, op and ttl, with times to the microsecond.
+    /// A header and the columns time,key,size,op,ttl, with times to the microsecond
     Csv,
 }
 
@@ -124,7 +125,7 @@ mod tests {
     };
 
     fn make(style: Style) -> Make {
-        let spec = Spec {
+        let spec = WorkloadSpec {
             keys: 1000,
             key_distribution: KeyDistribution::Zipf(1.0),
             key_size: 12,
@@ -152,7 +153,7 @@ mod tests {
         let fallback = Content { size: "1".parse().unwrap(), ttl: Ttl::NEVER };
         let reading = Reading::new(Keys::new(String::new(), 256), fallback);
         let trace = Trace::open(&[path], reading).unwrap();
-        (trace.format(), trace.map(Result::unwrap).collect())
+        (trace.format, trace.map(Result::unwrap).collect())
     }
 
     #[test]
@@ -169,7 +170,7 @@ mod tests {
         let (other, csv) = read(&make(Style::Csv));
         assert_eq!((format, other), (Format::Twitter, Format::Csv));
         let told = |accesses: &[access::Access]| -> Vec<_> {
-            accesses.iter().map(|access| (access.key.clone(), access.operation)).collect()
+            accesses.iter().map(|access| (access.key.clone(), access.action)).collect()
         };
         assert_eq!(twitter.len(), 20_000);
         // A read's ttl is the replay's to choose: none is written in both.

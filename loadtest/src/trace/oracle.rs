@@ -3,7 +3,7 @@
 //! seconds, the object's id, its size in bytes, and the index of the next request for it,
 //! or -1. A record is a read.
 //!
-//! The format is told in `FAQ.md` and `oracleGeneralBin.h` of
+//! The format is documented in `FAQ.md` and `oracleGeneralBin.h` of
 //! <https://github.com/1a1a11a/libCacheSim>.
 
 use super::{

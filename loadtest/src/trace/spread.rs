@@ -1,13 +1,13 @@
-//! Spreads the accesses of one time over what it may stand for. Traces tell whole seconds, or
-//! fractions of them; sent as they stand, all accesses of a second would come at its beginning.
+//! Spreads the accesses of one time over the interval that it stands for. Traces have whole
+//! seconds or fractions of them: unspread, all accesses of a second would be sent at its start.
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::TraceError;
+use super::error::TraceError;
 use crate::access::Access;
 
-/// Accesses of one time that are held at most. More than so many in a second are no trace of
-/// one, but of times that do not go on, and what is beyond is sent where the others end.
+/// Most accesses of one time that are held. More of them in a second mean a clock that stands
+/// still: the rest is sent where the held ones end.
 const HELD: usize = 1 << 20;
 
 /// Accesses with times evenly spaced until the next tick of the trace, or the next access of a
@@ -24,8 +24,8 @@ pub struct Spread<I> {
 }
 
 impl<I: Iterator<Item = Result<Access, TraceError>>> Spread<I> {
-    /// Spreads what an iterator gives, whose times are told to the `tick`. An access without a
-    /// time is left as it is.
+    /// Spreads the accesses of an iterator, whose times have a resolution of `tick`. An access
+    /// without a time passes unchanged.
     pub fn new(accesses: I, tick: Duration) -> Self {
         Self { accesses, tick, group: VecDeque::new(), next: None, cut: None }
     }
@@ -89,7 +89,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{access::Operation, trace::Problem};
+    use crate::{access::Action, trace::Problem};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -107,7 +107,7 @@ mod tests {
                 line: 1,
                 at: at.map(|at| unit * at as u32),
                 key: "k".to_owned(),
-                operation: Operation::Delete,
+                action: Action::Delete,
             }),
             Err(()) => Err(TraceError::in_file(Path::new("t"), Problem::Empty)),
         });
@@ -142,7 +142,7 @@ mod tests {
                 line: 1,
                 at: Some(Duration::ZERO),
                 key: String::new(),
-                operation: Operation::Delete,
+                action: Action::Delete,
             })
         };
         let mut spread = Spread::new(std::iter::repeat_with(access), SECOND);

@@ -1,12 +1,15 @@
 //! Whole files: formats found out, contents decided, line numbers of errors.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::access::{self, Operation, ValueSize};
+use crate::access::{self, Access, Action, Content, ValueSize};
 
 const FALLBACK: &str = "64";
 
@@ -35,7 +38,7 @@ fn open(path: &Path, reading: Reading) -> Result<Trace, TraceError> {
 fn read_all(
     files: &[(&str, &[u8])],
     reading: Reading,
-) -> (Result<Vec<Access>, TraceError>, Findings) {
+) -> (Result<Vec<Access>, TraceError>, TraceFindings) {
     let dir = tempfile::tempdir().unwrap();
     let paths: Vec<PathBuf> = files.iter().map(|(name, _)| dir.path().join(name)).collect();
     for (path, (_, bytes)) in paths.iter().zip(files) {
@@ -46,7 +49,7 @@ fn read_all(
             let findings = trace.findings();
             (trace.collect(), findings)
         }
-        Err(error) => (Err(error), Findings::default()),
+        Err(error) => (Err(error), TraceFindings::default()),
     }
 }
 
@@ -57,8 +60,8 @@ fn content(size: u64, ttl: i128) -> Content {
     }
 }
 
-fn operations(accesses: &[Access]) -> Vec<Operation> {
-    accesses.iter().map(|access| access.operation).collect()
+fn operations(accesses: &[Access]) -> Vec<Action> {
+    accesses.iter().map(|access| access.action).collect()
 }
 
 fn lines(accesses: &[Access]) -> Vec<u64> {
@@ -79,8 +82,8 @@ fn an_arc_line_becomes_reads_of_its_ids_with_the_fallback_content() {
     assert_eq!(keys(&accesses), ["5", "6", "9"]);
     assert_eq!(lines(&accesses), [1, 1, 2]);
     assert_eq!(seconds(&accesses), [None; 3]);
-    assert!(accesses.iter().all(|access| matches!(access.operation,
-        Operation::Read(content) if content.size.bytes() == 64 && content.ttl.seconds() == 3600)));
+    assert!(accesses.iter().all(|access| matches!(access.action,
+        Action::Read(content) if content.size.bytes() == 64 && content.ttl.seconds() == 3600)));
 }
 
 #[test]
@@ -89,11 +92,11 @@ fn a_row_gives_its_own_content_and_a_read_without_one_the_fallback() {
     assert_eq!(
         operations(&read("c.csv", rows).unwrap()),
         [
-            Operation::Read(content(10, 3600)),
-            Operation::Read(content(64, 3600)),
-            Operation::Write(content(0, 0)),
-            Operation::Write(content(7, 60)),
-            Operation::Delete,
+            Action::Read(content(10, 3600)),
+            Action::Read(content(64, 3600)),
+            Action::Write(content(0, 0)),
+            Action::Write(content(7, 60)),
+            Action::Delete,
         ]
     );
 }
@@ -120,19 +123,19 @@ fn a_cachelib_row_repeats_its_operation_and_gives_its_own_content() {
         604038474,749ab7237b8d0372,47,SET_LEASE,2,0,0,0,176962275,176962275\n\
         604038475,828769c1e1ce3a29,67,DELETE,1,0,0,0,2777918327,655456894\n";
     let accesses = read("c.csv", rows).unwrap();
-    let missed = Operation::Read(content(64, 3600));
-    let empty = Operation::Write(content(0, 0));
+    let missed = Action::Read(content(64, 3600));
+    let empty = Action::Write(content(0, 0));
     assert_eq!(
         operations(&accesses),
         [
-            Operation::Read(content(87, 3600)),
+            Action::Read(content(87, 3600)),
             missed,
             missed,
             missed,
-            Operation::Write(content(65, 7200)),
+            Action::Write(content(65, 7200)),
             empty,
             empty,
-            Operation::Delete,
+            Action::Delete,
         ]
     );
     assert_eq!(accesses[3].key, "a54f88ab02ece24d00000000");
@@ -143,7 +146,7 @@ fn a_cachelib_row_repeats_its_operation_and_gives_its_own_content() {
 #[test]
 fn a_cachelib_trace_without_ttls_and_times_takes_the_fallback_ttl_for_writes_too() {
     let accesses = read("c.csv", "key,op,size,op_count,key_size\n1,SET,82,1,40\n").unwrap();
-    assert_eq!(operations(&accesses), [Operation::Write(content(82, 3600))]);
+    assert_eq!(operations(&accesses), [Action::Write(content(82, 3600))]);
     assert_eq!(seconds(&accesses), [None]);
     assert_eq!(keys(&accesses), [format!("1{}", "0".repeat(39))], "as long as key_size says");
 }
@@ -178,7 +181,7 @@ fn a_broken_cachelib_trace_is_refused_with_its_line() {
 fn a_format_that_is_asked_for_wins_over_the_name() {
     let (_dir, path) = file("a.csv", "1 1 0 0\n");
     assert_eq!(open(&path, reading(Some(Format::Arc))).unwrap().count(), 1);
-    assert_eq!(open(&path, reading(Some(Format::Lirs))).map(|_| ()).unwrap_err().number(), Some(1));
+    assert_eq!(open(&path, reading(Some(Format::Lirs))).map(|_| ()).unwrap_err().number, Some(1));
 }
 
 #[test]
@@ -392,7 +395,7 @@ fn a_byte_order_mark_crlf_and_a_last_line_without_an_end_are_read() {
     ] {
         let accesses = read("t.csv", text).unwrap();
         assert_eq!(keys(&accesses), ["a,b", "c"]);
-        let expected = [Operation::Read(content(5, 3600)), Operation::Write(content(7, 3600))];
+        let expected = [Action::Read(content(5, 3600)), Action::Write(content(7, 3600))];
         assert_eq!(operations(&accesses), expected);
     }
     assert_eq!(keys(&read("t", "\u{feff}17\r\n18").unwrap()), ["17", "18"]);
@@ -462,22 +465,22 @@ fn the_formats_of_other_programs_are_read() {
     let text = "# time, object, size, next_access_vtime\n0, 13053225291711363978, 737, 13\n";
     let accesses = read("twitter_cluster52.csv", text).unwrap();
     assert_eq!(keys(&accesses), ["13053225291711363978"]);
-    assert_eq!(operations(&accesses), [Operation::Read(content(737, 3600))]);
+    assert_eq!(operations(&accesses), [Action::Read(content(737, 3600))]);
     // libCacheSim's sample of CloudPhysics.
     let text = "version,time,op,size,lbn\n1,33898,2a,512,42932745\n1,33899,28,6144,31954535\n";
     let accesses = read("cloudPhysicsIO.csv", text).unwrap();
     assert_eq!(keys(&accesses), ["42932745", "31954535"]);
-    assert!(matches!(operations(&accesses)[..], [Operation::Write(_), Operation::Read(_)]));
+    assert!(matches!(operations(&accesses)[..], [Action::Write(_), Action::Read(_)]));
     // Blanks behind commas, and names that CacheLib has too.
     for text in ["op, key, size\nget, a b, 5\n", "\"op\",\"key\",\"size\"\n\"get\",\"a b\",\"5\"\n"]
     {
         let accesses = read("t.csv", text).unwrap();
         assert_eq!(keys(&accesses), ["a b"]);
-        assert_eq!(operations(&accesses), [Operation::Read(content(5, 3600))]);
+        assert_eq!(operations(&accesses), [Action::Read(content(5, 3600))]);
     }
     // Objects of no size are those whose size is not known.
     let accesses = read("t", oracle::written(1, 7, 0, -1)).unwrap();
-    assert_eq!(operations(&accesses), [Operation::Read(content(64, 3600))]);
+    assert_eq!(operations(&accesses), [Action::Read(content(64, 3600))]);
     let ids: Vec<u8> = [1_u32, 2, 1].iter().flat_map(|id| id.to_be_bytes()).collect();
     assert_eq!(keys(&read("web12.trace", ids).unwrap()), ["1", "2", "1"]);
 }
@@ -501,6 +504,6 @@ proptest! {
         text.push_str(&"\n".repeat(blank));
         text.push_str("broken\n1 1 0 0\n");
         let error = read("a.lis", text).unwrap_err();
-        prop_assert_eq!(error.number(), Some(good + blank as u64 + 1));
+        prop_assert_eq!(error.number, Some(good + blank as u64 + 1));
     }
 }

@@ -14,15 +14,20 @@ const DIGITS: u32 = 9;
 const BEYOND_SECONDS: i128 = 100_000_000_000 * TimeUnit::Seconds.nanos();
 
 /// What the times of a trace count.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+// Its values are documented for the help of --time-unit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum TimeUnit {
-    /// Seconds.
+    /// Seconds
+    #[value(name = "s")]
     Seconds,
-    /// Thousandths of a second.
+    /// Milliseconds
+    #[value(name = "ms")]
     Milliseconds,
-    /// Millionths.
+    /// Microseconds
+    #[value(name = "us")]
     Microseconds,
-    /// Billionths.
+    /// Nanoseconds
+    #[value(name = "ns")]
     Nanoseconds,
 }
 
@@ -48,7 +53,6 @@ impl TimeUnit {
     }
 
     /// As `--time-unit` takes it.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Seconds => "s",
@@ -64,7 +68,7 @@ impl TimeUnit {
 pub(super) struct Time {
     /// Nanoseconds from wherever the trace counts them.
     pub nanos: i128,
-    /// What one more in its last digit would be: how finely the trace tells times.
+    /// The resolution: one more in the last digit.
     pub tick: Duration,
 }
 
@@ -93,7 +97,7 @@ fn tick(nanos: i128) -> Duration {
 }
 
 /// Digits, with or without some behind a point. A fraction of zeros alone, as programs write
-/// that keep all numbers as floating point ones, tells nothing finer.
+/// that keep all numbers as floating point ones, does not refine it.
 fn decimal(text: &str, unit: TimeUnit) -> Option<Time> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

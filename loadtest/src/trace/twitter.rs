@@ -1,7 +1,7 @@
 //! The row format of twitter/cache-trace: seven comma-separated columns, no header,
 //! no quoting. Knows rows; which content a row leads to is decided in [`super::row`].
 //!
-//! The format is told in <https://github.com/twitter/cache-trace>.
+//! The format is documented in <https://github.com/twitter/cache-trace>.
 //!
 //! The rows are cut here and not by a CSV reader: an anonymized key may hold quotes
 //! and commas as they are. So the first column is taken from the left, five from the
@@ -10,10 +10,9 @@
 use std::{borrow::Cow, num::NonZeroU32};
 
 use super::{
-    error::{Excerpt, Problem},
-    row::{self, Name, Row},
+    error::Problem,
+    row::{self, Name, Row, Verb},
     time::{self, Time, TimeUnit},
-    verb::{self, Verb},
 };
 
 /// The columns of a row.
@@ -39,7 +38,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Row<'_>, Problem> {
 pub(super) fn parse_in(line: &[u8], unit: TimeUnit) -> Result<Row<'_>, Problem> {
     let Some([timestamp, key, _key_size, value_size, _client, operation, ttl]) = split(line) else {
         let count = line.split(|&byte| byte == b',').count();
-        return Err(Problem::Columns { found: Excerpt::of(line), count, row: ROW.into() });
+        return Err(Problem::columns(line, count, ROW));
     };
     Ok(Row {
         time: Some(
@@ -56,7 +55,7 @@ pub(super) fn parse_in(line: &[u8], unit: TimeUnit) -> Result<Row<'_>, Problem> 
                 .ok_or_else(|| not("value size", value_size, "whole bytes"))?,
         ),
         verb: Verb::parse(operation.trim_ascii())
-            .ok_or_else(|| not("operation", operation, verb::EXPECTED))?,
+            .ok_or_else(|| not("operation", operation, row::VERBS))?,
         times: NonZeroU32::MIN,
         ttl: Some(row::ttl(ttl.trim_ascii()).ok_or_else(|| not("ttl", ttl, "whole seconds"))?),
     })
@@ -79,7 +78,7 @@ fn split(line: &[u8]) -> Option<[&[u8]; COLUMNS]> {
 }
 
 fn not(column: &'static str, bytes: &[u8], expected: &'static str) -> Problem {
-    Problem::Column { column, found: Excerpt::of(bytes), expected, row: ROW.into() }
+    Problem::column(column, bytes, expected, ROW)
 }
 
 #[cfg(test)]

@@ -50,10 +50,10 @@ pub enum UsageError {
     /// The kernel's figures cannot be read.
     #[error("cannot read /proc: {0}")]
     Unreadable(String),
-    /// Only Linux tells which process listens on a port.
+    /// Only Linux reports which process listens on a port.
     #[error("the process behind a port cannot be told on this system: give --server-metrics")]
     Unsupported,
-    /// The second sample tells of less CPU time than the first.
+    /// The second sample has less CPU time than the first.
     #[error("the server's CPU time went back from {before:?} to {after:?}: it was restarted")]
     Restarted {
         /// In the first sample.

@@ -1,6 +1,6 @@
 //! A server's figures from its page of metrics, under the names that Prometheus clients
 //! agree on. They are of the process that serves the page: where that is an exporter
-//! beside the server, it tells of the exporter.
+//! beside the server, the figures are the exporter's.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{MetricsProblem, Usage, UsageError, samples};
+use super::{CallTimes, MetricsProblem, Usage, UsageError, samples};
 
 const CPU: &str = "process_cpu_seconds_total";
 const RESIDENT: &str = "process_resident_memory_bytes";
@@ -55,7 +55,7 @@ impl ServerMetrics {
             TcpStream::connect(&self.authority).await.map_err(MetricsProblem::Unreachable)?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(socket)).await.map_err(MetricsProblem::Exchange)?;
-        // What ends the connection early is told to the exchange, too.
+        // An early end of the connection also fails the exchange.
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
 
         let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -86,16 +86,16 @@ fn usage(page: &str) -> Result<Usage, MetricsProblem> {
     })?;
     // A number from 0 on: what is above the largest integer becomes that.
     let resident_bytes = figure(RESIDENT)? as u64;
-    Ok(Usage { cpu, resident_bytes, peak_resident_bytes: None, pids: Vec::new() })
+    let calls = CallTimes::of_page(page);
+    Ok(Usage { cpu, resident_bytes, peak_resident_bytes: None, pids: Vec::new(), calls })
 }
 
 impl FromStr for ServerMetrics {
-    type Err = UsageError;
+    type Err = MetricsProblem;
 
     /// Reads `http://HOST:PORT/PATH`; the port is 80 unless given.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid =
-            || UsageError::Metrics { url: text.to_owned(), problem: MetricsProblem::Address };
+        let invalid = || MetricsProblem::Address;
         let uri: Uri = text.parse().map_err(|_| invalid())?;
         let authority = uri.authority().ok_or_else(invalid)?;
         let host = authority.host();
@@ -150,8 +150,7 @@ mod tests {
             "http://",
         ] {
             let error = text.parse::<ServerMetrics>().unwrap_err().to_string();
-            let told = format!("--server-metrics {text}: expected http://HOST:PORT/PATH");
-            assert_eq!(error, told);
+            assert_eq!(error, "expected http://HOST:PORT/PATH", "{text}");
         }
     }
 

@@ -4,21 +4,13 @@
 use std::time::Duration;
 
 /// CPU time of this process since its start, user and system, of all threads, ended ones
-/// included. None on systems that do not tell.
-#[must_use]
+/// included.
 pub fn own_cpu() -> Option<Duration> {
-    #[cfg(unix)]
-    {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        Duration::try_from(time).ok()
-    }
-    #[cfg(not(unix))]
-    {
-        None
-    }
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).ok()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::{hint::black_box, thread};
 

@@ -1,4 +1,4 @@
-//! The process behind a port of this machine. Linux alone tells which one it is.
+//! The process behind a port of this machine. Only Linux reports which one it is.
 
 #[cfg(target_os = "linux")]
 mod linux;

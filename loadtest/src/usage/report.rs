@@ -16,9 +16,14 @@ pub struct UsageReport {
     pub resident_bytes_before: u64,
     /// Memory in RAM at the second sample.
     pub resident_bytes_after: u64,
-    /// The most since the server's start, which may have been before the run; none where the
-    /// source does not tell.
+    /// The most since the server's start, which may have been before the run; null if the
+    /// source does not report it.
     pub peak_resident_bytes: Option<u64>,
+    /// The bound of the server's own histogram within which 99 % of the calls between the samples
+    /// were answered, those of a warm-up and of other clients among them; null if the source has no
+    /// such histogram, or the 99th percentile lies above its last bound.
+    #[serde(default)]
+    pub calls_p99_at_most_seconds: Option<f64>,
 }
 
 impl UsageReport {
@@ -42,12 +47,12 @@ impl UsageReport {
             resident_bytes_before: before.resident_bytes,
             resident_bytes_after: after.resident_bytes,
             peak_resident_bytes: after.peak_resident_bytes,
+            calls_p99_at_most_seconds: after.calls.p99_since(&before.calls),
         })
     }
 
     /// Operations for each second of the server's CPU time; none if it used none that the
     /// kernel saw, which counts in hundredths of a second.
-    #[must_use]
     pub fn operations_per_core_second(&self, operations: u64) -> Option<f64> {
         (self.cpu_seconds > 0.0).then(|| operations as f64 / self.cpu_seconds)
     }
@@ -58,9 +63,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::usage::CallTimes;
 
     fn usage(cpu: Duration, resident_bytes: u64) -> Usage {
-        Usage { cpu, resident_bytes, peak_resident_bytes: Some(900), pids: vec![7] }
+        let calls = CallTimes::default();
+        Usage { cpu, resident_bytes, peak_resident_bytes: Some(900), pids: vec![7], calls }
     }
 
     #[test]
@@ -74,6 +81,7 @@ mod tests {
             resident_bytes_before: 100,
             resident_bytes_after: 300,
             peak_resident_bytes: Some(900),
+            calls_p99_at_most_seconds: None,
         };
         assert_eq!(report, expected);
         assert_eq!(report.operations_per_core_second(1000), Some(400.0));

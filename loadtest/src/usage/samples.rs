@@ -12,7 +12,7 @@ pub enum NoSample {
     /// No line has the name.
     #[error("is not on the page")]
     Absent,
-    /// Several lines do: which one is the server's cannot be told.
+    /// Several lines have it: none can be taken for the server's.
     #[error("is on the page {0} times, expected once")]
     Several(usize),
     /// The line cannot be read, or its value is not a number from 0 on.
@@ -38,7 +38,7 @@ fn after_name<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// The value, behind labels if there are any; what follows it is a time or an exemplar.
-fn figure(rest: &str) -> Option<f64> {
+pub(super) fn figure(rest: &str) -> Option<f64> {
     let rest = rest.trim_start();
     let rest = if rest.starts_with('{') { after_labels(rest)? } else { rest };
     let value: f64 = rest.split_whitespace().next()?.parse().ok()?;

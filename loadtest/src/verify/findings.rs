@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use serde::{Deserialize, Serialize};
-
 use super::{
-    ledger::{Seen, Verdict},
+    ledger::{Allowed, Judged},
     violation::{Kind, Violation},
 };
 
 /// What one lane found, or several together.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Findings {
     /// Reads that returned a value which may be.
     pub hits: u64,
@@ -25,7 +23,7 @@ pub struct Findings {
 }
 
 /// The violations of one kind.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct KindTally {
     /// How many there were.
     pub count: u64,
@@ -35,12 +33,12 @@ pub struct KindTally {
 
 impl Findings {
     /// Counts what [`Ledger::judge`](super::Ledger::judge) says.
-    pub fn read(&mut self, verdict: Verdict) {
+    pub fn read(&mut self, verdict: Judged) {
         match verdict {
-            Ok(Seen::Hit) => self.hits += 1,
-            Ok(Seen::Miss) => self.misses += 1,
-            Ok(Seen::Foreign) => self.foreign += 1,
-            Ok(Seen::Unchecked) => self.unchecked += 1,
+            Ok(Allowed::Hit) => self.hits += 1,
+            Ok(Allowed::Miss) => self.misses += 1,
+            Ok(Allowed::Foreign) => self.foreign += 1,
+            Ok(Allowed::Unchecked) => self.unchecked += 1,
             Err(violation) => self.blame(*violation),
         }
     }
@@ -68,7 +66,6 @@ impl Findings {
     }
 
     /// Whether there is no violation. The run fails if there is one.
-    #[must_use]
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
     }

@@ -67,7 +67,6 @@ pub const MOST_VERSIONS: usize = 64;
 /// What may pass between the end of a ttl and the begin of a read that returns the value all
 /// the same: a second, and a thousandth of the ttl. Two machines' clocks may differ in rate by
 /// that much, 500 ppm each, which is as far as Linux lets its own be slewed (`adjtimex(2)`).
-#[must_use]
 pub fn grace(ttl: Duration) -> Duration {
     Duration::from_secs(1) + ttl / 1000
 }
@@ -140,7 +139,7 @@ impl History {
     /// A write was acknowledged.
     pub(super) fn stored(&mut self, number: u64, began: Nanos, ended: Nanos) {
         self.hold(number, ended);
-        self.witness(Witness { what: Event::Write { version: number }, began, ended });
+        self.witness(Witness { what: Event::Write(number), began, ended });
     }
 
     /// A conditional write was refused.
@@ -151,7 +150,7 @@ impl History {
     pub(super) fn refused(&mut self, number: u64, ended: Nanos) -> Result<(), Reason> {
         let Some(version) = self.find(number) else { return Ok(()) };
         if let State::Held(by) = version.state {
-            return Err(Reason::ReadThenRefused { read_by: by });
+            return Err(Reason::ReadThenRefused(by));
         }
         version.state = State::Refused(ended);
         self.forget(ended);
@@ -173,7 +172,7 @@ impl History {
         // What may be wrong bears no witness.
         if checked == Checked::Fully {
             self.hold(number, ended);
-            self.witness(Witness { what: Event::Read { version: number }, began, ended });
+            self.witness(Witness { what: Event::Read(number), began, ended });
         }
         Ok(checked)
     }
@@ -199,7 +198,7 @@ impl History {
         self.stored(number, began, ended);
         match before {
             0 => checked.map(|_any| ()),
-            first => Err(Reason::SwappedTwice { first }),
+            first => Err(Reason::SwappedTwice(first)),
         }
     }
 
@@ -210,7 +209,7 @@ impl History {
     /// It could not have been there any more.
     pub(super) fn foreign(&self, began: Nanos) -> Result<(), Reason> {
         match self.witnessed {
-            Some(since) if since < began => Err(Reason::Cleared { since }),
+            Some(since) if since < began => Err(Reason::Cleared(since)),
             _ => Ok(()),
         }
     }
@@ -243,21 +242,21 @@ impl History {
     /// Whether a read that began then may return a version.
     fn check(&mut self, number: u64, began: Nanos) -> Result<Checked, Reason> {
         if number == 0 || number > self.newest {
-            return Err(Reason::NotBegun { newest: self.newest });
+            return Err(Reason::NotBegun(self.newest));
         }
         let (forgotten, given_up) = (self.forgotten, self.given_up);
         let Some(version) = self.find(number) else {
             return if number > given_up && forgotten < began {
-                Err(Reason::Forgotten { since: forgotten })
+                Err(Reason::Forgotten(forgotten))
             } else {
                 Ok(Checked::NotItsAge)
             };
         };
         match (version.state, version.replaced) {
-            (State::Refused(at), _) => Err(Reason::Refused { at }),
-            (_, Some(witness)) if witness.ended < began => Err(Reason::Replaced { by: witness }),
+            (State::Refused(at), _) => Err(Reason::Refused(at)),
+            (_, Some(witness)) if witness.ended < began => Err(Reason::Replaced(witness)),
             (State::Held(by), _) => match version.end_of_life(by) {
-                Some(ended) if ended < began => Err(Reason::Expired { held_by: by }),
+                Some(ended) if ended < began => Err(Reason::Expired(by)),
                 _ => Ok(Checked::Fully),
             },
             (State::Open, _) => Ok(Checked::Fully),

@@ -1,15 +1,11 @@
 //! All keys that a process knows, for all its threads. A call locks one of many maps for as
 //! long as it takes to look at one key.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use crossbeam::utils::CachePadded;
-use serde::{Deserialize, Serialize};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     history::{Checked, History},
@@ -24,7 +20,7 @@ const SHARDS: usize = 256;
 
 /// What became of a write or a delete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
+pub enum Fate {
     /// The server said that it is done.
     Done,
     /// The server said that it is not, and will not be: a condition that did not hold.
@@ -34,9 +30,8 @@ pub enum Outcome {
 }
 
 /// A read that is as it may be.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Seen {
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Allowed {
     /// A value of this run.
     Hit,
     /// No value.
@@ -48,31 +43,25 @@ pub enum Seen {
 }
 
 /// How a read is judged.
-pub type Verdict = Result<Seen, Box<Violation>>;
+pub type Judged = Result<Allowed, Box<Violation>>;
 
 /// A write that begins.
 #[derive(Debug)]
 #[must_use = "tell the ledger what became of it"]
 pub struct PendingWrite<'a> {
     name: Name<'a>,
-    stamp: Stamp,
-    value: Bytes,
+    /// What the value says of itself.
+    pub stamp: Stamp,
+    /// What to send, once.
+    pub value: Bytes,
     /// What a compare-and-set expects.
     expected: Option<Stamp>,
 }
 
-/// A delete that begins.
+/// A read or a delete that begins.
 #[derive(Debug)]
-#[must_use = "tell the ledger what became of it"]
-pub struct PendingDelete<'a> {
-    name: Name<'a>,
-    began: Nanos,
-}
-
-/// A read that begins.
-#[derive(Debug)]
-#[must_use = "judge what it brings"]
-pub struct PendingRead<'a> {
+#[must_use = "judge what it brings, or tell the ledger what became of it"]
+pub struct Begun<'a> {
     name: Name<'a>,
     began: Nanos,
 }
@@ -82,7 +71,8 @@ pub struct PendingRead<'a> {
 pub struct Expected<'a> {
     name: Name<'a>,
     stamp: Stamp,
-    value: Bytes,
+    /// What to send as the expected value.
+    pub value: Bytes,
 }
 
 /// What a process knows of each key.
@@ -101,8 +91,7 @@ pub struct Ledger {
 type Keys = HashMap<Hashed, History, ahash::RandomState>;
 
 impl Ledger {
-    /// Begins a ledger of a run; its number tells its values from those of other runs.
-    #[must_use]
+    /// Begins a ledger of a run. The run's number distinguishes its values from those of others.
     pub fn new(run: u64) -> Self {
         Self { run, shards: (0..SHARDS).map(|_| CachePadded::default()).collect() }
     }
@@ -129,11 +118,11 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// The outcome contradicts what is known.
+    /// The fate contradicts what is known.
     pub fn end_write(
         &self,
         pending: PendingWrite<'_>,
-        outcome: Outcome,
+        fate: Fate,
         now: Duration,
     ) -> Result<(), Box<Violation>> {
         let PendingWrite { name, stamp, value, expected } = pending;
@@ -142,22 +131,22 @@ impl Ledger {
         let judged = {
             let mut shard = self.shard(name.hashed);
             let history = shard.entry(name.hashed).or_default();
-            match (outcome, expected) {
-                (Outcome::Unknown, _) => Ok(()),
-                (Outcome::NotDone, _) => history.refused(version, ended),
-                (Outcome::Done, None) => {
+            match (fate, expected) {
+                (Fate::Unknown, _) => Ok(()),
+                (Fate::NotDone, _) => history.refused(version, ended),
+                (Fate::Done, None) => {
                     history.stored(version, began, ended);
                     Ok(())
                 }
-                (Outcome::Done, Some(expected)) => {
+                (Fate::Done, Some(expected)) => {
                     history.swapped(expected.version, version, began, ended)
                 }
             }
         };
         judged.map_err(|reason| {
             let (kind, found) = match (&reason, expected) {
-                (Reason::Expired { .. }, Some(expected)) => (Kind::Expired, expected),
-                (_, Some(expected)) if outcome == Outcome::Done => (Kind::LostUpdate, expected),
+                (Reason::Expired(_), Some(expected)) => (Kind::Expired, expected),
+                (_, Some(expected)) if fate == Fate::Done => (Kind::LostUpdate, expected),
                 _ => (Kind::NeverWritten, stamp),
             };
             let asked = Asked { name, began, ended, length: value.len() };
@@ -167,7 +156,6 @@ impl Ledger {
 
     /// The newest value that is known to be in the cache unless it was dropped; none if the
     /// key is not known to have any.
-    #[must_use]
     pub fn expected<'a>(&self, name: Name<'a>) -> Option<Expected<'a>> {
         let (version, written, ttl, size) = {
             let shard = self.shard(name.hashed);
@@ -190,23 +178,13 @@ impl Ledger {
         PendingWrite { expected: Some(expected.stamp), ..pending }
     }
 
-    /// Takes down that a delete is about to be sent.
-    pub fn begin_delete<'a>(&self, name: Name<'a>, now: Duration) -> PendingDelete<'a> {
-        PendingDelete { name, began: now.into() }
-    }
-
     /// Takes down what became of a delete.
-    pub fn end_delete(&self, pending: PendingDelete<'_>, outcome: Outcome, now: Duration) {
-        if outcome == Outcome::Done {
-            let PendingDelete { name, began } = pending;
+    pub fn end_delete(&self, begun: Begun<'_>, fate: Fate, now: Duration) {
+        if fate == Fate::Done {
+            let Begun { name, began } = begun;
             let witness = Witness { what: Event::Delete, began, ended: now.into() };
             self.shard(name.hashed).entry(name.hashed).or_default().witness(witness);
         }
-    }
-
-    /// Takes down that a read is about to be sent. If it fails, nothing more is to be done.
-    pub fn begin_read<'a>(&self, name: Name<'a>, now: Duration) -> PendingRead<'a> {
-        PendingRead { name, began: now.into() }
     }
 
     /// Judges what a read returned; none is a miss, which is always fine.
@@ -214,14 +192,14 @@ impl Ledger {
     /// # Errors
     ///
     /// No linearizable cache would have returned it.
-    pub fn judge(&self, pending: PendingRead<'_>, value: Option<&[u8]>, now: Duration) -> Verdict {
-        let PendingRead { name, began } = pending;
+    pub fn judge(&self, begun: Begun<'_>, value: Option<&[u8]>, now: Duration) -> Judged {
+        let Begun { name, began } = begun;
         let ended = Nanos::from(now);
         let Some(value) = value else {
             if let Some(history) = self.shard(name.hashed).get_mut(&name.hashed) {
                 history.witness(Witness { what: Event::Miss, began, ended });
             }
-            return Ok(Seen::Miss);
+            return Ok(Allowed::Miss);
         };
         let asked = Asked { name, began, ended, length: value.len() };
         let stamp = match Stamp::read(value) {
@@ -229,7 +207,7 @@ impl Ledger {
             Err(damage) => {
                 let known = self.foreign(name, began);
                 if damage.may_be_foreign() && known.is_ok() {
-                    return Ok(Seen::Foreign);
+                    return Ok(Allowed::Foreign);
                 }
                 return Err(asked.violation(Kind::Damaged, None, Reason::Damaged(damage)));
             }
@@ -242,21 +220,21 @@ impl Ledger {
         }
         if stamp.run != self.run {
             return match self.foreign(name, began) {
-                Ok(()) => Ok(Seen::Foreign),
+                Ok(()) => Ok(Allowed::Foreign),
                 Err(reason) => Err(asked.violation(Kind::Foreign, Some(stamp), reason)),
             };
         }
         let judged = match self.shard(name.hashed).get_mut(&name.hashed) {
             Some(history) => history.read(stamp.version, began, ended),
-            None => Err(Reason::NotBegun { newest: 0 }),
+            None => Err(Reason::NotBegun(0)),
         };
         match judged {
-            Ok(Checked::Fully) => Ok(Seen::Hit),
-            Ok(Checked::NotItsAge) => Ok(Seen::Unchecked),
+            Ok(Checked::Fully) => Ok(Allowed::Hit),
+            Ok(Checked::NotItsAge) => Ok(Allowed::Unchecked),
             Err(reason) => {
                 let kind = match reason {
-                    Reason::Expired { .. } => Kind::Expired,
-                    Reason::Replaced { .. } | Reason::Forgotten { .. } => Kind::Stale,
+                    Reason::Expired(_) => Kind::Expired,
+                    Reason::Replaced(_) | Reason::Forgotten(_) => Kind::Stale,
                     _ => Kind::NeverWritten,
                 };
                 Err(asked.violation(kind, Some(stamp), reason))
@@ -276,33 +254,18 @@ impl Ledger {
 
     fn shard(&self, name: Hashed) -> MutexGuard<'_, Keys> {
         let index = (name.key ^ name.namespace) as usize % SHARDS;
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[index].lock()
     }
 }
 
-impl PendingWrite<'_> {
-    /// What to send, once.
-    #[must_use]
-    pub fn value(&self) -> &Bytes {
-        &self.value
-    }
-
-    /// What the value says of itself.
-    #[must_use]
-    pub fn stamp(&self) -> Stamp {
-        self.stamp
+impl<'a> Begun<'a> {
+    /// A request that is about to be sent. If a read fails, nothing more is to be done.
+    pub fn new(name: Name<'a>, now: Duration) -> Self {
+        Self { name, began: now.into() }
     }
 }
 
-impl Expected<'_> {
-    /// What to send as the expected value.
-    #[must_use]
-    pub fn value(&self) -> &Bytes {
-        &self.value
-    }
-}
-
-/// A request, as a violation tells of it.
+/// A request, as a violation reports it.
 struct Asked<'a> {
     name: Name<'a>,
     began: Nanos,

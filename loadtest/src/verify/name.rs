@@ -26,7 +26,6 @@ pub(super) struct Hashed {
 
 impl<'a> Name<'a> {
     /// Hashes a key and its namespace.
-    #[must_use]
     pub fn new(namespace: &'a str, key: &'a str) -> Self {
         let hashed = Hashed { namespace: hash(namespace), key: hash(key) };
         Self { namespace, key, hashed }

@@ -2,11 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use crate::hdr::nanos;
 
 /// Nanoseconds since the start of the run; it is full after 584 years.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Nanos(pub u64);
 
 impl Nanos {
@@ -18,7 +17,7 @@ impl Nanos {
 
 impl From<Duration> for Nanos {
     fn from(since_start: Duration) -> Self {
-        Self(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX))
+        Self(nanos(since_start))
     }
 }
 

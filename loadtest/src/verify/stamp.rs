@@ -19,7 +19,6 @@
 //! two versions of a key differ in each of them.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
@@ -39,7 +38,7 @@ const FORMAT: u32 = 1;
 const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What a value says of itself.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stamp {
     /// The run that wrote it.
     pub run: u64,
@@ -50,32 +49,26 @@ pub struct Stamp {
     /// Counted from 1 for each key.
     pub version: u64,
     /// When the write began.
-    #[serde(rename = "written_ns")]
     pub written: Nanos,
     /// Seconds; 0 or less never expires.
-    #[serde(rename = "ttl_seconds")]
     pub ttl: i32,
 }
 
 /// Why bytes are no value that was written.
-#[derive(Clone, Debug, Deserialize, Eq, Error, PartialEq, Serialize)]
-#[serde(tag = "damage", rename_all = "snake_case")]
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum Damage {
     /// It does not begin as a value of this or any other run.
     #[error("no value of this load tester")]
     NotStamped,
-    /// Another release of the load tester wrote it.
-    #[error("layout {format}, where {FORMAT} is known")]
-    Format {
-        /// The layout's version.
-        format: u32,
-    },
+    /// Another release of the load tester wrote it, in this version of the layout.
+    #[error("layout {0}, where {FORMAT} is known")]
+    Format(u32),
     /// There are fewer or more bytes than were written.
     #[error("{length} bytes, where {} were written", written.map_or(format!("at least {MIN_SIZE}"), |n| n.to_string()))]
     Length {
         /// Bytes there are.
         length: u64,
-        /// Bytes that there should be; none where the header is cut off.
+        /// Bytes that there should be; none if the header is cut off.
         written: Option<u64>,
     },
     /// The bytes are not those that were written.
@@ -93,14 +86,13 @@ pub enum Damage {
 impl Damage {
     /// Whether bytes may be a leftover of other software rather than a value gone bad.
     pub(super) fn may_be_foreign(&self) -> bool {
-        matches!(self, Self::NotStamped | Self::Format { .. })
+        matches!(self, Self::NotStamped | Self::Format(_))
     }
 }
 
 impl Stamp {
     /// The value with this stamp, `size` bytes long but never less than [`MIN_SIZE`]. The
     /// same stamp and size give the same bytes.
-    #[must_use]
     pub fn write(&self, size: u32) -> Bytes {
         let size = size.max(MIN_SIZE);
         let mut value = vec![0; size as usize];
@@ -142,7 +134,7 @@ impl Stamp {
         }
         let format = narrow(value, 4);
         if format != FORMAT {
-            return Err(Damage::Format { format });
+            return Err(Damage::Format(format));
         }
         let written = u64::from(narrow(value, 8));
         if length != written {
@@ -249,7 +241,7 @@ mod tests {
         }
         let mut newer = stamp(1).write(100).to_vec();
         newer[4] = 2;
-        assert_eq!(Stamp::read(&newer), Err(Damage::Format { format: 2 }));
+        assert_eq!(Stamp::read(&newer), Err(Damage::Format(2)));
     }
 
     #[test]

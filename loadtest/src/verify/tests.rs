@@ -6,7 +6,7 @@ mod threads; // one ledger, many hands
 
 use std::time::Duration;
 
-use super::{Kind, Ledger, Name, Outcome, PendingWrite, Seen, Verdict, Violation};
+use super::{Allowed, Begun, Fate, Judged, Kind, Ledger, Name, PendingWrite};
 
 const RUN: u64 = 0xa11;
 const SIZE: u32 = 100;
@@ -16,6 +16,6 @@ fn at(seconds: u64) -> Duration {
 }
 
 /// What was seen, or the kind of violation.
-fn in_short(verdict: Verdict) -> Result<Seen, Kind> {
+fn in_short(verdict: Judged) -> Result<Allowed, Kind> {
     verdict.map_err(|violation| violation.kind)
 }

@@ -1,87 +1,58 @@
-//! `--csv`: a row for each second, there as soon as the second is whole.
+//! `--csv`: a row for each second, written as soon as the second is whole. Latencies are
+//! microseconds, and empty if nothing was answered; in a closed loop, which plans no instants,
+//! those of responses are empty.
 
 use std::{fs::File, io};
 
-use csv::Writer;
-use serde::Serialize;
+use csv::{Writer, WriterBuilder};
 
 use super::passed::Passed;
-use crate::report::{Latency, ratio};
+use crate::report::{Latency, PERCENTILES, ratio};
 
-/// What is known of a second. Latencies are microseconds, and none where nothing was answered;
-/// those of responses also where no instants were planned.
-#[derive(Debug, Serialize)]
-struct Row {
-    step: usize,
-    second: u64,
-    time: String,
-    requests: u64,
-    answered: u64,
-    failed: u64,
-    hits: u64,
-    misses: u64,
-    hit_ratio: Option<f64>,
-    response_p50_us: Option<f64>,
-    response_p90_us: Option<f64>,
-    response_p99_us: Option<f64>,
-    #[serde(rename = "response_p99.9_us")]
-    response_p99_9_us: Option<f64>,
-    response_max_us: Option<f64>,
-    service_p50_us: Option<f64>,
-    service_p90_us: Option<f64>,
-    service_p99_us: Option<f64>,
-    #[serde(rename = "service_p99.9_us")]
-    service_p99_9_us: Option<f64>,
-    service_max_us: Option<f64>,
-}
+/// What is known of a second besides its latencies.
+const NAMES: [&str; 9] =
+    ["step", "second", "time", "requests", "answered", "failed", "hits", "misses", "hit_ratio"];
 
 /// Writes a row for each second below a row of names.
-pub(super) fn write(file: File, seconds: &mut dyn Iterator<Item = Passed>) -> io::Result<()> {
-    let mut rows = Writer::from_writer(file);
+pub(super) fn write(file: &File, seconds: &mut dyn Iterator<Item = Passed>) -> io::Result<()> {
+    let mut rows = WriterBuilder::new().has_headers(false).from_writer(file);
+    let latencies = ["response", "service"]
+        .into_iter()
+        .flat_map(|kind| PERCENTILES.iter().map(move |(name, _)| format!("{kind}_{name}_us")));
+    rows.write_record(NAMES.map(str::to_owned).into_iter().chain(latencies)).map_err(io_error)?;
     for passed in seconds {
-        rows.serialize(Row::of(&passed)).map_err(io_error)?;
+        write_row(&mut rows, &passed).map_err(io_error)?;
         rows.flush()?;
     }
     Ok(())
 }
 
-/// What the system said, without the place in the file, which nobody asked for.
+fn write_row(rows: &mut Writer<&File>, passed: &Passed) -> csv::Result<()> {
+    let Passed { step, index, at, second, .. } = passed;
+    let counts = [
+        second.requests,
+        second.requests - second.failed,
+        second.failed,
+        second.hits,
+        second.misses,
+    ];
+    let latencies: Vec<_> = [&second.response, &second.service]
+        .into_iter()
+        .flat_map(|times| {
+            let latency = Latency::of(times);
+            PERCENTILES.map(|(_, of)| latency.as_ref().map(|latency| to_nanos(of(latency))))
+        })
+        .collect();
+    let time = humantime::format_rfc3339_millis(*at).to_string();
+    let hit_ratio = ratio(second.hits, second.hits + second.misses);
+    rows.serialize((step, index, time, counts, hit_ratio, latencies))
+}
+
+/// What the system said, without the place in the file.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-impl Row {
-    fn of(passed: &Passed) -> Self {
-        let Passed { step, index, at, second, .. } = passed;
-        let of = |latency: Option<Latency>, figure: fn(&Latency) -> f64| {
-            latency.map(|us| to_nanos(figure(&us)))
-        };
-        let response = Latency::of(&second.response);
-        let service = Latency::of(&second.service);
-        Self {
-            step: *step,
-            second: *index,
-            time: humantime::format_rfc3339_millis(*at).to_string(),
-            requests: second.requests,
-            answered: second.requests - second.failed,
-            failed: second.failed,
-            hits: second.hits,
-            misses: second.misses,
-            hit_ratio: ratio(second.hits, second.hits + second.misses),
-            response_p50_us: of(response, |us| us.p50),
-            response_p90_us: of(response, |us| us.p90),
-            response_p99_us: of(response, |us| us.p99),
-            response_p99_9_us: of(response, |us| us.p99_9),
-            response_max_us: of(response, |us| us.max),
-            service_p50_us: of(service, |us| us.p50),
-            service_p90_us: of(service, |us| us.p90),
-            service_p99_us: of(service, |us| us.p99),
-            service_p99_9_us: of(service, |us| us.p99_9),
-            service_max_us: of(service, |us| us.max),
-        }
     }
 }
 

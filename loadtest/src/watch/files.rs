@@ -1,57 +1,50 @@
-//! The files that get a row for each second. A thread of its own writes, so that neither a
-//! slow disk nor a pipe that nobody reads holds the run up, or takes its memory: beyond a
-//! minute of seconds that wait to be written, new ones are left out and counted. A file that
-//! cannot be written any more is left as it is.
+//! The files that get a row for each second. Each has a thread, so that neither a slow disk nor
+//! a pipe that nobody reads holds the run up. Up to a minute of seconds waits in memory; later
+//! ones are dropped and counted. After a failed write a file is left as it is.
 
 use std::{
     cell::Cell,
-    fs::{File, OpenOptions},
+    fs::File,
     io,
-    path::{Path, PathBuf},
+    path::Path,
     pin::pin,
-    sync::mpsc::{self, TrySendError},
+    sync::{
+        Arc,
+        mpsc::{self, TrySendError},
+    },
     thread,
 };
 
 use tokio::sync::oneshot;
 
-use super::{WatchError, csv, hdr_log, passed::Passed};
-use crate::cli::OutputArgs;
-
-/// A file that is being written.
-pub(super) struct Sink {
-    option: &'static str,
-    path: PathBuf,
-    file: File,
-}
+use super::{csv, hdr_log, passed::Passed, wanted::Wanted};
+use crate::output_file::{OutputError, OutputFile};
 
 /// Seconds that may wait to be written. Each takes some hundred kilobytes.
 const WAITING: usize = 60;
 
 /// Writes the seconds that come, to their end.
-type Write = fn(File, &mut dyn Iterator<Item = Passed>) -> io::Result<()>;
+type Write = fn(&File, &mut dyn Iterator<Item = Passed>) -> io::Result<()>;
 
 /// All files, each with its writer.
 pub(super) struct Files(Vec<Writer>);
 
 struct Writer {
-    option: &'static str,
-    path: PathBuf,
+    file: Arc<OutputFile>,
     seconds: mpsc::SyncSender<Passed>,
     /// Seconds that found no room.
-    left_out: Cell<u64>,
-    ended: oneshot::Receiver<Result<(), WatchError>>,
+    dropped: Cell<u64>,
+    ended: oneshot::Receiver<Result<(), OutputError>>,
 }
 
 impl Files {
     /// Opens the files.
-    pub(super) fn open(args: &OutputArgs) -> Result<Self, WatchError> {
-        let wanted: [(_, _, Write); 2] =
-            [("--csv", &args.csv, csv::write), ("--hdr", &args.hdr, hdr_log::write)];
-        let sinks = wanted
-            .into_iter()
-            .filter_map(|(option, path, write)| path.as_deref().map(|path| (option, path, write)));
-        let writers = sinks.map(|(option, path, write)| Sink::open(option, path)?.start(write));
+    pub(super) fn open(wanted: &Wanted) -> Result<Self, OutputError> {
+        let files: [(_, _, Write); 2] =
+            [("--csv", &wanted.csv, csv::write), ("--hdr", &wanted.hdr, hdr_log::write)];
+        let writers = files.into_iter().filter_map(|(option, path, write)| {
+            path.as_deref().map(|path| Writer::start(option, path, write))
+        });
         writers.collect::<Result<_, _>>().map(Self)
     }
 
@@ -60,84 +53,59 @@ impl Files {
         for writer in &self.0 {
             // A writer that has failed says so at the end.
             if let Err(TrySendError::Full(_)) = writer.seconds.try_send(passed()) {
-                writer.left_out.set(writer.left_out.get() + 1);
+                writer.dropped.set(writer.dropped.get() + 1);
             }
         }
     }
 
-    /// Waits until all is written, or until somebody wants to leave.
+    /// Waits until all is written, or until `leave` resolves.
     pub(super) async fn finish(
         &mut self,
         leave: impl Future<Output = ()>,
-    ) -> Result<(), WatchError> {
+    ) -> Result<(), OutputError> {
         let (mut leave, mut is_left) = (pin!(leave), false);
-        let mut faults = Vec::new();
-        for mut writer in self.0.drain(..) {
-            drop(writer.seconds);
+        let mut results = Vec::new();
+        for Writer { file, seconds, dropped, mut ended } in self.0.drain(..) {
+            drop(seconds);
+            let mut result = None;
             if !is_left {
                 tokio::select! {
                     biased;
-                    ended = &mut writer.ended => {
-                        let result = ended.expect("a writer does not panic");
-                        let lost = writer.left_out.get();
-                        let result = result.and_then(|()| match lost {
-                            0 => Ok(()),
-                            _ => Err(WatchError::new(
-                                writer.option,
-                                writer.path.display(),
-                                format!("{lost} seconds are missing: writing was too slow"),
-                            )),
-                        });
-                        faults.extend(result.err().into_iter().flat_map(|WatchError(said)| said));
-                        continue;
-                    }
+                    ended = &mut ended => result = Some(ended.expect("a writer does not panic")),
                     () = &mut leave => is_left = true,
                 }
             }
-            let WatchError(said) = WatchError::new(
-                writer.option,
-                writer.path.display(),
-                "interrupted before all was written",
-            );
-            faults.extend(said);
+            results.push(match (result, dropped.get()) {
+                (None, _) => Err(file.error("interrupted before all was written")),
+                (Some(Ok(())), 1..) => {
+                    let dropped = dropped.get();
+                    Err(file.error(format!("{dropped} seconds are missing: writing was too slow")))
+                }
+                (Some(result), _) => result,
+            });
         }
-        if faults.is_empty() { Ok(()) } else { Err(WatchError(faults)) }
+        OutputError::join(results)
     }
 }
 
-impl Sink {
-    /// Opens or makes the file. What is in it stays until there is something to replace it with.
-    fn open(option: &'static str, path: &Path) -> Result<Self, WatchError> {
-        match OpenOptions::new().write(true).create(true).truncate(false).open(path) {
-            Ok(file) => Ok(Self { option, path: path.to_owned(), file }),
-            Err(error) => Err(WatchError::new(option, path.display(), error)),
-        }
-    }
-
-    fn start(self, write: Write) -> Result<Writer, WatchError> {
-        let (seconds, passed) = mpsc::sync_channel::<Passed>(WAITING);
+impl Writer {
+    /// Opens or makes the file and starts its thread.
+    fn start(option: &'static str, path: &Path, write: Write) -> Result<Self, OutputError> {
+        let file = Arc::new(OutputFile::open(option, path)?);
+        let (seconds, passed) = mpsc::sync_channel(WAITING);
         let (end, ended) = oneshot::channel();
-        let Self { option, path, file } = self;
-        let name = path.clone();
+        let own = Arc::clone(&file);
         let run = move || {
-            let result = replace(file, write, &mut passed.into_iter())
-                .map_err(|error| WatchError::new(option, name.display(), error));
-            // Nobody listens where the run did not begin.
+            let mut passed = passed.into_iter().peekable();
+            // The content stays until there is a second to replace it with.
+            let is_there = passed.peek().is_some();
+            let result =
+                if is_there { own.replace(|file| write(file, &mut passed)) } else { Ok(()) };
+            // Without a run there is no receiver.
             let _ = end.send(result);
         };
-        match thread::Builder::new().name("files".to_owned()).spawn(run) {
-            Ok(_detached) => Ok(Writer { option, path, seconds, left_out: Cell::new(0), ended }),
-            Err(error) => Err(WatchError::new(option, path.display(), error)),
-        }
+        let started = thread::Builder::new().name("files".to_owned()).spawn(run);
+        started.map_err(|error| file.error(error))?;
+        Ok(Self { file, seconds, dropped: Cell::new(0), ended })
     }
-}
-
-/// Writes in the place of what is there, from the first second on.
-fn replace(file: File, write: Write, seconds: &mut dyn Iterator<Item = Passed>) -> io::Result<()> {
-    let Some(first) = seconds.next() else { return Ok(()) };
-    // A pipe or a device cannot be cut, and need not be.
-    if file.metadata()?.is_file() {
-        file.set_len(0)?;
-    }
-    write(file, &mut std::iter::once(first).chain(seconds))
 }

@@ -23,7 +23,7 @@ const LINE: usize = 64 << 10;
 const MAX_DIVISOR: f64 = 1e6;
 
 /// Writes one or two lines for each second: a closed loop has no response times.
-pub(super) fn write(file: File, seconds: &mut dyn Iterator<Item = Passed>) -> io::Result<()> {
+pub(super) fn write(file: &File, seconds: &mut dyn Iterator<Item = Passed>) -> io::Result<()> {
     let mut seconds = seconds.peekable();
     let Some(start) = seconds.peek().map(|passed| passed.at) else { return Ok(()) };
     let mut file = LineWriter::with_capacity(LINE, file);

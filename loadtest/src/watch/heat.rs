@@ -9,7 +9,7 @@ use ratatui::style::Color;
 /// Columns kept: more than a terminal has.
 const KEPT: usize = 1024;
 
-/// Powers of ten that are told apart, from [`LOWEST`] to a million times that.
+/// Powers of ten that are distinguished, from [`LOWEST`] to a million times that.
 const DECADES: usize = 6;
 
 /// Finest ranges in a power of ten.
@@ -31,8 +31,8 @@ pub(super) const SHARE_NAMES: [&str; 4] = ["to 1 %", "to 5 %", "to 20 %", "more"
 const SHADES: [&str; 4] = ["░", "▒", "▓", "█"];
 
 /// Four steps of the colour map viridis (van der Walt and Smith, for matplotlib), in the
-/// nearest of xterm's 256 colours. They get steadily brighter, which eyes that tell few colours
-/// see as well.
+/// nearest of xterm's 256 colours. They get steadily brighter, so that colour-blind eyes see the
+/// order.
 const COLOURS: [Color; 4] =
     [Color::Indexed(60), Color::Indexed(30), Color::Indexed(113), Color::Indexed(226)];
 
@@ -61,7 +61,7 @@ impl Heat {
     }
 
     /// The columns that fit into this width, the latest first, each with the share of its
-    /// requests in each of so many rows, the slowest first.
+    /// requests in each of the rows, the slowest first.
     pub(super) fn columns(
         &self,
         width: usize,
@@ -87,7 +87,7 @@ pub(super) fn name(row: usize, rows: usize) -> Option<&'static str> {
     lower.is_multiple_of(rows).then(|| NAMES[lower / rows])
 }
 
-/// What a share looks like; none where there was nothing.
+/// What a share looks like; none if it is zero.
 pub(super) fn cell(share: f64, is_coloured: bool) -> Option<Cell> {
     (share > 0.0).then(|| shade(SHARES.partition_point(|most| *most < share), is_coloured))
 }
@@ -105,7 +105,7 @@ fn range(nanos: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::histogram;
+    use crate::hdr::histogram;
 
     /// The rows in which something is, from the slowest.
     fn lit(micros: &[u64], rows: usize) -> Vec<usize> {

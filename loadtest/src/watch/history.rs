@@ -31,7 +31,7 @@ pub(super) struct History {
     rated: (Instant, u64),
     /// The kind of the last failure.
     pub(super) failure: Option<&'static str>,
-    /// What somebody is to know.
+    /// A line to show below the figures.
     pub(super) notice: Option<String>,
     /// The last second that is whole.
     pub(super) last: Option<Second>,
@@ -70,7 +70,7 @@ impl History {
         self.looks = VecDeque::from([(now, 0)]);
     }
 
-    /// Takes the counters as they are.
+    /// Takes a look at the counters.
     pub(super) fn tick(&mut self, seen: Seen, failure: Option<&'static str>) {
         let now = Instant::now();
         self.seen = seen.since(&self.before);
@@ -94,7 +94,7 @@ impl History {
         self.last = Some(second.clone());
     }
 
-    /// Notes what somebody is to know.
+    /// Shows a line below the figures.
     pub(super) fn note(&mut self, line: &str) {
         self.notice = Some(line.to_owned());
     }
@@ -114,7 +114,7 @@ impl History {
         }
     }
 
-    /// How long the phase lasts by now.
+    /// How long the phase has lasted.
     pub(super) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }

@@ -28,13 +28,13 @@ impl Goal {
         }
     }
 
-    /// How much of it is reached after this time and so many requests, 0 to 1; none where the
-    /// end is not known, as with a pipe.
+    /// How much of it is reached after a time and a number of requests, 0 to 1; none if the end
+    /// is unknown, as with a pipe.
     pub(super) fn share(&self, time: Duration, done: u64) -> Option<f64> {
         let (part, whole) = match self {
             Self::Requests(requests) => (done as f64, *requests as f64),
             Self::Time(whole) => (time.as_secs_f64(), whole.as_secs_f64()),
-            Self::File(meter) => (meter.read() as f64, meter.total() as f64),
+            Self::File(meter) => (meter.read() as f64, meter.total as f64),
         };
         (whole > 0.0).then(|| (part / whole).min(1.0))
     }
@@ -62,7 +62,7 @@ impl Phase {
         self.course.is_some_and(|course| course.pace.is_open())
     }
 
-    /// Requests in a second that are asked for; none where nobody asked for a number.
+    /// Requests in a second that are asked for, if that is a number.
     pub(super) fn rate(&self) -> Option<Rate> {
         match self.course?.pace {
             Pace::Open { rate, .. } => Some(rate),

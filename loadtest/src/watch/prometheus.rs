@@ -19,8 +19,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::JoinSet;
 
 use self::figures::Figures;
-use super::{Phase, WatchError};
-use crate::engine::{Live, Second};
+use super::phase::Phase;
+use crate::{
+    engine::{Live, Second},
+    output_file::OutputError,
+};
 
 /// A connection that has sent no whole request head for this long is closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,30 +36,30 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 
 /// The port; it is closed with the value.
 pub(super) struct Endpoint {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     figures: Figures,
     _serving: JoinSet<()>,
 }
 
 impl Endpoint {
     /// Opens the port and serves from now on.
-    pub(super) fn open(address: &str) -> Result<Self, WatchError> {
+    pub(super) fn open(address: &str) -> Result<Self, OutputError> {
         let figures = Figures::default();
         let open = || -> io::Result<_> {
             let listener = TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;
             Ok((listener.local_addr()?, tokio::net::TcpListener::from_std(listener)?))
         };
-        let (bound, listener) =
-            open().map_err(|error| WatchError::new("--prometheus", address, error))?;
+        let (bound, listener) = open().map_err(|error| {
+            let why = match error.kind() {
+                io::ErrorKind::InvalidInput => "expected HOST:PORT, such as 127.0.0.1:9100".into(),
+                _ => error.to_string(),
+            };
+            OutputError::new("--prometheus", address, why)
+        })?;
         let mut serving = JoinSet::new();
         serving.spawn(serve(listener, figures.clone()));
         Ok(Self { address: bound, figures, _serving: serving })
-    }
-
-    /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// Notes what is driven from here on.

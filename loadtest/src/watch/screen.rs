@@ -10,7 +10,7 @@ use std::{
     io::{self, BufWriter, IsTerminal, Stderr},
     mem::ManuallyDrop,
     panic,
-    sync::{Mutex, MutexGuard, Once, PoisonError},
+    sync::Once,
 };
 
 use crossterm::{
@@ -18,6 +18,7 @@ use crossterm::{
     execute,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen},
 };
+use parking_lot::Mutex;
 use ratatui::{Frame, Terminal, backend::CrosstermBackend};
 
 use self::mode::Mode;
@@ -41,7 +42,7 @@ pub(super) fn drawable() -> Result<(), &'static str> {
 
 /// Gives the terminal back, if it was taken. Whoever ends the process calls this before.
 pub(crate) fn give_back() {
-    if let Some(mode) = taken().take() {
+    if let Some(mode) = TAKEN.lock().take() {
         // A terminal that is gone needs nothing back.
         let _ = execute!(io::stderr(), LeaveAlternateScreen, Show);
         mode.restore();
@@ -65,7 +66,7 @@ impl Screen {
                 before(panic);
             }));
         });
-        *taken() = Some(Mode::quiet()?);
+        *TAKEN.lock() = Some(Mode::quiet()?);
         let enter = || {
             let mut stderr = BufWriter::new(io::stderr());
             execute!(stderr, EnterAlternateScreen, Hide)?;
@@ -77,7 +78,7 @@ impl Screen {
     /// Draws, in the size that the terminal has now.
     pub(super) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) {
         // A thread that panicked has given the terminal back.
-        if taken().is_some() {
+        if TAKEN.lock().is_some() {
             let drawn = self.0.draw(render);
             // Without a terminal to ask, each drawing would start `tput` for its size.
             if drawn.is_err() && mode::is_gone() {
@@ -93,11 +94,6 @@ impl Drop for Screen {
     }
 }
 
-fn taken() -> MutexGuard<'static, Option<Mode>> {
-    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(unix)]
 mod mode {
     //! What the terminal does with keys.
 
@@ -143,30 +139,5 @@ mod mode {
             // A terminal that is gone needs nothing back.
             let _ = tcsetattr(stderr(), OptionalActions::Now, &self.0);
         }
-    }
-}
-
-#[cfg(not(unix))]
-mod mode {
-    //! What the terminal does with keys: nothing is changed.
-
-    use std::io;
-
-    pub(super) struct Mode;
-
-    pub(super) fn is_foreground() -> bool {
-        true
-    }
-
-    pub(super) fn is_gone() -> bool {
-        false
-    }
-
-    impl Mode {
-        pub(super) fn quiet() -> io::Result<Self> {
-            Ok(Self)
-        }
-
-        pub(super) fn restore(&self) {}
     }
 }

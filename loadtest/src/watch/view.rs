@@ -17,8 +17,9 @@ use ratatui::{
 use super::{
     heat::{self, SHARE_NAMES},
     history::History,
+    phase::Phase,
 };
-use crate::report::{Latency, ratio, time};
+use crate::report::{Latency, PERCENTILES, Percentile, ratio, time};
 
 /// Columns left of latencies.
 const LEGEND: u16 = 12;
@@ -38,18 +39,8 @@ const RATES: u16 = 44;
 /// What matters less than the rest.
 const DIM: Modifier = Modifier::DIM;
 
-/// One figure of a latency: its name, and where it stands.
-type Figure = (&'static str, fn(&Latency) -> f64);
-
-/// Latencies by width, and those of a narrow terminal.
-const WIDE: [Figure; 5] = [
-    ("p50", |us| us.p50),
-    ("p90", |us| us.p90),
-    ("p99", |us| us.p99),
-    ("p99.9", |us| us.p99_9),
-    ("max", |us| us.max),
-];
-const NARROW: [Figure; 3] = [("p50", |us| us.p50), ("p99", |us| us.p99), ("max", |us| us.max)];
+/// The latencies of a narrow terminal.
+const NARROW: [Percentile; 3] = [PERCENTILES[0], PERCENTILES[2], PERCENTILES[4]];
 
 /// What does not change while the view lasts.
 pub(super) struct View {
@@ -165,7 +156,7 @@ fn draw_bar(frame: &mut Frame<'_>, area: Rect, history: &History) {
 }
 
 fn draw_rates(frame: &mut Frame<'_>, area: Rect, history: &History) {
-    let asked = history.phase.as_ref().and_then(super::Phase::rate);
+    let asked = history.phase.as_ref().and_then(Phase::rate);
     let mut line = Line::default();
     if let Some(rate) = asked {
         line.push_span(format!("asked {rate}/s  "));
@@ -202,13 +193,9 @@ fn counts_of(history: &History) -> Line<'static> {
 }
 
 fn draw_latencies(frame: &mut Frame<'_>, area: Rect, history: &History) {
-    let figures: &[Figure] = if usize::from(area.width) >= usize::from(LEGEND) + FIGURE * WIDE.len()
-    {
-        &WIDE
-    } else {
-        &NARROW
-    };
-    let is_open = history.phase.as_ref().is_some_and(super::Phase::is_open);
+    let is_wide = usize::from(area.width) >= usize::from(LEGEND) + FIGURE * PERCENTILES.len();
+    let figures: &[Percentile] = if is_wide { &PERCENTILES } else { &NARROW };
+    let is_open = history.phase.as_ref().is_some_and(Phase::is_open);
     let kind = if is_open { "response" } else { "service" };
     let names = figures.iter().map(|(name, _)| format!("{name:>FIGURE$}")).collect::<String>();
     let row = |name: &str, latency: Option<Latency>| {
@@ -242,8 +229,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::{Arrivals, Course, Length, Pace, Second, Seen},
-        watch::{Goal, Phase},
+        engine::{ArrivalKind, Course, Length, Pace, Second, Seen},
+        watch::Goal,
     };
 
     /// A run with two seconds behind it, the latter a slow one.
@@ -252,7 +239,7 @@ mod tests {
         let course = Course {
             pace: Pace::Open {
                 rate: 500.into(),
-                arrivals: Arrivals::Constant,
+                arrivals: ArrivalKind::Constant,
                 in_flight: 1,
                 max_in_flight: 1,
             },

@@ -114,7 +114,7 @@ pub(super) enum Keys {
         /// How many keys there are.
         keys: u64,
     },
-    /// Each thread has every so many.
+    /// Thread i of n has every nth key, from the ith on.
     Sequential {
         /// The next key.
         next: u64,
@@ -127,7 +127,6 @@ pub(super) enum Keys {
 
 impl Keys {
     /// Makes ready to draw from `keys` keys, which are 2 or more where some are hot.
-    #[must_use]
     pub(super) fn new(distribution: KeyDistribution, keys: u64, lane: LaneId) -> Self {
         let range = |from, to| Uniform::new(from, to).expect("there are keys in the range");
         match distribution {
@@ -186,7 +185,6 @@ const ZEROS: &str = match str::from_utf8(&[b'0'; MAX_KEY_CHARS]) {
 };
 
 /// The text of a key: its number with zeros in front.
-#[must_use]
 pub(super) fn text(number: u64, size: usize) -> String {
     let digits = number.checked_ilog10().map_or(1, |log| log as usize + 1);
     let zeros = size.saturating_sub(digits).min(MAX_KEY_CHARS);

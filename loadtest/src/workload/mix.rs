@@ -2,90 +2,28 @@
 
 use std::{fmt, str::FromStr};
 
-use rand_distr::{Distribution, weighted::WeightedAliasIndex};
 use rand_pcg::Pcg64Mcg;
-use serde::{Deserialize, Serialize};
 
-/// The operations of a run.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub enum Call {
-    /// Get.
-    Get,
-    /// Set.
-    Set,
-    /// Delete.
-    Delete,
-    /// SetIfAbsent.
-    SetIfAbsent,
-    /// CompareAndSet.
-    CompareAndSet,
-    /// MultiGet of a batch.
-    MultiGet,
-    /// MultiSet of a batch.
-    MultiSet,
-    /// The Set that follows a Get that missed, when reads are cache-aside. No mix has it.
-    Fill,
-}
-
-impl Call {
-    /// Those that a mix can have.
-    const MIXED: [Self; 7] = [
-        Self::Get,
-        Self::Set,
-        Self::Delete,
-        Self::SetIfAbsent,
-        Self::CompareAndSet,
-        Self::MultiGet,
-        Self::MultiSet,
-    ];
-
-    /// Every one, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
-        Self::Get,
-        Self::Set,
-        Self::Delete,
-        Self::SetIfAbsent,
-        Self::CompareAndSet,
-        Self::MultiGet,
-        Self::MultiSet,
-        Self::Fill,
-    ];
-
-    /// The name in a mix and in a report.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Get => "get",
-            Self::Set => "set",
-            Self::Delete => "delete",
-            Self::SetIfAbsent => "set-if-absent",
-            Self::CompareAndSet => "compare-and-set",
-            Self::MultiGet => "mget",
-            Self::MultiSet => "mset",
-            Self::Fill => "fill",
-        }
-    }
-}
+use super::{choice::Choice, operation::Call};
 
 /// Shares of operations.
 #[derive(Clone, Debug)]
 pub struct Mix {
     text: String,
-    calls: Vec<Call>,
-    choice: WeightedAliasIndex<f64>,
+    choice: Choice<Call>,
 }
 
 impl Mix {
     /// The operations that it has.
     pub(crate) fn calls(&self) -> impl Iterator<Item = Call> + '_ {
-        self.calls.iter().copied()
+        self.choice.things.iter().copied()
     }
 
     /// Draws an operation, in constant time.
     pub fn draw(&self, rng: &mut Pcg64Mcg) -> Call {
-        match self.calls[..] {
-            [only] => only,
-            _ => self.calls[self.choice.sample(rng)],
+        match self.choice.things.as_slice() {
+            [only] => *only,
+            _ => *self.choice.draw(rng),
         }
     }
 }
@@ -94,23 +32,25 @@ impl FromStr for Mix {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (mut calls, mut weights) = (Vec::new(), Vec::new());
+        let mut calls: Vec<(Call, f64)> = Vec::new();
         for part in text.split(',') {
-            let (name, weight) = part.split_once('=').ok_or("expected OPERATION=WEIGHT,…")?;
-            let call =
-                Call::MIXED.into_iter().find(|call| call.name() == name).ok_or_else(|| {
-                    let names = Call::MIXED.map(Call::name).join(", ");
-                    format!("no operation {name:?}; expected one of {names}")
-                })?;
-            if calls.contains(&call) {
+            let (name, weight) =
+                part.split_once('=').ok_or("expected OPERATION=WEIGHT,…, such as get=90,set=10")?;
+            let call = Call::mixed().find(|call| call.name() == name).ok_or_else(|| {
+                let names: Vec<_> = Call::mixed().map(Call::name).collect();
+                format!("no operation {name:?}; expected one of {}", names.join(", "))
+            })?;
+            if calls.iter().any(|(known, _)| *known == call) {
                 return Err(format!("{name} is there twice"));
             }
-            calls.push(call);
-            weights.push(weight.parse().map_err(|_| format!("{weight:?} is no number"))?);
+            calls.push((
+                call,
+                weight.parse().map_err(|_| {
+                    format!("{weight:?} is no weight; expected a number, as in {name}=90")
+                })?,
+            ));
         }
-        let choice = WeightedAliasIndex::new(weights)
-            .map_err(|_| "expected weights that are not negative and not all zero")?;
-        Ok(Self { text: text.to_owned(), calls, choice })
+        Ok(Self { text: text.to_owned(), choice: Choice::new(calls)? })
     }
 }
 

@@ -4,9 +4,10 @@
 use std::{fmt, fs, str::FromStr};
 
 use rand::SeedableRng;
-use rand_distr::{Distribution, LogNormal, Uniform, weighted::WeightedAliasIndex};
+use rand_distr::{Distribution, LogNormal, Uniform};
 use rand_pcg::Pcg64Mcg;
 
+use super::choice::Choice;
 use crate::access::ValueSize;
 
 /// A distribution of value sizes, over keys.
@@ -21,8 +22,7 @@ enum Shape {
     Fixed(u32),
     Range(Uniform<u32>),
     LogNormal(LogNormal<f64>),
-    /// Sizes, and how often which: constant time for each draw.
-    Empirical(Vec<u32>, WeightedAliasIndex<f64>),
+    Empirical(Choice<u32>),
 }
 
 const EXPECTED: &str = "expected a size such as 512 or 1KiB, a range such as 64..4096, \
@@ -30,7 +30,6 @@ const EXPECTED: &str = "expected a size such as 512 or 1KiB, a range such as 64.
 
 impl Sizes {
     /// The size of a key's value: drawn by numbers that depend on seed and key alone.
-    #[must_use]
     pub fn of_key(&self, key: u64, seed: u64) -> u32 {
         if let Shape::Fixed(size) = self.shape {
             return size;
@@ -42,7 +41,7 @@ impl Sizes {
             Shape::LogNormal(sizes) => {
                 sizes.sample(&mut rng).round().min(f64::from(ValueSize::MAX.bytes())) as u32
             }
-            Shape::Empirical(sizes, choice) => sizes[choice.sample(&mut rng)],
+            Shape::Empirical(choice) => *choice.draw(&mut rng),
         }
     }
 }
@@ -90,7 +89,7 @@ impl FromStr for Sizes {
 
 /// Reads lines `SIZE WEIGHT`; blank lines and those that begin with `#` say nothing.
 fn empirical(lines: &str) -> Result<Shape, String> {
-    let (mut sizes, mut weights) = (Vec::new(), Vec::new());
+    let mut sizes = Vec::new();
     for (index, line) in lines.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -98,12 +97,10 @@ fn empirical(lines: &str) -> Result<Shape, String> {
         }
         let broken = || format!("line {}: expected SIZE WEIGHT, such as 1KiB 12", index + 1);
         let (size, weight) = line.split_once(char::is_whitespace).ok_or_else(broken)?;
-        sizes.push(size.parse::<ValueSize>().map_err(|_| broken())?.bytes());
-        weights.push(weight.trim().parse::<f64>().map_err(|_| broken())?);
+        let size = size.parse::<ValueSize>().map_err(|_| broken())?.bytes();
+        sizes.push((size, weight.trim().parse().map_err(|_| broken())?));
     }
-    let choice = WeightedAliasIndex::new(weights)
-        .map_err(|_| "expected weights that are not negative and not all zero")?;
-    Ok(Shape::Empirical(sizes, choice))
+    Ok(Shape::Empirical(Choice::new(sizes)?))
 }
 
 impl fmt::Display for Sizes {
@@ -145,11 +142,7 @@ mod tests {
 
     #[test]
     fn sizes_of_a_file_are_as_frequent_as_it_says() {
-        let Shape::Empirical(sizes, choice) = empirical("# sizes\n100 3\n\n1KiB 1\n5 0\n").unwrap()
-        else {
-            panic!("another shape")
-        };
-        let sizes = Sizes { text: String::new(), shape: Shape::Empirical(sizes, choice) };
+        let sizes = Sizes::of_lines("", "# sizes\n100 3\n\n1KiB 1\n5 0\n").unwrap();
         let small = (0..DRAWS).filter(|key| sizes.of_key(*key, 3) == 100).count();
         assert!((small as f64 / DRAWS as f64 - 0.75).abs() < 0.015, "{small}");
         assert!((0..DRAWS).all(|key| [100, 1024].contains(&sizes.of_key(key, 3))));

@@ -2,10 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use rand_distr::{Distribution, Uniform, weighted::WeightedAliasIndex};
+use rand_distr::{Distribution, Uniform};
 use rand_pcg::Pcg64Mcg;
 use tiny_cache_client::Ttl;
 
+use super::choice::Choice;
 use crate::access;
 
 /// A distribution of ttls, over writes.
@@ -20,7 +21,7 @@ enum Shape {
     Fixed(Ttl),
     /// Seconds.
     Range(Uniform<i32>),
-    Weighted(Vec<Ttl>, WeightedAliasIndex<f64>),
+    Weighted(Choice<Ttl>),
 }
 
 impl Ttls {
@@ -30,7 +31,7 @@ impl Ttls {
             Shape::Fixed(ttl) => *ttl,
             Shape::Range(range) => access::ttl_of_seconds(range.sample(rng).into())
                 .expect("the ends of the range are ttls"),
-            Shape::Weighted(ttls, choice) => ttls[choice.sample(rng)],
+            Shape::Weighted(choice) => *choice.draw(rng),
         }
     }
 }
@@ -48,16 +49,12 @@ impl FromStr for Ttls {
             let range = Uniform::new_inclusive(least.seconds(), most.seconds());
             Shape::Range(range.map_err(|_| "expected a range from the shorter ttl to the longer")?)
         } else if text.contains('=') {
-            let (mut ttls, mut weights) = (Vec::new(), Vec::new());
-            for part in text.split(',') {
+            let weighted = text.split(',').map(|part| {
                 let expected = "expected TTL=WEIGHT,…, such as 1h=60,1d=40";
                 let (one, weight) = part.split_once('=').ok_or(expected)?;
-                ttls.push(ttl(one)?);
-                weights.push(weight.parse().map_err(|_| expected)?);
-            }
-            let choice = WeightedAliasIndex::new(weights)
-                .map_err(|_| "expected weights that are not negative and not all zero")?;
-            Shape::Weighted(ttls, choice)
+                Ok((ttl(one)?, weight.parse().map_err(|_| expected)?))
+            });
+            Shape::Weighted(Choice::new(weighted.collect::<Result<_, String>>()?)?)
         } else {
             Shape::Fixed(ttl(text)?)
         };

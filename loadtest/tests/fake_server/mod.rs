@@ -24,6 +24,7 @@ use tonic::{Request, Response, Status, transport::Server};
 
 /// How a server behaves.
 #[derive(Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(crate) struct Manners {
     /// A Set of this key is refused for its size.
     pub refuse_set_of: Option<&'static str>,

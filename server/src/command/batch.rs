@@ -3,22 +3,27 @@
 use std::time::Instant;
 
 use tiny_cache_proto::cache::{CacheOperationResult, CacheStatus};
+use tokio::task::yield_now;
 
-use super::Bounds;
+use super::contract::{Context, GROUP};
 use crate::rejection::Rejection;
 
-/// Refuses a batch of more items than are allowed.
-pub(super) fn check(bounds: Bounds, items: usize) -> Result<(), Rejection> {
-    let max = bounds.max_batch_items;
-    if items > max { Err(Rejection::BatchTooLarge { items, max }) } else { Ok(()) }
+/// Runs a batch item by item, unless it has more items than are allowed. Between groups it lets
+/// others go first, and stops at the deadline of its call. What was done stays done, as with any
+/// call whose caller stops waiting.
+pub(super) async fn run<T, R>(
+    context: &Context<'_>,
+    items: Vec<T>,
+    one: impl FnMut(T) -> R,
+) -> Result<Vec<R>, Rejection> {
+    let max = context.bounds.max_batch_items;
+    if items.len() > max {
+        return Err(Rejection::BatchTooLarge { items: items.len(), max });
+    }
+    until(context.deadline, items, one).await
 }
 
-/// Items between two looks at the clock: tens of microseconds.
-const ITEMS_PER_LOOK: usize = 64;
-
-/// Runs a batch item by item, and stops at the deadline of its call. What was done stays done,
-/// as with any call whose caller stops waiting.
-pub(super) fn run<T, R>(
+async fn until<T, R>(
     deadline: Option<Instant>,
     items: Vec<T>,
     mut one: impl FnMut(T) -> R,
@@ -26,9 +31,11 @@ pub(super) fn run<T, R>(
     let mut results = Vec::with_capacity(items.len());
     for (place, item) in items.into_iter().enumerate() {
         // The first items come right after the call's own look.
-        let look = place > 0 && place % ITEMS_PER_LOOK == 0;
-        if look && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Rejection::DeadlineExceeded);
+        if place > 0 && place % GROUP == 0 {
+            yield_now().await;
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(Rejection::DeadlineExceeded);
+            }
         }
         results.push(one(item));
     }
@@ -52,18 +59,33 @@ pub(super) fn result(key: String, done: Result<(), Rejection>) -> CacheOperation
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::{future::poll_fn, pin::pin, time::Duration};
 
-    #[test]
-    fn a_batch_stops_at_the_deadline_of_its_call() {
+    #[tokio::test]
+    async fn a_batch_stops_at_the_deadline_of_its_call() {
         let items: Vec<u32> = (0..1000).collect();
         let passed = Instant::now();
         let mut done = 0;
-        let stopped = run(Some(passed), items.clone(), |_| done += 1);
-        assert_eq!((stopped, done), (Err(Rejection::DeadlineExceeded), ITEMS_PER_LOOK));
+        let stopped = until(Some(passed), items.clone(), |_| done += 1).await;
+        assert_eq!((stopped, done), (Err(Rejection::DeadlineExceeded), GROUP));
 
         for deadline in [None, Some(passed + Duration::from_secs(600))] {
-            assert_eq!(run(deadline, items.clone(), |item| item).as_ref(), Ok(&items));
+            assert_eq!(until(deadline, items.clone(), |item| item).await.as_ref(), Ok(&items));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_lets_others_go_first_between_groups_and_not_within() {
+        for (items, turns) in [(1, 1), (GROUP, 1), (GROUP + 1, 2), (10 * GROUP, 10)] {
+            let mut batch = pin!(until(None, vec![(); items], |()| ()));
+            let mut polls = 0;
+            poll_fn(|cx| {
+                polls += 1;
+                batch.as_mut().poll(cx)
+            })
+            .await
+            .unwrap();
+            assert_eq!(polls, turns, "{items} items");
         }
     }
 }

@@ -2,19 +2,21 @@
 
 use tiny_cache_proto::{
     cache::{CacheKey, CacheResponse, CacheStatus},
-    key::{Key, Namespace},
+    key::Key,
 };
 
-use super::Bounds;
-use crate::{rejection::Rejection, store::Lane};
+use super::contract::{Command, Context};
+use crate::rejection::Rejection;
 
-pub(crate) fn delete(
-    store: &Lane,
-    _: Bounds,
-    namespace: Namespace<'_>,
-    message: CacheKey,
-) -> Result<CacheResponse, Rejection> {
-    let key = Key::parse(namespace, &message.key)?;
-    store.delete(key);
-    Ok(CacheResponse { status: CacheStatus::Ok.into() })
+pub(crate) struct Delete;
+
+impl Command for Delete {
+    type Request = CacheKey;
+    type Reply = CacheResponse;
+
+    async fn run(context: &Context<'_>, message: CacheKey) -> Result<CacheResponse, Rejection> {
+        let key = Key::parse(context.namespace, &message.key)?;
+        context.store.delete(key);
+        Ok(CacheResponse { status: CacheStatus::Ok.into() })
+    }
 }

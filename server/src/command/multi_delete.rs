@@ -2,26 +2,34 @@
 
 use tiny_cache_proto::{
     cache::{MultiCacheKeyRequest, MultiCacheResponse},
-    key::{Key, Namespace},
+    key::Key,
 };
 
-use super::{Bounds, batch};
-use crate::{rejection::Rejection, store::Lane};
+use super::{
+    batch,
+    contract::{Command, Context},
+};
+use crate::rejection::Rejection;
 
-pub(crate) fn multi_delete(
-    store: &Lane,
-    bounds: Bounds,
-    namespace: Namespace<'_>,
-    message: MultiCacheKeyRequest,
-) -> Result<MultiCacheResponse, Rejection> {
-    batch::check(bounds, message.keys.len())?;
-    let remove = |text: &str| -> Result<(), Rejection> {
-        store.delete(Key::parse(namespace, text)?);
-        Ok(())
-    };
-    let items = batch::run(bounds.deadline, message.keys, |key| {
-        let done = remove(&key);
-        batch::result(key, done)
-    })?;
-    Ok(MultiCacheResponse { items })
+pub(crate) struct MultiDelete;
+
+impl Command for MultiDelete {
+    type Request = MultiCacheKeyRequest;
+    type Reply = MultiCacheResponse;
+
+    async fn run(
+        context: &Context<'_>,
+        message: MultiCacheKeyRequest,
+    ) -> Result<MultiCacheResponse, Rejection> {
+        let remove = |text: &str| -> Result<(), Rejection> {
+            context.store.delete(Key::parse(context.namespace, text)?);
+            Ok(())
+        };
+        let items = batch::run(context, message.keys, |key| {
+            let done = remove(&key);
+            batch::result(key, done)
+        })
+        .await?;
+        Ok(MultiCacheResponse { items })
+    }
 }

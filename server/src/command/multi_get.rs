@@ -4,34 +4,87 @@ use bytes::Bytes;
 use prost::{Message, encoding::encoded_len_varint};
 use tiny_cache_proto::{
     cache::{CacheLookup, MultiCacheKeyRequest, MultiCacheValueResponse},
-    key::{Key, Namespace},
+    key::Key,
 };
 
-use super::{Bounds, batch};
+use super::{
+    batch,
+    contract::{Command, Context},
+};
 use crate::{
+    call::{Facts, LARGE, Reads, ReplyMessage, RequestMessage, Segments, SegmentsBuilder},
     rejection::Rejection,
-    store::{Lane, Lookup},
+    store::Lookup,
 };
 
-pub(crate) fn multi_get(
-    store: &Lane,
-    bounds: Bounds,
-    namespace: Namespace<'_>,
-    message: MultiCacheKeyRequest,
-) -> Result<MultiCacheValueResponse, Rejection> {
-    batch::check(bounds, message.keys.len())?;
-    let read =
-        |text: &str| -> Result<Lookup, Rejection> { Ok(store.get(Key::parse(namespace, text)?)) };
-    let items = batch::run(bounds.deadline, message.keys, |key| {
-        let found = read(&key);
-        lookup(key, found)
-    })?;
-    Ok(MultiCacheValueResponse { items: fit(items, bounds.max_reply_bytes) })
+pub(crate) struct MultiGet;
+
+impl Command for MultiGet {
+    type Request = MultiCacheKeyRequest;
+    type Reply = MultiCacheValueResponse;
+
+    async fn run(
+        context: &Context<'_>,
+        message: MultiCacheKeyRequest,
+    ) -> Result<MultiCacheValueResponse, Rejection> {
+        let read = |text: &str| -> Result<Lookup, Rejection> {
+            Ok(context.store.get(Key::parse(context.namespace, text)?))
+        };
+        let items = batch::run(context, message.keys, |key| {
+            let found = read(&key);
+            lookup(key, found)
+        })
+        .await?;
+        Ok(MultiCacheValueResponse { items: fit(items, context.bounds.max_reply_bytes) })
+    }
+}
+
+impl RequestMessage for MultiCacheKeyRequest {
+    fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.keys.iter().map(String::as_str)
+    }
+}
+
+impl ReplyMessage for MultiCacheValueResponse {
+    fn describe(&self, facts: &mut Facts) {
+        facts.reads = Reads::Many;
+        for item in &self.items {
+            facts.hits += u64::from(item.found);
+            // An item that was refused was never looked up.
+            facts.misses += u64::from(!item.found && item.error.is_empty());
+            facts.value_bytes += item.value.len() as u64;
+        }
+    }
+
+    fn segments(&self) -> Option<Segments> {
+        if self.items.iter().all(|item| item.value.len() < LARGE) {
+            return None;
+        }
+        let mut reply = SegmentsBuilder::default();
+        for item in &self.items {
+            reply.begin_message(1, item.encoded_len());
+            if item.value.len() < LARGE {
+                reply.encode(item);
+                continue;
+            }
+            let CacheLookup { key, found, value, error } = item;
+            reply.encode(&CacheLookup {
+                key: key.clone(),
+                found: *found,
+                value: Bytes::new(),
+                error: error.clone(),
+            });
+            reply.value(3, value);
+        }
+        Some(reply.finish())
+    }
 }
 
 fn lookup(key: String, found: Result<Lookup, Rejection>) -> CacheLookup {
     match found {
-        Ok(Lookup::Hit(value)) => CacheLookup { key, found: true, value, error: String::new() },
+        Ok(Lookup::Hit(value)) => {
+            CacheLookup { key, found: true, value: value.lend(), error: String::new() }
+        }
         Ok(Lookup::Miss) => CacheLookup { key, ..CacheLookup::default() },
         Err(rejection) => {
             CacheLookup { key, error: rejection.to_string(), ..CacheLookup::default() }
@@ -80,10 +133,11 @@ fn encoded(item: &CacheLookup) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Value;
     use proptest::prelude::*;
 
     fn hit(key: &str, value: usize) -> CacheLookup {
-        lookup(key.to_owned(), Ok(Lookup::Hit(Bytes::from(vec![7; value]))))
+        lookup(key.to_owned(), Ok(Lookup::Hit(Value::holding(&vec![7; value]))))
     }
 
     #[test]
@@ -110,9 +164,9 @@ mod tests {
         ) {
             let items: Vec<_> = values
                 .iter()
-                .map(|&(len, found)| match found {
-                    true => hit("some-key", len),
-                    false => lookup("some-key".to_owned(), Ok(Lookup::Miss)),
+                .map(|&(len, found)| {
+                    let miss = || lookup("some-key".to_owned(), Ok(Lookup::Miss));
+                    if found { hit("some-key", len) } else { miss() }
                 })
                 .collect();
             let asked = items.len();
@@ -121,6 +175,28 @@ mod tests {
             let values = items.iter().any(|item| !item.value.is_empty());
             let reply = MultiCacheValueResponse { items };
             prop_assert!(!values || reply.encoded_len() <= max);
+        }
+
+        #[test]
+        fn segments_add_up_to_the_encoded_message(
+            items in prop::collection::vec(
+                ("[a-z]{0,8}", any::<bool>(), 0usize..3 * LARGE, "[a-z]{0,8}"),
+                0..8,
+            ),
+        ) {
+            let items = items.into_iter().map(|(key, found, len, error)| CacheLookup {
+                key,
+                found,
+                value: Bytes::from(vec![7; len]),
+                error,
+            });
+            let reply = MultiCacheValueResponse { items: items.collect() };
+            if let Some(segments) = reply.segments() {
+                // The order of fields within a message is free.
+                let message = segments.joined();
+                prop_assert_eq!(message.len(), reply.encoded_len());
+                prop_assert_eq!(MultiCacheValueResponse::decode(&message[..]).unwrap(), reply);
+            }
         }
     }
 }

@@ -2,29 +2,50 @@
 
 use tiny_cache_proto::{
     cache::{CacheItem, MultiCacheItemRequest, MultiCacheResponse},
-    key::{Key, Namespace},
+    key::Key,
 };
 
-use super::{Bounds, batch};
+use super::{
+    batch,
+    contract::{Command, Context},
+};
 use crate::{
+    call::{ReplyMessage, RequestMessage},
     rejection::Rejection,
-    store::{Lane, Ttl},
+    store::Ttl,
 };
 
-pub(crate) fn multi_set(
-    store: &Lane,
-    bounds: Bounds,
-    namespace: Namespace<'_>,
-    message: MultiCacheItemRequest,
-) -> Result<MultiCacheResponse, Rejection> {
-    batch::check(bounds, message.items.len())?;
-    let write = |item: &CacheItem| -> Result<(), Rejection> {
-        let key = Key::parse(namespace, &item.key)?;
-        Ok(store.set(key, &item.value, Ttl::from_seconds(item.ttl))?)
-    };
-    let items = batch::run(bounds.deadline, message.items, |item| {
-        let done = write(&item);
-        batch::result(item.key, done)
-    })?;
-    Ok(MultiCacheResponse { items })
+pub(crate) struct MultiSet;
+
+impl Command for MultiSet {
+    type Request = MultiCacheItemRequest;
+    type Reply = MultiCacheResponse;
+
+    async fn run(
+        context: &Context<'_>,
+        message: MultiCacheItemRequest,
+    ) -> Result<MultiCacheResponse, Rejection> {
+        let write = |item: &CacheItem| -> Result<(), Rejection> {
+            let key = Key::parse(context.namespace, &item.key)?;
+            Ok(context.store.set(key, &item.value, Ttl::from_seconds(item.ttl))?)
+        };
+        let items = batch::run(context, message.items, |item| {
+            let done = write(&item);
+            batch::result(item.key, done)
+        })
+        .await?;
+        Ok(MultiCacheResponse { items })
+    }
 }
+
+impl RequestMessage for MultiCacheItemRequest {
+    fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.items.iter().map(|item| item.key.as_str())
+    }
+
+    fn value_bytes(&self) -> usize {
+        self.items.iter().map(|item| item.value.len()).sum()
+    }
+}
+
+impl ReplyMessage for MultiCacheResponse {}

@@ -2,32 +2,41 @@
 
 use tiny_cache_proto::{
     cache::{CacheItem, ConditionalCacheResponse, ConditionalCacheStatus},
-    key::{Key, Namespace},
+    key::Key,
 };
 
-use super::Bounds;
+use super::contract::{Command, Context};
 use crate::{
+    call::ReplyMessage,
     rejection::Rejection,
-    store::{Lane, Outcome, Ttl},
+    store::{Outcome, Ttl},
 };
 
-pub(crate) fn set_if_absent(
-    store: &Lane,
-    _: Bounds,
-    namespace: Namespace<'_>,
-    message: CacheItem,
-) -> Result<ConditionalCacheResponse, Rejection> {
-    let key = Key::parse(namespace, &message.key)?;
-    let outcome = store.set_if_absent(key, &message.value, Ttl::from_seconds(message.ttl))?;
-    Ok(ConditionalCacheResponse { status: status(outcome).into() })
+pub(crate) struct SetIfAbsent;
+
+impl Command for SetIfAbsent {
+    type Request = CacheItem;
+    type Reply = ConditionalCacheResponse;
+
+    async fn run(
+        context: &Context<'_>,
+        message: CacheItem,
+    ) -> Result<ConditionalCacheResponse, Rejection> {
+        let key = Key::parse(context.namespace, &message.key)?;
+        let ttl = Ttl::from_seconds(message.ttl);
+        Ok(reply(context.store.set_if_absent(key, &message.value, ttl)?))
+    }
 }
 
-/// The wire's word for an outcome.
-pub(super) fn status(outcome: Outcome) -> ConditionalCacheStatus {
-    match outcome {
+impl ReplyMessage for ConditionalCacheResponse {}
+
+/// The reply of a conditional write.
+pub(super) fn reply(outcome: Outcome) -> ConditionalCacheResponse {
+    let status = match outcome {
         Outcome::Stored => ConditionalCacheStatus::Stored,
         Outcome::Exists => ConditionalCacheStatus::Exists,
         Outcome::NotFound => ConditionalCacheStatus::NotFound,
         Outcome::Mismatch => ConditionalCacheStatus::Mismatch,
-    }
+    };
+    ConditionalCacheResponse { status: status.into() }
 }

@@ -1,26 +1,36 @@
 //! Stats: the figures of the whole server.
 
-use tiny_cache_proto::{
-    cache::{CacheStats, Empty},
-    key::Namespace,
-};
+use std::iter;
 
-use super::Bounds;
+use tiny_cache_proto::cache::{CacheStats, Empty};
+
+use super::contract::{Command, Context};
 use crate::{
+    call::{ReplyMessage, RequestMessage},
     rejection::Rejection,
-    store::{Lane, Stats},
+    store,
 };
 
-pub(crate) fn stats(
-    store: &Lane,
-    _: Bounds,
-    _: Namespace<'_>,
-    Empty {}: Empty,
-) -> Result<CacheStats, Rejection> {
-    Ok(reply(&store.store().stats()))
+pub(crate) struct Stats;
+
+impl Command for Stats {
+    type Request = Empty;
+    type Reply = CacheStats;
+
+    async fn run(context: &Context<'_>, Empty {}: Empty) -> Result<CacheStats, Rejection> {
+        Ok(reply(&context.store.store().stats()))
+    }
 }
 
-fn reply(stats: &Stats) -> CacheStats {
+impl RequestMessage for Empty {
+    fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
+        iter::empty()
+    }
+}
+
+impl ReplyMessage for CacheStats {}
+
+fn reply(stats: &store::Stats) -> CacheStats {
     CacheStats {
         size: saturate(stats.entries),
         hits: saturate(stats.hits),
@@ -65,9 +75,9 @@ mod tests {
         for (count, wire) in
             [(greatest - 1, i32::MAX - 1), (greatest, i32::MAX), (greatest + 1, i32::MAX)]
         {
-            assert_eq!(reply(&Stats { hits: count, ..Stats::default() }).hits, wire);
+            assert_eq!(reply(&store::Stats { hits: count, ..store::Stats::default() }).hits, wire);
         }
-        let stats = Stats { memory_bytes: u64::MAX, ..Stats::default() };
+        let stats = store::Stats { memory_bytes: u64::MAX, ..store::Stats::default() };
         assert_eq!(reply(&stats).memory_usage_bytes, i64::MAX);
     }
 }

@@ -13,13 +13,13 @@ pub(crate) struct Exemplar {
 
 /// A value, and the span in which it was seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Sighting {
+pub(crate) struct ExemplarSample {
     pub(crate) exemplar: Exemplar,
     pub(crate) value: f64,
     pub(crate) at: SystemTime,
 }
 
-impl Sighting {
+impl ExemplarSample {
     pub(crate) fn unix_time(&self) -> Duration {
         self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
@@ -27,7 +27,7 @@ impl Sighting {
 
 /// Empty until the first one comes: most servers sample nothing.
 #[derive(Debug, Default)]
-pub(super) struct Exemplars(Mutex<Vec<Option<Sighting>>>);
+pub(super) struct Exemplars(Mutex<Vec<Option<ExemplarSample>>>);
 
 impl Exemplars {
     /// Keeps one for `bucket` of `buckets`. It is lost when a reader has them at that moment:
@@ -35,11 +35,11 @@ impl Exemplars {
     pub(super) fn put(&self, bucket: usize, buckets: usize, exemplar: Exemplar, value: f64) {
         let Ok(mut latest) = self.0.try_lock() else { return };
         latest.resize(buckets, None);
-        latest[bucket] = Some(Sighting { exemplar, value, at: SystemTime::now() });
+        latest[bucket] = Some(ExemplarSample { exemplar, value, at: SystemTime::now() });
     }
 
     /// The latest of each bucket.
-    pub(super) fn latest(&self) -> Vec<Option<Sighting>> {
+    pub(super) fn latest(&self) -> Vec<Option<ExemplarSample>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

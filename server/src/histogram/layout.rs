@@ -50,8 +50,8 @@ impl Schema {
 /// or two where a classic bound cuts it. What lies outside of the range is counted at its end.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    schema: Schema,
-    bounds: &'static [f64],
+    pub(super) schema: Schema,
+    pub(super) bounds: &'static [f64],
     /// Fine units to one of the unit in which bounds and values are shown.
     fine: f64,
     lowest: i32,
@@ -136,15 +136,6 @@ impl Layout {
 
     pub(super) fn native(&self, cell: usize) -> Option<i32> {
         self.cells[cell].native
-    }
-
-    /// The upper bounds of the classic buckets but the last, which has none.
-    pub(super) fn bounds(&self) -> &'static [f64] {
-        self.bounds
-    }
-
-    pub(super) fn schema(&self) -> Schema {
-        self.schema
     }
 }
 

@@ -1,6 +1,10 @@
 //! What a histogram held at one moment, or several of them together.
 
-use super::{Histogram, Layout, Schema, Sighting};
+use super::{
+    exemplars::ExemplarSample,
+    layout::{Layout, Schema},
+    recorder::Histogram,
+};
 
 /// Histograms of one layout, added up.
 #[derive(Clone, Debug)]
@@ -8,7 +12,7 @@ pub(crate) struct Snapshot {
     layout: &'static Layout,
     cells: Vec<u64>,
     sum: u64,
-    sightings: Vec<Option<Sighting>>,
+    samples: Vec<Option<ExemplarSample>>,
 }
 
 /// A classic bucket.
@@ -19,13 +23,13 @@ pub(crate) struct Classic {
     /// Values up to the bound.
     pub(crate) cumulative: u64,
     /// The latest one above the bound before, of those whose trace is known.
-    pub(crate) sighting: Option<Sighting>,
+    pub(crate) sample: Option<ExemplarSample>,
 }
 
 impl Snapshot {
     pub(crate) fn new(layout: &'static Layout) -> Self {
-        let buckets = layout.bounds().len() + 1;
-        Self { layout, cells: vec![0; layout.cells()], sum: 0, sightings: vec![None; buckets] }
+        let buckets = layout.bounds.len() + 1;
+        Self { layout, cells: vec![0; layout.cells()], sum: 0, samples: vec![None; buckets] }
     }
 
     /// Adds what a histogram of the same layout holds.
@@ -35,7 +39,7 @@ impl Snapshot {
             *sum += cell.get();
         }
         self.sum = self.sum.wrapping_add(histogram.sum.get());
-        for (kept, new) in self.sightings.iter_mut().zip(histogram.exemplars.latest()) {
+        for (kept, new) in self.samples.iter_mut().zip(histogram.exemplars.latest()) {
             if new.map(|new| new.at) > kept.map(|kept| kept.at) {
                 *kept = new;
             }
@@ -53,24 +57,24 @@ impl Snapshot {
 
     /// The classic buckets, the one without a bound last.
     pub(crate) fn classic(&self) -> Vec<Classic> {
-        let mut counts = vec![0; self.sightings.len()];
+        let mut counts = vec![0; self.samples.len()];
         for (cell, count) in self.cells.iter().enumerate() {
             counts[self.layout.classic(cell)] += count;
         }
-        let bounds = self.layout.bounds().iter().copied().chain([f64::INFINITY]);
+        let bounds = self.layout.bounds.iter().copied().chain([f64::INFINITY]);
         let mut cumulative = 0;
         bounds
             .zip(counts)
-            .zip(&self.sightings)
-            .map(|((bound, count), &sighting)| {
+            .zip(&self.samples)
+            .map(|((bound, count), &sample)| {
                 cumulative += count;
-                Classic { bound, cumulative, sighting }
+                Classic { bound, cumulative, sample }
             })
             .collect()
     }
 
     pub(crate) fn schema(&self) -> Schema {
-        self.layout.schema()
+        self.layout.schema
     }
 
     /// Values of zero.
@@ -110,7 +114,9 @@ mod tests {
             workers[i % 2].record(*value, None);
         }
         let mut snapshot = Snapshot::new(&SIZES);
-        workers.iter().for_each(|worker| snapshot.add(worker));
+        for worker in &workers {
+            snapshot.add(worker);
+        }
         snapshot
     }
 
@@ -130,11 +136,13 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(1));
         workers[0].record(12, exemplar(3));
         let mut snapshot = Snapshot::new(&SIZES);
-        workers.iter().for_each(|worker| snapshot.add(worker));
+        for worker in &workers {
+            snapshot.add(worker);
+        }
         let shown: Vec<_> = snapshot
             .classic()
             .iter()
-            .map(|bucket| bucket.sighting.map(|seen| (seen.exemplar.span_id[0], seen.value)))
+            .map(|bucket| bucket.sample.map(|seen| (seen.exemplar.span_id[0], seen.value)))
             .collect();
         assert_eq!(shown, [Some((3, 12.0)), None, Some((2, 300.0))]);
     }

@@ -1,7 +1,7 @@
-//! `/log-level`: tells the level of the log, and changes it while the server runs.
+//! `/log-level`: returns the level of the log, and changes it while the server runs.
 //!
-//! For peers on this host, unless `CACHE_LOG_LEVEL_REMOTE` lets the others in: the port asks
-//! nobody who they are, and at DEBUG every request costs a line.
+//! For peers on this host, unless `CACHE_LOG_LEVEL_REMOTE` lets the others in: the port does not
+//! authenticate peers, and at DEBUG every request costs a line.
 
 use std::{error::Error, net::SocketAddr, time::Duration};
 
@@ -13,14 +13,9 @@ use serde::Serialize;
 use tokio::time::timeout;
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 
-use crate::{
-    logging::Log,
-    settings::{level_name, read_level},
-};
+use crate::logging::{LEVELS, Log, level_name};
 
-use super::{json, pages::Problem};
-
-pub(super) const PATH: &str = "/log-level";
+use super::{pages::problem, response::json};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT");
 
@@ -30,16 +25,19 @@ const MAX_BODY_BYTES: usize = 64;
 /// How long the few bytes of a body may take, so that it cannot keep its connection's place.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Why a body cannot be read.
+type Unread = Box<dyn Error + Send + Sync>;
+
 /// What answers on the path.
 #[derive(Debug)]
 pub(crate) struct LogLevel {
-    /// `None`: the log is that of a program around this library, and its own affair.
+    /// `None`: the log belongs to a program around this library.
     log: Option<Log>,
     remote: bool,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
-struct Told {
+struct Answer {
     level: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<&'static str>,
@@ -59,19 +57,15 @@ impl LogLevel {
         self.log.is_some()
     }
 
-    pub(super) async fn answer<B>(
+    pub(super) async fn answer(
         &self,
-        request: Request<B>,
+        request: Request<impl Body<Error: Into<Unread>>>,
         peer: SocketAddr,
-    ) -> Response<Full<Bytes>>
-    where
-        B: Body,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    ) -> Response<Full<Bytes>> {
         match self.apply(request, peer).await {
-            Ok(told) => json(StatusCode::OK, &told),
+            Ok(answer) => json(StatusCode::OK, &answer),
             Err((status, message)) => {
-                let mut response = json(status, &Problem { status: "error", message: &message });
+                let mut response = json(status, &problem(&message));
                 if status == StatusCode::METHOD_NOT_ALLOWED {
                     response.headers_mut().insert(header::ALLOW, METHODS);
                 }
@@ -80,11 +74,11 @@ impl LogLevel {
         }
     }
 
-    async fn apply<B>(&self, request: Request<B>, peer: SocketAddr) -> Result<Told, Refusal>
-    where
-        B: Body,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    async fn apply(
+        &self,
+        request: Request<impl Body<Error: Into<Unread>>>,
+        peer: SocketAddr,
+    ) -> Result<Answer, Refusal> {
         let Some(log) = &self.log else {
             let message = "the log of this server belongs to the program that it is part of";
             return Err((StatusCode::NOT_FOUND, message.to_owned()));
@@ -98,11 +92,11 @@ impl LogLevel {
             return Err((StatusCode::FORBIDDEN, message));
         }
         match *request.method() {
-            Method::GET | Method::HEAD => Ok(told(log.level(), None)),
+            Method::GET | Method::HEAD => Ok(answer_with(log.level(), None)),
             Method::PUT => {
                 let level = read(request.into_body()).await?;
                 let previous = log.set_level(level, peer);
-                Ok(told(level, Some(previous)))
+                Ok(answer_with(level, Some(previous)))
             }
             ref other => {
                 let message = format!("{other} is not one of the methods GET, HEAD and PUT");
@@ -118,11 +112,7 @@ fn is_on_this_host(peer: SocketAddr) -> bool {
 }
 
 /// Reads the level that a body asks for.
-async fn read<B>(body: B) -> Result<LevelFilter, Refusal>
-where
-    B: Body,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+async fn read(body: impl Body<Error: Into<Unread>>) -> Result<LevelFilter, Refusal> {
     let whole = Limited::new(body, MAX_BODY_BYTES).collect();
     let body = match timeout(BODY_TIMEOUT, whole).await {
         Ok(Ok(body)) => body.to_bytes(),
@@ -139,12 +129,17 @@ where
         }
     };
     let text = String::from_utf8_lossy(&body);
-    read_level("log level", text.trim())
-        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+    let name = text.trim();
+    let known = LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    known.map(|(_, level)| *level).ok_or_else(|| {
+        let names = LEVELS.map(|(name, _)| name).join(", ");
+        let message = format!("log level: {name:?} is not allowed: {names}");
+        (StatusCode::BAD_REQUEST, message)
+    })
 }
 
-fn told(level: LevelFilter, previous: Option<LevelFilter>) -> Told {
-    Told {
+fn answer_with(level: LevelFilter, previous: Option<LevelFilter>) -> Answer {
+    Answer {
         level: level_name(level),
         previous: previous.map(level_name),
         note: note(level, STATIC_MAX_LEVEL),
@@ -201,9 +196,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_log_of_its_own_a_server_has_no_level_to_tell() {
+    async fn without_a_log_of_its_own_a_server_has_no_level() {
         let none = LogLevel::new(None, true);
-        let request = Request::put(PATH).body(Full::<Bytes>::from("DEBUG")).unwrap();
+        let request = Request::put("/log-level").body(Full::<Bytes>::from("DEBUG")).unwrap();
         let response = none.answer(request, "127.0.0.1:1".parse().unwrap()).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -15,6 +15,8 @@ use http_body_util::Full;
 
 use crate::monitor::Monitor;
 
+use super::response::text as text_page;
+
 use self::{accept::Format, families::Families};
 
 /// Everything that `/metrics` shows.
@@ -34,6 +36,6 @@ impl Metrics {
             Format::OpenMetrics => text::openmetrics(&families).into_bytes(),
             Format::Protobuf => protobuf::encode(&families),
         };
-        super::text(StatusCode::OK, format.content_type(), page)
+        text_page(StatusCode::OK, format.content_type(), page)
     }
 }

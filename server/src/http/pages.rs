@@ -1,132 +1,140 @@
 //! The JSON pages. Field names and their order are the wire contract's.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
-use crate::monitor::Monitor;
+use crate::{
+    lifecycle::{Part, Phase},
+    monitor::Monitor,
+};
 
 const MIB: f64 = 1_048_576.0;
 
-/// What `/` lists: every path that is served. Peers on other hosts are refused at the last,
-/// which is not served where the log belongs to a program around this library.
-const PATHS: [&str; 7] =
-    ["/", "/health", "/ready", "/live", "/stats", "/metrics", super::log_level::PATH];
+/// What `/` lists: every path that is served. The last one refuses peers on other hosts, and is
+/// not served where the log belongs to a program around this library.
+const PATHS: [&str; 7] = ["/", "/health", "/ready", "/live", "/stats", "/metrics", LOG_LEVEL];
 
-#[derive(Serialize)]
-pub(super) struct Healthy {
-    status: &'static str,
-    uptime_seconds: f64,
-    cache_size: u64,
-    cache_hits: u64,
-    cache_misses: u64,
-    active_requests: u64,
-    timestamp: f64,
-}
+/// The path of the log's level.
+pub(super) const LOG_LEVEL: &str = "/log-level";
 
-#[derive(Serialize)]
-pub(super) struct Unavailable {
-    status: &'static str,
-    message: &'static str,
-}
+/// The fields of a page, in their order.
+pub(super) struct Page(Vec<(&'static str, Value)>);
 
-/// `/health` and `/ready`.
-pub(super) fn health(monitor: &Monitor) -> Result<Healthy, Unavailable> {
-    if !monitor.ready() {
-        return Err(Unavailable { status: "error", message: "Service unavailable" });
+impl Serialize for Page {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
-    let stats = monitor.store();
-    Ok(Healthy {
-        status: "healthy",
-        uptime_seconds: monitor.uptime(),
-        cache_size: stats.entries,
-        cache_hits: stats.hits,
-        cache_misses: stats.misses,
-        active_requests: monitor.active_requests(),
-        timestamp: monitor.timestamp(),
-    })
 }
 
-#[derive(Serialize)]
-pub(super) struct Live {
-    status: &'static str,
-    uptime_seconds: f64,
-    timestamp: f64,
+/// Why the server takes no calls. A drain after a stop has only the two fields that the contract
+/// names.
+fn unavailable(phase: Phase) -> Option<Page> {
+    let Page(mut page) = problem("Service unavailable");
+    match phase {
+        Phase::Serving => return None,
+        Phase::Starting(parts) => {
+            page.push(("starting", parts.iter().map(Part::to_string).collect()));
+        }
+        Phase::Draining(None) => {}
+        Phase::Draining(Some(lost)) => {
+            page.push(("lost", json!({ "part": lost.part.to_string(), "reason": lost.reason })));
+        }
+    }
+    Some(Page(page))
+}
+
+/// `/health` and `/ready`, or why the server takes no calls.
+pub(super) fn health(monitor: &Monitor) -> Result<Page, Page> {
+    if let Some(unavailable) = unavailable(monitor.parts.phase.borrow().clone()) {
+        return Err(unavailable);
+    }
+    let stats = monitor.parts.store.stats();
+    Ok(Page(vec![
+        ("status", "healthy".into()),
+        ("uptime_seconds", monitor.uptime().into()),
+        ("cache_size", stats.entries.into()),
+        ("cache_hits", stats.hits.into()),
+        ("cache_misses", stats.misses.into()),
+        ("active_requests", monitor.active_requests().into()),
+        ("timestamp", Monitor::timestamp().into()),
+    ]))
 }
 
 /// `/live`.
-pub(super) fn live(monitor: &Monitor) -> Live {
-    Live { status: "alive", uptime_seconds: monitor.uptime(), timestamp: monitor.timestamp() }
-}
-
-#[derive(Serialize)]
-pub(super) struct Stats {
-    size: u64,
-    hits: u64,
-    misses: u64,
-    evictions: u64,
-    hit_rate: f64,
-    memory_usage_bytes: u64,
-    max_memory_bytes: u64,
-    max_items: u64,
-    max_value_bytes: u64,
-    lru_evictions: u64,
-    expired_removals: u64,
-    rejected_oversize: u64,
-    rejected_capacity: u64,
-    memory_usage_mb: f64,
-    max_memory_mb: f64,
-    uptime_seconds: f64,
-    active_requests: u64,
-    timestamp: f64,
+pub(super) fn live(monitor: &Monitor) -> Page {
+    Page(vec![
+        ("status", "alive".into()),
+        ("uptime_seconds", monitor.uptime().into()),
+        ("timestamp", Monitor::timestamp().into()),
+    ])
 }
 
 /// `/stats`.
-pub(super) fn stats(monitor: &Monitor) -> Stats {
-    let stats = monitor.store();
-    Stats {
-        size: stats.entries,
-        hits: stats.hits,
-        misses: stats.misses,
-        evictions: stats.evictions(),
-        hit_rate: stats.hit_rate(),
-        memory_usage_bytes: stats.memory_bytes,
-        max_memory_bytes: stats.max_memory_bytes,
-        max_items: stats.max_items,
-        max_value_bytes: stats.max_value_bytes,
-        lru_evictions: stats.lru_evictions,
-        expired_removals: stats.expired_removals,
-        rejected_oversize: stats.rejected_oversize,
-        rejected_capacity: stats.rejected_capacity,
-        memory_usage_mb: two_decimals(stats.memory_bytes as f64 / MIB),
-        max_memory_mb: two_decimals(stats.max_memory_bytes as f64 / MIB),
-        uptime_seconds: monitor.uptime(),
-        active_requests: monitor.active_requests(),
-        timestamp: monitor.timestamp(),
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct Index {
-    service: &'static str,
-    endpoints: &'static [&'static str],
-    grpc_port: u16,
+pub(super) fn stats(monitor: &Monitor) -> Page {
+    let stats = monitor.parts.store.stats();
+    Page(vec![
+        ("size", stats.entries.into()),
+        ("hits", stats.hits.into()),
+        ("misses", stats.misses.into()),
+        ("evictions", stats.evictions().into()),
+        ("hit_rate", stats.hit_rate().into()),
+        ("memory_usage_bytes", stats.memory_bytes.into()),
+        ("max_memory_bytes", stats.max_memory_bytes.into()),
+        ("max_items", stats.max_items.into()),
+        ("max_value_bytes", stats.max_value_bytes.into()),
+        ("lru_evictions", stats.lru_evictions.into()),
+        ("expired_removals", stats.expired_removals.into()),
+        ("rejected_oversize", stats.rejected_oversize.into()),
+        ("rejected_capacity", stats.rejected_capacity.into()),
+        ("memory_usage_mb", two_decimals(stats.memory_bytes as f64 / MIB).into()),
+        ("max_memory_mb", two_decimals(stats.max_memory_bytes as f64 / MIB).into()),
+        ("uptime_seconds", monitor.uptime().into()),
+        ("active_requests", monitor.active_requests().into()),
+        ("timestamp", Monitor::timestamp().into()),
+    ])
 }
 
 /// `/`.
-pub(super) fn index(monitor: &Monitor, has_log_level: bool) -> Index {
+pub(super) fn index(monitor: &Monitor, has_log_level: bool) -> Page {
     let served = if has_log_level { PATHS.len() } else { PATHS.len() - 1 };
-    Index { service: "tiny-cache", endpoints: &PATHS[..served], grpc_port: monitor.grpc_port() }
+    Page(vec![
+        ("service", "tiny-cache".into()),
+        ("endpoints", PATHS[..served].into()),
+        ("grpc_port", monitor.parts.grpc_port.into()),
+    ])
 }
 
-/// Whatever is not answered with what was asked for.
-#[derive(Serialize)]
-pub(super) struct Problem<'a> {
-    pub(super) status: &'static str,
-    pub(super) message: &'a str,
+/// A refusal.
+pub(super) fn problem(message: &str) -> Page {
+    Page(vec![("status", "error".into()), ("message", message.into())])
 }
-
-/// Every other path.
-pub(super) const NOT_FOUND: Problem<'_> = Problem { status: "error", message: "Not found" };
 
 fn two_decimals(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::Lost;
+
+    #[test]
+    fn a_refusal_names_the_parts_that_start_and_the_one_that_is_lost() {
+        let lost = Lost { part: Part::Worker(3), reason: "it returned".to_owned() };
+        for (phase, page) in [
+            (
+                Phase::Starting(vec![Part::Upkeep, Part::Http]),
+                r#"{"status":"error","message":"Service unavailable","starting":["upkeep","http"]}"#,
+            ),
+            (Phase::Draining(None), r#"{"status":"error","message":"Service unavailable"}"#),
+            (
+                Phase::Draining(Some(lost)),
+                r#"{"status":"error","message":"Service unavailable","lost":{"part":"worker-3","reason":"it returned"}}"#,
+            ),
+        ] {
+            let refusal = unavailable(phase).unwrap();
+            assert_eq!(serde_json::to_string(&refusal).unwrap(), page);
+        }
+        assert!(unavailable(Phase::Serving).is_none());
+    }
 }

@@ -1,8 +1,8 @@
 //! Ends the response streams of every service when the server drains.
 //!
 //! A stream such as a health Watch has no end of its own, and an open stream holds its
-//! connection and the drain. One place wraps the reply of every streaming service, so that no
-//! service has to know about drains.
+//! connection and the drain. The reply of every streaming service is wrapped here, so no service
+//! has to know about drains.
 
 use std::{
     pin::Pin,
@@ -22,9 +22,8 @@ use super::Phase;
 /// as NOT_SERVING, and a bound for a peer that asks question after question.
 const LAST_FRAMES: usize = 16;
 
-/// How long a stream has for its last word once the drain has begun. The streams hear of the
-/// drain one after the other: tokio's watch wakes its receivers in eight groups, and this wrapper
-/// can be woken before the stream that it wraps.
+/// Time that a stream has for its last word once the drain has begun. tokio's watch wakes its
+/// receivers in eight groups, so this wrapper can be woken before the stream that it wraps.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// A reply's body that ends with UNAVAILABLE at a drain, unless it ends by itself in time.
@@ -46,13 +45,17 @@ impl EndsAtDrain {
         let drain = self.drain.get_or_insert_with(|| {
             let mut phases = self.phases.clone();
             Box::pin(async move {
-                // An error says that the server is gone, which ends a stream as well.
-                let _ = phases.wait_for(|phase| *phase == Phase::Draining).await;
+                // An error means that the server is gone, which ends a stream as well.
+                let _ = phases.wait_for(is_drain).await;
                 sleep(LAST_WORD).await;
             })
         });
         drain.as_mut().poll(cx)
     }
+}
+
+fn is_drain(phase: &Phase) -> bool {
+    matches!(phase, Phase::Draining(_))
 }
 
 impl http_body::Body for EndsAtDrain {
@@ -67,7 +70,7 @@ impl http_body::Body for EndsAtDrain {
         if this.ended {
             return Poll::Ready(None);
         }
-        if *this.phases.borrow() == Phase::Draining {
+        if is_drain(&this.phases.borrow()) {
             this.last_frames = this.last_frames.saturating_sub(1);
         }
         if this.last_frames > 0 {
@@ -112,15 +115,15 @@ mod tests {
         assert!(body.frame().await.unwrap().unwrap().is_data());
         let mut cx = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending());
-        phase.send_replace(Phase::Draining);
+        phase.send_replace(Phase::Draining(None));
         let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
         assert_eq!(trailers["grpc-status"], "14");
         assert!(body.is_end_stream());
         assert!(body.frame().await.is_none());
     }
 
-    /// A Watch was woken after its wrapper, and ended with UNAVAILABLE before it had said
-    /// NOT_SERVING: in 13 of 240 drains.
+    /// A Watch that was woken after its wrapper ended with UNAVAILABLE before it had sent
+    /// NOT_SERVING, in 13 of 240 drains.
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_hears_of_the_drain_late_still_has_its_last_word() {
         let (phase, phases) = watch::channel(Phase::Serving);
@@ -129,14 +132,14 @@ mod tests {
             Ok::<_, Status>(Frame::data(Bytes::from_static(b"bye")))
         });
         let mut body = EndsAtDrain::new(Body::new(StreamBody::new(last)), phases);
-        phase.send_replace(Phase::Draining);
+        phase.send_replace(Phase::Draining(None));
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "bye");
         assert!(body.frame().await.is_none());
     }
 
     #[tokio::test]
     async fn a_stream_that_always_has_more_ends_too() {
-        let (phase, phases) = watch::channel(Phase::Draining);
+        let (phase, phases) = watch::channel(Phase::Draining(None));
         let mut body = EndsAtDrain::new(forever(usize::MAX), phases);
         let mut frames = 0;
         while let Some(frame) = body.frame().await {
@@ -148,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_ends_by_itself_is_left_alone() {
-        let (_phase, phases) = watch::channel(Phase::Draining);
+        let (_phase, phases) = watch::channel(Phase::Draining(None));
         let body = Body::new(http_body_util::Full::new(Bytes::from_static(b"all of it")));
         let collected = EndsAtDrain::new(body, phases).collect().await.unwrap();
         assert!(collected.trailers().is_none());

@@ -160,6 +160,7 @@ mod tests {
     use super::*;
     use prost_types::EnumValueDescriptorProto;
 
+    #[allow(clippy::unnecessary_wraps, reason = "a descriptor's fields are all optional")]
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
     }

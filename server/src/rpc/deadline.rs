@@ -1,30 +1,19 @@
 //! A call's deadline: `grpc-timeout`, counted from the moment that the request came.
 //!
-//! A call that is not complete at its deadline is answered then. Its caller has given up, and
-//! may have sent the same call again: carried out late, the first would overwrite the second.
+//! A call that is not complete at its deadline is answered then. Its caller has given up, and may
+//! have sent the same call again: carried out late, the first would overwrite the second.
 
 use std::{
-    cell::Cell,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
 pub(super) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-
-thread_local! {
-    /// That of the call which is being polled on this thread.
-    static CURRENT: Cell<Option<Instant>> = const { Cell::new(None) };
-}
-
-/// When the call that is being polled on this thread has to be done.
-pub(crate) fn current() -> Option<std::time::Instant> {
-    CURRENT.get().map(Instant::into_std)
-}
 
 /// The answer to a call that is late.
 pub(super) fn exceeded() -> Status {
@@ -42,10 +31,8 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of a request that came at `came`. A request with several, or with one that is
-    /// no timeout, is refused elsewhere.
-    pub(super) fn of(headers: &HeaderMap, came: std::time::Instant) -> Option<Self> {
-        let timeout = parse(headers.get(GRPC_TIMEOUT)?.as_bytes())?;
+    /// The deadline of a request that came at `came`.
+    pub(super) fn after(timeout: Duration, came: std::time::Instant) -> Option<Self> {
         let came = Instant::from_std(came);
         // A deadline beyond the clock's range is none.
         Some(Self { at: came.checked_add(timeout)?, came: Some(came), timer: None })
@@ -53,11 +40,6 @@ impl Deadline {
 
     pub(super) fn at(&self) -> Instant {
         self.at
-    }
-
-    /// Makes it the deadline of what is polled next on this thread.
-    pub(super) fn enter(this: Option<&Self>) {
-        CURRENT.set(this.map(Self::at));
     }
 
     /// Whether it has passed.
@@ -131,19 +113,16 @@ mod tests {
 
     #[test]
     fn the_longest_timeout_there_is_does_no_harm() {
-        let mut headers = HeaderMap::new();
-        headers.insert(GRPC_TIMEOUT, "99999999H".parse().unwrap());
-        let deadline = Deadline::of(&headers, std::time::Instant::now());
+        let timeout = parse(b"99999999H").unwrap();
+        let deadline = Deadline::after(timeout, std::time::Instant::now());
         assert!(deadline.is_none_or(|mut deadline| !deadline.is_over()));
     }
 
     #[test]
     fn a_deadline_counts_from_the_moment_that_the_request_came() {
         let came = std::time::Instant::now();
-        let mut headers = HeaderMap::new();
-        assert!(Deadline::of(&headers, came).is_none());
-        headers.insert(GRPC_TIMEOUT, "1S".parse().unwrap());
-        let deadline = Deadline::of(&headers, came).unwrap();
-        assert_eq!(deadline.at(), Instant::from_std(came) + Duration::from_secs(1));
+        let second = Duration::from_secs(1);
+        let deadline = Deadline::after(second, came).unwrap();
+        assert_eq!(deadline.at(), Instant::from_std(came) + second);
     }
 }

@@ -1,17 +1,20 @@
 //! Judges a request by its headers, before a service sees it: whether it is a gRPC call, and
 //! whether what decides something in it is there once. Reads no body and knows no keys.
 
+use std::time::Duration;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, AUTHORIZATION, CONTENT_TYPE},
 };
+use tiny_cache_proto::X_CACHE_NAMESPACE;
 use tonic::{Status, body::Body};
 
 use super::{
     compression::Coding,
     deadline::{self, GRPC_TIMEOUT},
 };
-use crate::{service::X_CACHE_NAMESPACE, transport::HEADER_LIST_BYTES};
+use crate::transport::{Arrival, HEADER_LIST_BYTES};
 
 const GRPC: &str = "application/grpc";
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
@@ -19,7 +22,7 @@ const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 /// What selects data or rights, or decides how a call is read. With two values, one that a
 /// proxy appends and one of the caller's own, either choice would be somebody's hole.
 /// `x-request-id` selects nothing: its first value is taken.
-const SINGLE: [HeaderName; 5] = [
+pub(super) const SINGLE: [HeaderName; 5] = [
     HeaderName::from_static(X_CACHE_NAMESPACE),
     AUTHORIZATION,
     CONTENT_TYPE,
@@ -28,7 +31,14 @@ const SINGLE: [HeaderName; 5] = [
 ];
 
 /// A request by its headers.
-pub(super) enum Head {
+pub(super) struct Head {
+    /// How long the caller waits, if it states that.
+    pub(super) timeout: Option<Duration>,
+    pub(super) verdict: Verdict,
+}
+
+/// What becomes of a request.
+pub(super) enum Verdict {
     /// A call whose compressed messages are packed like this.
     Call(Coding),
     /// The answer to a call that no service needs to see.
@@ -40,25 +50,34 @@ pub(super) enum Head {
 impl Head {
     /// Reads a request's headers, and takes away what is settled here.
     pub(super) fn take<B>(request: &mut Request<B>) -> Self {
-        if !request.headers().get(CONTENT_TYPE).is_some_and(is_grpc) {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Self::Stranger(response);
-        }
-        if request.method() != Method::POST {
-            return Self::Stranger(not_post(request.method()));
-        }
-        let headers = request.headers_mut();
-        match fits(headers).and_then(|()| timeout(headers)).and_then(|()| coding(headers)) {
-            Ok(coding) => Self::Call(coding),
-            Err(status) => Self::Refused(status.into_http()),
-        }
+        let given = request.headers().get(GRPC_TIMEOUT);
+        let timeout = given.and_then(|given| deadline::parse(given.as_bytes()));
+        Self { timeout, verdict: judge(request, timeout) }
+    }
+}
+
+fn judge<B>(request: &mut Request<B>, timeout: Option<Duration>) -> Verdict {
+    if !request.headers().get(CONTENT_TYPE).is_some_and(|kind| is_grpc(kind.as_bytes())) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Verdict::Stranger(response);
+    }
+    if request.method() != Method::POST {
+        return Verdict::Stranger(not_post(request.method()));
+    }
+    let counted = request.extensions().get().map(|Arrival { metadata_bytes, .. }| *metadata_bytes);
+    let headers = request.headers_mut();
+    let metadata = counted.unwrap_or_else(|| metadata_bytes(headers));
+    match fits(metadata).and_then(|()| is_timeout(headers, timeout)).and_then(|()| coding(headers))
+    {
+        Ok(coding) => Verdict::Call(coding),
+        Err(status) => Verdict::Refused(status.into_http()),
     }
 }
 
 /// `application/grpc`, a message format behind `+`, or parameters. grpc-web is another protocol.
-fn is_grpc(kind: &HeaderValue) -> bool {
-    let (name, rest) = kind.as_bytes().split_at(kind.len().min(GRPC.len()));
+pub(super) fn is_grpc(kind: &[u8]) -> bool {
+    let (name, rest) = kind.split_at(kind.len().min(GRPC.len()));
     name.eq_ignore_ascii_case(GRPC.as_bytes())
         && matches!(rest.trim_ascii_start().first(), None | Some(b'+' | b';'))
 }
@@ -74,11 +93,13 @@ fn not_post(method: &Method) -> Response<Body> {
 
 /// Counts header fields as HPACK does (RFC 7541, 4.1). The pseudo-header fields are left out:
 /// they are no caller's metadata.
-fn fits(headers: &HeaderMap) -> Result<(), Status> {
+fn metadata_bytes(headers: &HeaderMap) -> usize {
     const OVERHEAD: usize = 32;
     let fields = headers.iter();
-    let bytes: usize =
-        fields.map(|(name, value)| name.as_str().len() + value.len() + OVERHEAD).sum();
+    fields.map(|(name, value)| name.as_str().len() + value.len() + OVERHEAD).sum()
+}
+
+fn fits(bytes: usize) -> Result<(), Status> {
     if bytes <= HEADER_LIST_BYTES {
         return Ok(());
     }
@@ -87,15 +108,13 @@ fn fits(headers: &HeaderMap) -> Result<(), Status> {
     )))
 }
 
-/// Refuses a timeout that is none. To pass over it would carry a call out that its caller gave
-/// up: `1S,5S` is what a proxy makes of two that repeat.
-fn timeout(headers: &HeaderMap) -> Result<(), Status> {
+/// Refuses a timeout that could not be read. To ignore it would carry out a call that its caller
+/// gave up: `1S,5S` is what a proxy makes of two that repeat.
+fn is_timeout(headers: &HeaderMap, read: Option<Duration>) -> Result<(), Status> {
     match headers.get(GRPC_TIMEOUT) {
-        Some(given) if deadline::parse(given.as_bytes()).is_none() => {
-            Err(Status::invalid_argument(format!(
-                "grpc-timeout {given:?} is not one to eight digits and a unit (H, M, S, m, u or n)"
-            )))
-        }
+        Some(given) if read.is_none() => Err(Status::invalid_argument(format!(
+            "grpc-timeout {given:?} is not one to eight digits and a unit (H, M, S, m, u or n)"
+        ))),
         _ => Ok(()),
     }
 }
@@ -139,7 +158,7 @@ mod tests {
             "application/grpc ; x=y",
             "Application/gRPC",
         ] {
-            assert!(is_grpc(&HeaderValue::from_static(kind)), "{kind}");
+            assert!(is_grpc(kind.as_bytes()), "{kind}");
         }
         for kind in [
             "",
@@ -151,7 +170,7 @@ mod tests {
             "application/json",
             "text/plain",
         ] {
-            assert!(!is_grpc(&HeaderValue::from_static(kind)), "{kind}");
+            assert!(!is_grpc(kind.as_bytes()), "{kind}");
         }
     }
 }

@@ -1,18 +1,17 @@
-//! Reads one message of a unary call, and bounds the memory and the time that it may take.
+//! Bounds the memory and the time that one message may take on its way in.
 //!
-//! A message is put together before it is decoded. Small ones pass at once: HTTP/2 takes a
-//! window of every stream in any case. A large one is gathered here, and what exceeds a window
-//! is paid for by its share of the budget ([`IntakeBudget`]); it is passed on when it is
-//! complete. Bytes that were only announced take no memory. A message that waits for room is
-//! not read on: HTTP/2's flow control keeps the rest with the sender, and the connection's
-//! window has room for every stream (`transport::connection`).
+//! A small message passes at once: HTTP/2 takes a window of every stream in any case. A large one
+//! is gathered here and passed on when it is complete; what exceeds a window is paid for by its
+//! share of the budget ([`IntakeBudget`]). Bytes that were only announced take no memory. A message
+//! that waits for room is not read on: HTTP/2's flow control keeps the rest with the sender, and
+//! the connection's window has room for every stream (`transport::connection`).
 //!
-//! The length of a message is known when the five bytes of its prefix are there, in however
-//! many DATA frames they come.
+//! The length of a message is known when its prefix is there, in however many DATA frames it comes.
+//! Whether the body is a message at all is checked behind this, in `messages`.
 
-mod budget;
-mod large;
-mod pace;
+mod large; // gathers a large message
+mod budget; // the memory of all large messages
+mod pace; // the time that one may take
 
 use std::{
     pin::Pin,
@@ -20,25 +19,22 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
-use http_body::{Body, Frame, SizeHint};
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use tiny_cache_proto::PREFIX_BYTES;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
 pub(crate) use self::budget::IntakeBudget;
-use self::{large::Large, pace::Verdict};
-use super::RequestBody;
-use crate::transport::STREAM_WINDOW_BYTES;
-
-/// A message up to this size needs no share: HTTP/2 takes as much of any stream.
-const SMALL: usize = STREAM_WINDOW_BYTES as usize;
+use self::{
+    large::{Large, SMALL},
+    pace::Verdict,
+};
+use super::request_body::RequestBody;
 
 /// How long a small message may take, and the beginning of a large one. It holds little, but
 /// it does hold its stream.
 const TIME_TO_ARRIVE: Duration = Duration::from_secs(20);
-
-/// gRPC's frame around a message: a flag and the length, 32 bits, big endian.
-const PREFIX: usize = 5;
 
 /// What messages may take.
 #[derive(Clone, Debug)]
@@ -51,7 +47,7 @@ pub(crate) struct IntakeLimits {
 impl IntakeLimits {
     /// Puts a request's body under the limits.
     pub(crate) fn admit<B>(&self, body: B) -> Intake<B> {
-        let state = State::Prefix { bytes: [0; PREFIX], len: 0 };
+        let state = State::Prefix { bytes: [0; PREFIX_BYTES], len: 0 };
         Intake { body, limits: self.clone(), state, end: None, timer: None }
     }
 }
@@ -72,83 +68,65 @@ pub(crate) struct Intake<B = RequestBody> {
 enum State {
     /// The first `len` bytes of the prefix have come.
     Prefix {
-        bytes: [u8; PREFIX],
+        bytes: [u8; PREFIX_BYTES],
         len: usize,
     },
-    /// The message is small, and `left` bytes of it are to come.
-    Small {
-        left: usize,
-    },
+    /// The message is small: all that comes is passed on.
+    Small,
     Large(Box<Large>),
-}
-
-impl State {
-    /// Whether the body may end here.
-    fn end(&self) -> Result<(), Status> {
-        let missing = match self {
-            State::Prefix { len: 0, .. } => {
-                return Err(Status::invalid_argument("The call has no message"));
-            }
-            State::Prefix { len, .. } => PREFIX - len,
-            State::Small { left } => *left,
-            State::Large(large) => large.missing(),
-        };
-        if missing == 0 {
-            return Ok(());
-        }
-        Err(Status::invalid_argument(format!("The message ends {missing} bytes early")))
-    }
-}
-
-fn second_message() -> Status {
-    Status::invalid_argument("A unary call has one message, and more came after it")
 }
 
 impl<B> Intake<B> {
     /// Takes what came. Returns what can be passed on.
-    fn take(&mut self, data: Bytes) -> Result<Option<Bytes>, Status> {
+    fn take(&mut self, data: Bytes) -> Option<Bytes> {
         match &mut self.state {
             State::Prefix { bytes, len } => {
-                if *len == 0 && data.len() >= PREFIX {
+                if *len == 0 && data.len() >= PREFIX_BYTES {
                     return self.begin(data);
                 }
-                let part = data.len().min(PREFIX - *len);
+                let part = data.len().min(PREFIX_BYTES - *len);
                 bytes[*len..*len + part].copy_from_slice(&data[..part]);
                 *len += part;
-                if *len < PREFIX {
-                    return Ok(None);
+                if *len < PREFIX_BYTES {
+                    return None;
                 }
                 // Rare enough to be copied together.
-                let mut first = BytesMut::with_capacity(PREFIX + data.len() - part);
-                first.extend_from_slice(bytes);
-                first.extend_from_slice(&data[part..]);
-                self.begin(first.freeze())
+                let first = [&bytes[..], &data[part..]].concat();
+                self.begin(first.into())
             }
-            State::Small { left } => {
-                *left = left.checked_sub(data.len()).ok_or_else(second_message)?;
-                Ok(Some(data))
+            State::Small => Some(data),
+            State::Large(large) => {
+                large.take(data);
+                None
             }
-            State::Large(large) => large.take(data).map(|()| None),
         }
     }
 
     /// Decides by the prefix of a message, with which `first` begins, how it is read.
-    fn begin(&mut self, first: Bytes) -> Result<Option<Bytes>, Status> {
+    fn begin(&mut self, first: Bytes) -> Option<Bytes> {
         let length = [first[1], first[2], first[3], first[4]];
         let size = u32::from_be_bytes(length) as usize;
-        let max = self.limits.max_message_bytes;
-        if size > max {
-            return Err(Status::resource_exhausted(format!(
-                "A message of {size} bytes is too large (max {max})"
-            )));
-        }
-        let whole = PREFIX + size;
-        self.state = if size <= SMALL {
-            State::Small { left: whole }
+        // One over the limit is refused as soon as its prefix is passed on.
+        self.state = if size <= SMALL || size > self.limits.max_message_bytes {
+            State::Small
         } else {
+            let whole = PREFIX_BYTES + size;
             State::Large(Box::new(Large::new(self.limits.budget.clone(), whole)))
         };
         self.take(first)
+    }
+
+    /// What of a body that has ended is not passed on yet.
+    fn rest(&mut self) -> Option<Bytes> {
+        match &mut self.state {
+            State::Prefix { bytes, len } => {
+                let cut = Bytes::copy_from_slice(&bytes[..*len]);
+                *len = 0;
+                Some(cut).filter(|cut| !cut.is_empty())
+            }
+            State::Small => None,
+            State::Large(large) => large.pop(),
+        }
     }
 
     /// Waits for the body no longer than it may take.
@@ -202,32 +180,19 @@ where
             let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
                 return this.poll_timer(cx);
             };
-            let frame = match frame {
-                Some(Ok(frame)) => frame,
-                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
-                None => return Poll::Ready(this.state.end().err().map(Err)),
+            let Some(frame) = frame else {
+                return Poll::Ready(this.rest().map(|rest| Ok(Frame::data(rest))));
             };
-            let taken = match frame.into_data() {
-                Ok(data) => this.take(data).map(|data| data.map(Frame::data)),
-                Err(trailers) => this.state.end().map(|()| Some(trailers)),
-            };
-            if let Some(frame) = taken.transpose() {
-                return Poll::Ready(Some(frame));
+            match frame.map(Frame::into_data) {
+                Ok(Ok(data)) => {
+                    if let Some(data) = this.take(data) {
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
+                }
+                Ok(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
+                Err(status) => return Poll::Ready(Some(Err(status))),
             }
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.state {
-            // Asked for its first frame, it reports that there is no message.
-            State::Prefix { .. } => false,
-            State::Small { left } => *left == 0 && self.body.is_end_stream(),
-            State::Large(large) => large.is_passed_on() && self.body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -13,12 +13,10 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame};
 use thiserror::Error;
+use tiny_cache_proto::PREFIX_BYTES;
 use tonic::Status;
 
 use super::compression::{Coding, Unpackable, unpack};
-
-/// gRPC's frame around a message: a flag and the length, 32 bits, big endian.
-const PREFIX: usize = 5;
 
 /// What the messages of a call may be.
 #[derive(Clone, Copy, Debug)]
@@ -35,11 +33,9 @@ pub(super) struct Form {
 enum Malformed {
     #[error("The call has no message")]
     Missing,
-    #[error("The call has more than one message")]
+    #[error("A unary call has one message, and more came after it")]
     Surplus,
-    #[error("The call ends within the {PREFIX} bytes that precede a message, after {0}")]
-    CutWithinPrefix(usize),
-    #[error("The call ends within a message: {0} more bytes were announced")]
+    #[error("The message ends {0} bytes early")]
     CutShort(usize),
     #[error("A message has the compressed flag {0}, and only 0 and 1 are defined")]
     Flag(u8),
@@ -47,7 +43,7 @@ enum Malformed {
     NoCoding,
     #[error("A message is not valid {}: {problem}", .coding.name())]
     Corrupt { coding: Coding, problem: std::io::Error },
-    #[error("Message of {bytes} bytes exceeds the limit of {max} bytes")]
+    #[error("A message of {bytes} bytes is too large (max {max})")]
     TooLarge { bytes: usize, max: usize },
     #[error("Message unpacks to more than the limit of {0} bytes")]
     UnpacksTooLarge(usize),
@@ -62,7 +58,6 @@ impl From<Malformed> for Status {
             }
             Malformed::Missing
             | Malformed::Surplus
-            | Malformed::CutWithinPrefix(_)
             | Malformed::CutShort(_)
             | Malformed::Flag(_)
             | Malformed::NoCoding
@@ -86,7 +81,7 @@ pub(crate) struct Messages<B> {
 #[derive(Debug)]
 enum State {
     /// Before a message; so many bytes of its prefix have come.
-    Before { prefix: [u8; PREFIX], have: usize },
+    Before { prefix: [u8; PREFIX_BYTES], have: usize },
     /// Within a plain message, whose bytes are handed on as they come.
     Plain { missing: usize },
     /// Within a compressed message, which is unpacked when it is whole: unpacked as it comes,
@@ -97,7 +92,7 @@ enum State {
 }
 
 impl State {
-    const START: Self = Self::Before { prefix: [0; PREFIX], have: 0 };
+    const START: Self = Self::Before { prefix: [0; PREFIX_BYTES], have: 0 };
 }
 
 impl<B> Messages<B> {
@@ -113,11 +108,11 @@ impl<B> Messages<B> {
                     return Err(Malformed::Surplus);
                 }
                 // Mostly a whole message comes in one piece, and leaves in it.
-                let whole = *have == 0 && self.left.len() >= PREFIX;
-                let taken = (PREFIX - *have).min(self.left.len());
+                let whole = *have == 0 && self.left.len() >= PREFIX_BYTES;
+                let taken = (PREFIX_BYTES - *have).min(self.left.len());
                 prefix[*have..*have + taken].copy_from_slice(&self.left[..taken]);
                 *have += taken;
-                if *have < PREFIX {
+                if *have < PREFIX_BYTES {
                     self.left.clear();
                     return Ok(None);
                 }
@@ -128,7 +123,7 @@ impl<B> Messages<B> {
                     return self.take_packed();
                 }
                 if whole {
-                    return Ok(Some(self.hand_on(PREFIX + len)));
+                    return Ok(Some(self.hand_on(PREFIX_BYTES + len)));
                 }
                 self.left.advance(taken);
                 self.plain(len);
@@ -144,7 +139,7 @@ impl<B> Messages<B> {
     }
 
     /// Begins a message by its prefix, and returns its length.
-    fn begin(&mut self, [flag, length @ ..]: [u8; PREFIX]) -> Result<usize, Malformed> {
+    fn begin(&mut self, [flag, length @ ..]: [u8; PREFIX_BYTES]) -> Result<usize, Malformed> {
         self.begun = true;
         let len = u32::from_be_bytes(length) as usize;
         let max = self.form.max;
@@ -197,7 +192,7 @@ impl<B> Messages<B> {
                 Err(Malformed::Missing)
             }
             State::Before { have: 0, .. } | State::Ended => Ok(()),
-            State::Before { have, .. } => Err(Malformed::CutWithinPrefix(have)),
+            State::Before { have, .. } => Err(Malformed::CutShort(PREFIX_BYTES - have)),
             State::Plain { missing } | State::Packed { missing, .. } => {
                 Err(Malformed::CutShort(missing))
             }
@@ -208,15 +203,17 @@ impl<B> Messages<B> {
 impl Form {
     /// The plain frame of a compressed message.
     fn unpack(&self, packed: &[u8]) -> Result<Bytes, Malformed> {
-        let mut frame = vec![0; PREFIX];
+        let mut frame = vec![0; PREFIX_BYTES];
         // A limit above 4 GiB could not be written into the prefix.
         let max = self.max.min(u32::MAX as usize);
-        unpack(self.coding, packed, &mut frame, PREFIX + max).map_err(|problem| match problem {
-            Unpackable::TooLarge => Malformed::UnpacksTooLarge(max),
-            Unpackable::Corrupt(problem) => Malformed::Corrupt { coding: self.coding, problem },
-        })?;
-        let len = (frame.len() - PREFIX) as u32;
-        frame[1..PREFIX].copy_from_slice(&len.to_be_bytes());
+        unpack(self.coding, packed, &mut frame, PREFIX_BYTES + max).map_err(
+            |problem| match problem {
+                Unpackable::TooLarge => Malformed::UnpacksTooLarge(max),
+                Unpackable::Corrupt(problem) => Malformed::Corrupt { coding: self.coding, problem },
+            },
+        )?;
+        let len = (frame.len() - PREFIX_BYTES) as u32;
+        frame[1..PREFIX_BYTES].copy_from_slice(&len.to_be_bytes());
         Ok(frame.into())
     }
 }

@@ -8,47 +8,21 @@
 
 use std::{
     sync::{Arc, LazyLock, OnceLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crossbeam::utils::CachePadded;
+use tiny_cache_proto::status::{CODES, code_name};
 use tonic::Code;
 
-use super::{Facts, Method};
-use crate::histogram::{Count, Exemplar, Histogram, Layout, Schema, Snapshot};
-
-const METHODS: usize = Method::ALL.len();
-
-/// The statuses of gRPC, in the order of their numbers
-/// (<https://grpc.io/docs/guides/status-codes/>).
-const CODES: [(Code, &str); 17] = [
-    (Code::Ok, "OK"),
-    (Code::Cancelled, "CANCELLED"),
-    (Code::Unknown, "UNKNOWN"),
-    (Code::InvalidArgument, "INVALID_ARGUMENT"),
-    (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
-    (Code::NotFound, "NOT_FOUND"),
-    (Code::AlreadyExists, "ALREADY_EXISTS"),
-    (Code::PermissionDenied, "PERMISSION_DENIED"),
-    (Code::ResourceExhausted, "RESOURCE_EXHAUSTED"),
-    (Code::FailedPrecondition, "FAILED_PRECONDITION"),
-    (Code::Aborted, "ABORTED"),
-    (Code::OutOfRange, "OUT_OF_RANGE"),
-    (Code::Unimplemented, "UNIMPLEMENTED"),
-    (Code::Internal, "INTERNAL"),
-    (Code::Unavailable, "UNAVAILABLE"),
-    (Code::DataLoss, "DATA_LOSS"),
-    (Code::Unauthenticated, "UNAUTHENTICATED"),
-];
+use crate::{
+    call::{CallStart, Facts, Method},
+    histogram::{Count, Exemplar, Histogram, Layout, Schema, Snapshot},
+};
 
 /// The statuses whose counts the alerts of `dashboards/prometheus` go by: the servers' own
 /// failures, and OK for the durations.
 const ALERTED: [Code; 4] = [Code::Ok, Code::Internal, Code::Unavailable, Code::DataLoss];
-
-/// A status as gRPC writes it.
-pub(crate) fn code_name(code: Code) -> &'static str {
-    CODES[code as usize].1
-}
 
 /// From 60 ns to 64 s, in nanoseconds.
 static DURATIONS: LazyLock<Layout> = LazyLock::new(|| {
@@ -79,6 +53,16 @@ static SIZES: LazyLock<Layout> = LazyLock::new(|| {
     Layout::new(Schema::Octaves, [0, 32], &BOUNDS, 1.0)
 });
 
+/// What is counted of a request that was answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured<'a> {
+    pub(super) code: Code,
+    pub(super) facts: &'a Facts,
+    pub(super) took: Duration,
+    /// Its trace, if it has one.
+    pub(super) exemplar: Option<Exemplar>,
+}
+
 /// One worker's counts. Clones are the same meter; they stay on the worker's thread, and
 /// other threads only read.
 #[derive(Clone, Debug, Default)]
@@ -88,9 +72,23 @@ pub(crate) struct Meter(Arc<CachePadded<Series>>);
 struct Series {
     active: Count,
     resets: Count,
-    durations: [[Lazy; CODES.len()]; METHODS],
-    request_sizes: [Lazy; METHODS],
-    reply_sizes: [Lazy; METHODS],
+    durations: [[Lazy; CODES.len()]; Method::COUNT],
+    request_sizes: [Lazy; Method::COUNT],
+    reply_sizes: [Lazy; Method::COUNT],
+}
+
+impl Series {
+    fn record(&self, method: Method, measured: Measured<'_>) {
+        let Measured { code, facts, took, exemplar } = measured;
+        let method = method.index();
+        self.durations[method][code as usize].record(&DURATIONS, nanos(took), exemplar);
+        if let Some(bytes) = facts.request_bytes {
+            self.request_sizes[method].record(&SIZES, bytes, None);
+        }
+        if let Some(bytes) = facts.reply_bytes {
+            self.reply_sizes[method].record(&SIZES, bytes, None);
+        }
+    }
 }
 
 /// A histogram that is made when something is first recorded.
@@ -108,8 +106,7 @@ impl Lazy {
 #[derive(Debug)]
 pub(super) struct Metered {
     meter: Meter,
-    method: Method,
-    started: Instant,
+    start: CallStart,
     ended: bool,
 }
 
@@ -125,25 +122,29 @@ impl Meter {
     }
 
     /// Counts a request in.
-    pub(super) fn enter(&self, method: Method, started: Instant) -> Metered {
+    pub(super) fn enter(&self, start: CallStart) -> Metered {
         self.0.active.add(1);
-        Metered { meter: self.clone(), method, started, ended: false }
+        Metered { meter: self.clone(), start, ended: false }
+    }
+
+    /// Counts a request that was answered as soon as it came.
+    pub(super) fn count(&self, start: CallStart, measured: Measured<'_>) {
+        self.0.record(start.method, measured);
     }
 
     /// How long the RPCs of all workers took, by method and status: what was seen, and what
     /// alerts are about. A series that is born with its first failure has no increase at that
     /// scrape, so the failure would reach no alert.
     pub(crate) fn durations(meters: &[Meter]) -> Vec<(Method, &'static str, Snapshot)> {
-        let pairs = Method::ALL.into_iter().flat_map(|method| {
-            CODES.iter().enumerate().map(move |(code, (_, name))| (method, code, *name))
-        });
-        pairs
-            .filter_map(|(method, code, name)| {
-                let parts = meters.iter().map(|meter| &meter.0.durations[method as usize][code]);
+        Method::all()
+            .flat_map(|method| CODES.map(|code| (method, code)))
+            .filter_map(|(method, code)| {
+                let parts = meters.iter();
+                let parts = parts.map(|meter| &meter.0.durations[method.index()][code as usize]);
                 let seen = together(&DURATIONS, parts);
-                let alerted = method.is_of_the_cache() && ALERTED.contains(&CODES[code].0);
+                let alerted = matches!(method, Method::Cache(_)) && ALERTED.contains(&code);
                 let from_zero = || alerted.then(|| Snapshot::new(&DURATIONS));
-                Some((method, name, seen.or_else(from_zero)?))
+                Some((method, code_name(code), seen.or_else(from_zero)?))
             })
             .collect()
     }
@@ -159,12 +160,13 @@ impl Meter {
     }
 }
 
-fn sizes(meters: &[Meter], of: fn(&Series) -> &[Lazy; METHODS]) -> Vec<(Method, Snapshot)> {
-    let seen = Method::ALL.into_iter().filter_map(|method| {
-        let parts = meters.iter().map(|meter| &of(&meter.0)[method as usize]);
-        Some((method, together(&SIZES, parts)?))
-    });
-    seen.collect()
+fn sizes(meters: &[Meter], of: fn(&Series) -> &[Lazy; Method::COUNT]) -> Vec<(Method, Snapshot)> {
+    Method::all()
+        .filter_map(|method| {
+            let parts = meters.iter().map(|meter| &of(&meter.0)[method.index()]);
+            Some((method, together(&SIZES, parts)?))
+        })
+        .collect()
 }
 
 fn together<'a>(
@@ -179,40 +181,26 @@ fn together<'a>(
 }
 
 impl Metered {
-    /// Counts the request as answered.
-    pub(super) fn end(
-        &mut self,
-        code: Code,
-        facts: &Facts,
-        took: Duration,
-        exemplar: Option<Exemplar>,
-    ) {
-        // No handler cancels, so it was the caller.
-        if code == Code::Cancelled {
-            self.meter.0.resets.add(1);
-        }
-        self.record(code, facts, took, exemplar);
+    pub(super) fn start(&self) -> CallStart {
+        self.start
     }
 
-    fn record(&mut self, code: Code, facts: &Facts, took: Duration, exemplar: Option<Exemplar>) {
+    /// Counts the request as answered.
+    pub(super) fn end(&mut self, measured: Measured<'_>) {
+        // No handler cancels, so it was the caller.
+        if measured.code == Code::Cancelled {
+            self.meter.0.resets.add(1);
+        }
         self.ended = true;
-        let series = &**self.meter.0;
-        let method = self.method as usize;
-        series.durations[method][code as usize].record(&DURATIONS, nanos(took), exemplar);
-        if let Some(bytes) = facts.request_bytes {
-            series.request_sizes[method].record(&SIZES, bytes, None);
-        }
-        if let Some(bytes) = facts.reply_bytes {
-            series.reply_sizes[method].record(&SIZES, bytes, None);
-        }
+        self.meter.0.record(self.start.method, measured);
     }
 }
 
 impl Drop for Metered {
     fn drop(&mut self) {
         if !self.ended {
-            self.meter.0.resets.add(1);
-            self.record(Code::Cancelled, &Facts::default(), self.started.elapsed(), None);
+            let (facts, took) = (&Facts::default(), self.start.at.elapsed());
+            self.end(Measured { code: Code::Cancelled, facts, took, exemplar: None });
         }
         self.meter.0.active.take(1);
     }
@@ -225,6 +213,9 @@ fn nanos(span: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tiny_cache_proto::method::CacheMethod;
+
+    const GET: Method = Method::Cache(CacheMethod::Get);
 
     fn seen(meter: &Meter) -> Vec<(&'static str, &'static str, u64)> {
         Meter::durations(std::slice::from_ref(meter))
@@ -235,22 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn every_status_has_the_place_of_its_number() {
-        for (place, (code, name)) in CODES.into_iter().enumerate() {
-            assert_eq!(code as usize, place);
-            let spelt: String = name.chars().filter(|c| *c != '_').collect();
-            assert!(spelt.eq_ignore_ascii_case(&format!("{code:?}")), "{name}");
-        }
-    }
-
-    #[test]
     fn what_was_answered_is_counted_under_its_method_and_status() {
         let meter = Meter::default();
         let facts = Facts { request_bytes: Some(40), reply_bytes: None, ..Facts::default() };
         for code in [Code::Ok, Code::NotFound, Code::Ok] {
-            let mut metered = meter.enter(Method::Set, Instant::now());
+            let mut metered = meter.enter(CallStart::now(Method::Cache(CacheMethod::Set)));
             assert_eq!(meter.active(), 1);
-            metered.end(code, &facts, Duration::ZERO, None);
+            metered.end(Measured { code, facts: &facts, took: Duration::ZERO, exemplar: None });
         }
         assert_eq!(meter.active(), 0);
         assert_eq!(
@@ -278,33 +260,27 @@ mod tests {
     fn a_sampled_request_leaves_its_trace_beside_its_bucket() {
         let meter = Meter::default();
         let exemplar = Exemplar { trace_id: [1; 16], span_id: [2; 8] };
-        let started = Instant::now() - Duration::from_secs(3);
-        meter.enter(Method::Get, started).end(
-            Code::Ok,
-            &Facts::default(),
-            started.elapsed(),
-            Some(exemplar),
-        );
+        let took = Duration::from_secs(3);
+        let (code, facts) = (Code::Ok, &Facts::default());
+        let measured = Measured { code, facts, took, exemplar: Some(exemplar) };
+        meter.enter(CallStart::now(GET)).end(measured);
         let durations = Meter::durations(&[meter]);
         let get_ok = durations.iter().find(|(_, _, snapshot)| snapshot.count() > 0).unwrap();
-        let sightings = get_ok.2.classic().into_iter().filter_map(|bucket| {
-            let sighting = bucket.sighting?;
-            Some((bucket.bound, sighting.exemplar, sighting.value >= 3.0))
+        let samples = get_ok.2.classic().into_iter().filter_map(|bucket| {
+            let sample = bucket.sample?;
+            Some((bucket.bound, sample.exemplar, sample.value >= 3.0))
         });
-        assert_eq!(sightings.collect::<Vec<_>>(), [(5.0, exemplar, true)]);
+        assert_eq!(samples.collect::<Vec<_>>(), [(5.0, exemplar, true)]);
     }
 
     #[test]
     fn a_request_that_is_dropped_or_broken_off_is_cancelled() {
         let meter = Meter::default();
-        drop(meter.enter(Method::Get, Instant::now()));
+        drop(meter.enter(CallStart::now(GET)));
         let gone = Facts { caller_gone: true, ..Facts::default() };
-        meter.enter(Method::Get, Instant::now()).end(
-            gone.status(Code::Unknown),
-            &gone,
-            Duration::ZERO,
-            None,
-        );
+        let (code, took) = (gone.status(Code::Unknown), Duration::ZERO);
+        let measured = Measured { code, facts: &gone, took, exemplar: None };
+        meter.enter(CallStart::now(GET)).end(measured);
         assert_eq!(seen(&meter), [("cache.CacheService/Get", "CANCELLED", 2)]);
         assert_eq!((meter.resets(), meter.active()), (2, 0));
     }

@@ -15,10 +15,7 @@ use http_body::{Frame, SizeHint};
 use percent_encoding::percent_decode;
 use tonic::{Code, Status, body::Body};
 
-use super::{
-    request_id::{self, X_REQUEST_ID},
-    segments::Segments,
-};
+use crate::call::{Segments, X_REQUEST_ID, request_id_text};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -103,7 +100,7 @@ fn ok() -> HeaderMap {
 
 /// The message of an unexpected failure: nothing but where to look in the logs.
 fn internal(request_id: &HeaderValue) -> HeaderValue {
-    let id = request_id::text(request_id);
+    let id = request_id_text(request_id);
     let status = Status::internal(format!("Internal server error (request_id={id})"));
     let headers = status.into_http::<()>().into_parts().0.headers;
     headers[GRPC_MESSAGE].clone()

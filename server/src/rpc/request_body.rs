@@ -5,12 +5,11 @@
 //! Proxies may pass on the reset and drop the reply: through haproxy 2.6, an early
 //! RESOURCE_EXHAUSTED reaches the caller as CANCELLED. So the rest of the request is read and
 //! dropped first ([`Unread`]). tonic drops a body that it refuses from inside the poll of its
-//! future; there is no place for the rest in what it returns, so it waits on the thread until
-//! the poll is over.
+//! future; there is no place for the rest in what it returns, so the body leaves it with its call.
 
 use std::{
-    cell::Cell,
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -18,11 +17,13 @@ use std::{
 use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
-use super::Facts;
+use crate::{
+    call::{Exchange, Report},
+    transport::Incoming,
+};
 
 /// Bytes of a refused request that are read and dropped. They cost no memory. Above this the
 /// caller gets its error at once, and may see a reset behind some proxies.
@@ -31,54 +32,41 @@ const MOST_DROPPED_BYTES: usize = 64 << 20;
 /// How long that may take: the error waits for as long.
 const MOST_DROPPED_TIME: Duration = Duration::from_secs(2);
 
-thread_local! {
-    static LEFT: Cell<Left> = const { Cell::new(Left::Closed) };
-}
+/// What a body leaves with its call: the rest, where it was dropped half read. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rest(Arc<Mutex<Option<Incoming>>>);
 
-/// What the poll of a call has left on its thread.
-#[derive(Debug)]
-enum Left {
-    /// No call is being polled: a body that is dropped now belongs to a caller that is gone.
-    Closed,
-    Nothing,
-    Unread(Incoming),
-}
+impl Rest {
+    fn lock(&self) -> MutexGuard<'_, Option<Incoming>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-/// Runs `work`, and returns the body that it dropped half read.
-pub(super) fn keeping_unread<R>(work: impl FnOnce() -> R) -> (R, Option<Incoming>) {
-    LEFT.set(Left::Nothing);
-    let result = work();
-    match LEFT.replace(Left::Closed) {
-        Left::Unread(body) => (result, Some(body)),
-        Left::Closed | Left::Nothing => (result, None),
+    /// Takes what was left, if anything.
+    pub(super) fn take(&self) -> Option<Incoming> {
+        self.lock().take()
     }
 }
 
 /// A request's body.
 #[derive(Debug)]
-pub(crate) struct RequestBody(Option<Incoming>);
+pub(crate) struct RequestBody {
+    body: Option<Incoming>,
+    rest: Rest,
+    exchange: Exchange,
+}
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming) -> Self {
-        Self(Some(body))
-    }
-
-    /// The body, unless all of it was read.
-    pub(super) fn unread(mut self) -> Option<Incoming> {
-        self.0.take().filter(|body| !body.is_end_stream())
+    /// A body that reports on its caller to `exchange`, and leaves its rest in `rest`.
+    pub(super) fn new(body: Incoming, rest: Rest, exchange: Exchange) -> Self {
+        Self { body: Some(body), rest, exchange }
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if let Some(body) = self.0.take()
-            && !body.is_end_stream()
-        {
-            // While a thread ends, nobody is left to read it.
-            let _ = LEFT.try_with(|left| match left.replace(Left::Closed) {
-                Left::Closed => {}
-                Left::Nothing | Left::Unread(_) => left.set(Left::Unread(body)),
-            });
+        let rest = self.body.take().filter(|body| !body.is_end_stream());
+        if let Some(rest) = rest {
+            *self.rest.lock() = Some(rest);
         }
     }
 }
@@ -91,7 +79,7 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
         // A reset ends a body too, and one without an error (NO_ERROR) looks like its end.
         let broken = match &frame {
@@ -99,27 +87,25 @@ impl Body for RequestBody {
             Some(Err(_)) => true,
             None => !body.is_end_stream(),
         };
-        self.0 = None;
+        self.body = None;
+        if broken {
+            self.exchange.leave(Report::of_lost_caller());
+        }
         Poll::Ready(broken.then(|| Err(gone())))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Body::is_end_stream)
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
 /// The stream was reset, or the connection is lost. CANCELLED would be the natural status, but
 /// tonic takes it for the end of the body, and carries out a call whose message was complete.
 fn gone() -> Status {
-    let polled = LEFT.replace(Left::Closed);
-    if !matches!(polled, Left::Closed) {
-        LEFT.set(polled);
-        Facts::of_lost_caller().leave();
-    }
     Status::aborted("the caller is gone")
 }
 

@@ -1,15 +1,21 @@
 //! The memory limit of the cache, and what the whole process takes for it: no more than the
-//! container has. The figures are those of "Sizing" in `docs/operations.md`.
+//! container has. The figures are those of `docs/sizing.md`.
 
 use std::{fmt, num::NonZeroUsize};
 
 use crate::{cgroup::MemoryLimit, store::StoreLimits};
 
 use super::{
-    LARGEST_VALUE_BYTES, MIB, SettingsError,
+    error::SettingsError,
     parse::{Given, bytes, number},
     variables::Raw,
 };
+
+pub(super) const MIB: u64 = 1 << 20;
+
+/// The length of a gRPC message has 32 bits; half of that leaves room for a second value in
+/// CompareAndSet.
+const LARGEST_VALUE_BYTES: u64 = (1 << 30) - MIB;
 
 /// Largest value when none is set: larger ones are rare in a cache, and each costs its size
 /// twice while it is received.
@@ -38,8 +44,8 @@ pub(super) fn store_limits(
     container: Option<&MemoryLimit>,
     warnings: &mut Vec<String>,
 ) -> Result<StoreLimits, SettingsError> {
-    let memory = raw.given(VARIABLE, &raw.cache_max_memory_mb);
-    let value = raw.given("CACHE_MAX_VALUE_BYTES", &raw.cache_max_value_bytes);
+    let memory = raw.cache_max_memory_mb();
+    let value = raw.cache_max_value_bytes();
     let wish = Wish::read(value);
     let mib = match (memory.value, container) {
         ("auto", Some(container)) => wish.auto(container.bytes).ok_or_else(|| {
@@ -48,12 +54,14 @@ pub(super) fn store_limits(
         ("auto", None) => {
             // Part of the machine's memory would be a guess at what else runs on it; what
             // the default takes is known, and the same everywhere.
-            let default = Raw::default().cache_max_memory_mb;
+            let defaults = Raw::default();
+            let default = defaults.cache_max_memory_mb();
             warnings.push(format!(
                 "{VARIABLE}=auto, and no memory limit of a container was found: taking the \
-                 default, {default} MiB"
+                 default, {} MiB",
+                default.value
             ));
-            number(Given { variable: VARIABLE, value: &default }, 1, MOST)?
+            number(default, 1, MOST)?
         }
         _ => number(memory, 1, MOST).map_err(|_| {
             memory.refuse(format!("a whole number from 1 to {MOST} (MiB), or auto"))
@@ -65,15 +73,14 @@ pub(super) fn store_limits(
         given => bytes(given, 1, max_bytes.min(LARGEST_VALUE_BYTES), max_bytes)?,
     };
     if let Some(container) = container.filter(|limit| wish.need(mib).total() > limit.bytes) {
-        let default = if raw.is_set(VARIABLE) { "" } else { "it is the default, and " };
+        let default = if raw.is_set(memory) { "" } else { "it is the default, and " };
         let fit =
             wish.fitting(container.bytes).map(|fit| format!("set it to auto or up to {fit}, or "));
         let remedy = fit.unwrap_or_default() + &wish.remedy(mib);
         let why = wish.too_much(mib, container, &remedy);
         return Err(memory.refuse(format!("{default}{why}")));
     }
-    let max_items: usize =
-        number(raw.given("CACHE_MAX_ITEMS", &raw.cache_max_items), 0, u32::MAX as usize)?;
+    let max_items: usize = number(raw.cache_max_items(), 0, u32::MAX as usize)?;
     Ok(StoreLimits {
         max_bytes,
         max_items: NonZeroUsize::new(max_items),

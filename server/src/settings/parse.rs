@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
-use super::SettingsError;
+use super::error::SettingsError;
 
 /// A variable with its text.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +20,29 @@ impl Given<'_> {
 /// A whole number from `least` to `most`.
 pub(super) fn number<T>(given: Given<'_>, least: T, most: T) -> Result<T, SettingsError>
 where
-    T: FromStr + PartialOrd + Display,
+    T: Copy + FromStr + PartialOrd + Display,
 {
     match given.value.parse::<T>() {
         Ok(number) if (&least..=&most).contains(&&number) => Ok(number),
         _ => Err(given.refuse(format!("a whole number from {least} to {most}"))),
     }
+}
+
+/// A whole number from `least` to `most`, or the one that `auto` stands for.
+pub(super) fn number_or_auto<T>(
+    given: Given<'_>,
+    auto: T,
+    least: T,
+    most: T,
+) -> Result<T, SettingsError>
+where
+    T: Copy + FromStr + PartialOrd + Display,
+{
+    if given.value == "auto" {
+        return Ok(auto);
+    }
+    number(given, least, most)
+        .map_err(|_| given.refuse(format!("a whole number from {least} to {most}, or auto")))
 }
 
 /// A number of bytes from `least` to `most`; `memory` is the memory limit that it follows.
@@ -41,7 +58,7 @@ pub(super) fn bytes(
         } else {
             "what a gRPC message can carry"
         };
-        given.refuse(format!("bytes from {least} to {most}, {why}"))
+        given.refuse(format!("bytes from {least} to {most}, {why}, or auto"))
     })
 }
 

@@ -1,10 +1,12 @@
 //! Every variable: its default, what it takes, and what it says of a wrong value.
 
-use std::os::unix::ffi::OsStringExt;
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, time::Duration};
 
 use proptest::prelude::*;
+use tracing::level_filters::LevelFilter;
 
-use super::*;
+use super::{memory::MIB, read::available_cores, *};
+use crate::store::EvictionPolicy;
 
 fn one(name: &str, value: &str) -> Result<Settings, SettingsError> {
     Settings::from_vars([(name, value)])
@@ -26,7 +28,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.shutdown_grace, Duration::from_secs(5));
     assert_eq!(settings.log_level, LevelFilter::INFO);
     assert_eq!(settings.log_format, LogFormat::Text);
-    assert_eq!(settings.eviction_policy, EvictionPolicy::TinyLfu);
+    assert_eq!(settings.eviction_policy, EvictionPolicy::Window);
     assert_eq!(settings.tls, None);
     assert_eq!((settings.max_batch_items, settings.max_connections), (10_000, 10_000));
     assert_eq!(settings.warnings, Vec::<String>::new());
@@ -60,9 +62,9 @@ fn a_wrong_value_is_refused_with_its_name_the_value_and_what_is_allowed() {
         ("CACHE_LOG_LEVEL", "LOUD", "TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ("CACHE_LOG_FORMAT", "xml", "text, json"),
         ("CACHE_BACKEND", "redis", "memory"),
-        ("CACHE_EVICTION_POLICY", "fifo", "tinylfu, lru"),
-        ("CACHE_WORKERS", "0", "a whole number from 1"),
-        ("CACHE_SHARDS", "257", "a whole number from 1 to 256"),
+        ("CACHE_EVICTION_POLICY", "fifo", "window, tinylfu, lru"),
+        ("CACHE_WORKERS", "0", "a whole number from 1 to 1024, or auto"),
+        ("CACHE_SHARDS", "257", "a whole number from 1 to 256, or auto"),
         ("CACHE_MAX_BATCH_ITEMS", "0", "a whole number from 1"),
         ("CACHE_MAX_CONNECTIONS", "0", "a whole number from 1"),
         ("CACHE_MAX_CONCURRENT_STREAMS", "0", "a whole number from 1"),
@@ -139,7 +141,7 @@ fn an_authority_of_clients_needs_clients_that_are_asked() {
 fn what_another_setting_makes_void_is_warned_about() {
     let warnings = |vars: &[(&str, &str)]| Settings::from_vars(vars.to_vec()).unwrap().warnings;
     for (vars, void) in [
-        (&[("CACHE_MAX_ITEMS", "1000000")][..], "CACHE_MAX_ITEMS=1000000 has no effect"),
+        (&[("CACHE_MAX_ITEMS", "2000000")][..], "CACHE_MAX_ITEMS=2000000 has no effect"),
         (&[("CACHE_CLEANUP_INTERVAL", "60")], "CACHE_CLEANUP_INTERVAL=60 has no effect"),
         (
             &[("CACHE_WORKERS", "8"), ("CACHE_MAX_CONNECTIONS", "4")],
@@ -157,7 +159,7 @@ fn what_another_setting_makes_void_is_warned_about() {
     }
     for harmless in [
         &[("CACHE_MAX_ITEMS", "260000")][..],
-        &[("CACHE_MAX_ITEMS", "1000000"), ("CACHE_MAX_MEMORY_MB", "400")],
+        &[("CACHE_MAX_ITEMS", "2000000"), ("CACHE_MAX_MEMORY_MB", "400")],
         &[("CACHE_CLEANUP_INTERVAL", "10")],
         &[("CACHE_CLEANUP_INTERVAL", "0.5")],
         &[("CACHE_WORKERS", "4"), ("CACHE_MAX_CONNECTIONS", "4")],
@@ -202,6 +204,18 @@ fn what_kubernetes_injects_for_a_service_called_cache_is_explained() {
     let error = one("CACHE_PORT", "tcp://10.96.0.7:50051").unwrap_err().to_string();
     assert!(error.contains("tcp://10.96.0.7:50051"), "{error}");
     assert!(error.contains("enableServiceLinks: false"), "{error}");
+}
+
+/// An environment with a name twice stopped the start with a panic.
+#[test]
+fn a_name_that_is_set_twice_is_refused() {
+    let twice =
+        |first, second| Settings::from_vars([("CACHE_PORT", first), ("CACHE_PORT", second)]);
+    for (first, second) in [("7", "8"), ("7", "7")] {
+        let error = twice(first, second).unwrap_err().to_string();
+        assert!(error.starts_with("CACHE_PORT: ") && error.contains("set twice"), "{error}");
+    }
+    assert_eq!(twice("7", "").unwrap().port, 7, "a blank value counts as unset");
 }
 
 #[test]

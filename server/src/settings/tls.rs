@@ -2,19 +2,19 @@
 //! encrypted, or to ask its clients for certificates, must not silently be open.
 
 use super::{
-    SettingsError, TlsFiles,
+    error::SettingsError,
     parse::{boolean, file},
+    values::TlsFiles,
     variables::Raw,
 };
 
 pub(super) fn tls_files(raw: &Raw) -> Result<Option<TlsFiles>, SettingsError> {
-    let enabled = boolean(raw.given("CACHE_TLS_ENABLED", &raw.cache_tls_enabled))?;
-    let client_auth =
-        raw.given("CACHE_TLS_REQUIRE_CLIENT_AUTH", &raw.cache_tls_require_client_auth);
+    let enabled = boolean(raw.cache_tls_enabled())?;
+    let client_auth = raw.cache_tls_require_client_auth();
     let require_client_auth = boolean(client_auth)?;
-    let certificate = raw.given("CACHE_TLS_CERT_PATH", &raw.cache_tls_cert_path);
-    let key = raw.given("CACHE_TLS_KEY_PATH", &raw.cache_tls_key_path);
-    let client_ca = raw.given("CACHE_TLS_CLIENT_CA_PATH", &raw.cache_tls_client_ca_path);
+    let certificate = raw.cache_tls_cert_path();
+    let key = raw.cache_tls_key_path();
+    let client_ca = raw.cache_tls_client_ca_path();
     if !enabled {
         let void = [certificate, key, client_ca].into_iter().find(|path| !path.value.is_empty());
         return match void.or(require_client_auth.then_some(client_auth)) {

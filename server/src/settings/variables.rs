@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use serde::Deserialize;
 
-use super::{SettingsError, parse::Given};
+use super::{error::SettingsError, parse::Given};
 
 /// One setting of the environment.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,13 @@ macro_rules! variables {
             /// The names of those that were given.
             #[serde(skip)]
             set: Vec<&'static str>,
-            $(pub(super) $field: String,)*
+            $($field: String,)*
+        }
+
+        impl Raw {
+            $(pub(super) fn $field(&self) -> Given<'_> {
+                Given { variable: $name, value: &self.$field }
+            })*
         }
 
         impl Default for Raw {
@@ -56,10 +62,12 @@ variables! {
         "most entries; 0: no limit on the count"
     cache_max_value_bytes "CACHE_MAX_VALUE_BYTES" = "auto"
         "bytes of the largest value, up to the memory limit; auto: that, but at most 4194304"
-    cache_eviction_policy "CACHE_EVICTION_POLICY" = "tinylfu"
-        "what a full cache does: tinylfu turns keys away that are asked for less often than those held; lru lets the least recently used go"
+    cache_eviction_policy "CACHE_EVICTION_POLICY" = "window"
+        "what a full cache does: window lets each new key in and keeps it if it is read twice; tinylfu turns keys away that are asked for less often than those held; lru lets the least recently used go"
     cache_cleanup_interval "CACHE_CLEANUP_INTERVAL" = "10"
         "seconds between sweeps of expired entries; they run at least twice a second, so only values below 0.5 matter"
+    cache_transport "CACHE_TRANSPORT" = "engine"
+        "who speaks HTTP/2 on the gRPC port: engine, the server's own; or hyper, as before, which the next release drops"
     cache_workers "CACHE_WORKERS" = "auto"
         "threads that serve gRPC; auto: the cores that this process or its container may use"
     cache_shards "CACHE_SHARDS" = "auto"
@@ -99,13 +107,9 @@ variables! {
 impl Raw {
     /// Takes the `CACHE_` variables out of `vars`: trimmed, blank ones as if unset. Returns
     /// them with a warning for each name that is not known.
-    pub(super) fn collect<N, V>(
-        vars: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<(Self, Vec<String>), SettingsError>
-    where
-        N: Into<OsString>,
-        V: Into<OsString>,
-    {
+    pub(super) fn collect(
+        vars: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+    ) -> Result<(Self, Vec<String>), SettingsError> {
         let mut known = Vec::new();
         let mut set = Vec::new();
         let mut warnings = Vec::new();
@@ -123,6 +127,14 @@ impl Raw {
             })?;
             let value = value.trim();
             if !value.is_empty() {
+                // An environment can hold a name twice, and programs differ in which one counts.
+                if set.contains(&variable.name) {
+                    return Err(SettingsError::new(
+                        variable.name,
+                        value,
+                        "it is set twice; set it once",
+                    ));
+                }
                 set.push(variable.name);
                 known.push((name.to_owned(), value.to_owned()));
             }
@@ -131,13 +143,9 @@ impl Raw {
         Ok((Self { set, ..raw }, warnings))
     }
 
-    /// Whether it was given and does not just have its default.
-    pub(super) fn is_set(&self, variable: &str) -> bool {
-        self.set.contains(&variable)
-    }
-
-    pub(super) fn given<'a>(&self, variable: &'static str, value: &'a str) -> Given<'a> {
-        Given { variable, value }
+    /// Whether a variable was set, be it to its default.
+    pub(super) fn is_set(&self, given: Given<'_>) -> bool {
+        self.set.contains(&given.variable)
     }
 }
 

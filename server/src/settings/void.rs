@@ -1,12 +1,11 @@
-//! Settings that another setting makes void, and that do no harm: bounds that cannot be reached,
-//! and a permission that nobody can use. They are warned about, so that a deployment that has
-//! worked goes on to start.
+//! Warns about settings that another setting makes void and that do no harm: bounds that cannot
+//! be reached, and a permission that nobody can use. A refusal would stop deployments that work.
 
 use std::{net::IpAddr, time::Duration};
 
 use crate::store::{ENTRY_OVERHEAD_BYTES, LONGEST_PAUSE};
 
-use super::{Settings, variables::Raw};
+use super::{values::Settings, variables::Raw};
 
 /// A line for each that was set and has no effect.
 pub(super) fn warnings(raw: &Raw, settings: &Settings) -> Vec<String> {
@@ -35,13 +34,13 @@ fn items_beyond_memory(settings: &Settings) -> Option<String> {
 
 /// The default is the contract's, and every old deployment may have it set.
 fn rare_sweeps(raw: &Raw, interval: Duration) -> Option<String> {
-    let variable = "CACHE_CLEANUP_INTERVAL";
-    let asked = &raw.cache_cleanup_interval;
-    let usual = *asked == Raw::default().cache_cleanup_interval;
-    (raw.is_set(variable) && !usual && interval > LONGEST_PAUSE).then(|| {
+    let given = raw.cache_cleanup_interval();
+    let usual = given.value == Raw::default().cache_cleanup_interval().value;
+    (raw.is_set(given) && !usual && interval > LONGEST_PAUSE).then(|| {
         format!(
-            "{variable}={asked} has no effect: sweeps run every {} s at the latest; lower it, or \
-             unset it",
+            "{}={} has no effect: sweeps run every {} s at the latest; lower it, or unset it",
+            given.variable,
+            given.value,
             LONGEST_PAUSE.as_secs_f64()
         )
     })
@@ -50,7 +49,7 @@ fn rare_sweeps(raw: &Raw, interval: Duration) -> Option<String> {
 /// A connection stays with one worker.
 fn workers_without_connections(raw: &Raw, settings: &Settings) -> Option<String> {
     let (workers, connections) = (settings.workers.get(), settings.max_connections);
-    (raw.is_set("CACHE_WORKERS") && workers > connections).then(|| {
+    (raw.is_set(raw.cache_workers()) && workers > connections).then(|| {
         format!(
             "CACHE_WORKERS={workers} has no effect beyond {connections}: a connection stays with \
              one worker, and CACHE_MAX_CONNECTIONS is {connections}"

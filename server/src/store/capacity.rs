@@ -2,13 +2,33 @@
 
 use std::num::NonZeroUsize;
 
-use super::route::MAX_SHARDS;
+use super::{
+    clock::Deadline,
+    entry::{Entry, HEADER_BYTES},
+    ghost,
+    outcome::EvictionPolicy,
+    route::MAX_SHARDS,
+};
 
-/// Memory that an entry takes beyond its key and the block of its value: moka's table slot,
-/// entry record, queue node and key record, and the reference counts. Measured as growth of
-/// resident memory (`make bench-overhead`): 361 to 372 bytes without a TTL, 407 to 418 with
-/// one, which has its place in the expiry index.
-pub const ENTRY_OVERHEAD_BYTES: usize = 400;
+/// Memory that an entry in the window takes beyond its key and value and what its block is rounded
+/// up by: the block's header, and what stands around it.
+pub const ENTRY_OVERHEAD_BYTES: usize = HEADER_BYTES + PLACE_BYTES;
+
+/// A place in the table, whose places are half to seven eighths taken, and one in the queue: 80
+/// bytes as growth of resident memory while a store fills up (`make bench-overhead`). The rest is
+/// what lies free between the entries of a full store whose entries come and go (`make
+/// test-memory`, values of 100 bytes).
+const PLACE_BYTES: usize = 80 + 64;
+
+/// What moka takes for the handle of a resident: 261 bytes (`make bench-overhead`), and what it
+/// has let go of and not yet freed while residents come and go (`make test-memory` under `lru`).
+const HANDLE_BYTES: usize = 264 + 48;
+
+/// The place of a deadline in the order of deadlines.
+const DEADLINE_BYTES: usize = 32;
+
+/// What an entry of one byte in the window counts as: none counts as less.
+const LIGHTEST_BYTES: u64 = entry_bytes(HEADER_BYTES + 2, false, false);
 
 /// A shard holds at least this many of the largest values, or is the only one.
 const LARGEST_VALUES_PER_SHARD: u64 = 3;
@@ -35,6 +55,10 @@ pub struct StoreLimits {
 pub(super) struct Capacity {
     /// The sum of weights that the shard may hold.
     pub(super) weight: u64,
+    /// The window's share of that; 0: there is none.
+    pub(super) window: u64,
+    /// Bytes of the shard's share.
+    pub(super) bytes: u64,
     /// The least that an entry weighs.
     floor: u64,
     /// Bytes to a unit of weight: 1, but where few items share so much memory that an
@@ -44,27 +68,58 @@ pub(super) struct Capacity {
 
 impl Capacity {
     /// Divides the limits among about `wanted` shards.
-    pub(super) fn plan(limits: StoreLimits, wanted: NonZeroUsize) -> Vec<Self> {
+    pub(super) fn plan(
+        limits: StoreLimits,
+        wanted: NonZeroUsize,
+        policy: EvictionPolicy,
+    ) -> Vec<Self> {
         let shards = shard_count(limits, wanted.get());
-        (0..shards).map(|i| Self::share(limits, shards, i)).collect()
+        let shares = (0..shards).map(|i| Self::share(limits, shards, i));
+        let largest = entry_bytes(HEADER_BYTES + limits.max_value_bytes, true, true);
+        shares.map(|share| share.with_window(policy, largest)).collect()
+    }
+
+    /// Gives a tenth to the window, unless the shard holds few entries, so that their window would
+    /// have room for one or two, or the residents could not hold the largest.
+    fn with_window(mut self, policy: EvictionPolicy, largest: u64) -> Self {
+        const FEWEST: u64 = 32;
+        let holds_many = self.floor * FEWEST <= self.weight && largest <= self.bytes / 5 * 4;
+        if policy == EvictionPolicy::Window && holds_many {
+            if self.floor == 1 {
+                // What the ghost takes is memory too. Where items are counted they come first.
+                self.weight -= (self.ghost_slots() * ghost::SLOT_BYTES).min(self.weight / 16);
+            }
+            self.window = self.weight / 10;
+        }
+        self
+    }
+
+    /// What the residents may weigh.
+    pub(super) fn residents(&self) -> u64 {
+        self.weight - self.window
+    }
+
+    /// Slots of the ghost: one for each entry of half a kibibyte, or for each that may be held.
+    pub(super) fn ghost_slots(&self) -> u64 {
+        (self.bytes / 512).min(self.weight / self.floor).next_power_of_two()
     }
 
     fn share(limits: StoreLimits, shards: usize, index: usize) -> Self {
         let bytes = split(limits.max_bytes, shards, index);
         let Some(items) = limits.max_items else {
-            return Self { weight: bytes, floor: 1, unit: 1 };
+            return Self { weight: bytes, window: 0, bytes, floor: 1, unit: 1 };
         };
         let items = split(items.get() as u64, shards, index);
         let floor = bytes.div_ceil(items);
-        if floor <= ENTRY_OVERHEAD_BYTES as u64 {
+        if floor <= LIGHTEST_BYTES {
             // Memory runs out first; a floor would never be felt.
-            return Self { weight: bytes, floor: 1, unit: 1 };
+            return Self { weight: bytes, window: 0, bytes, floor: 1, unit: 1 };
         }
         let unit = floor.div_ceil(u64::from(u32::MAX));
         // Exactly `items` entries of the least weight fit. Rounding up adds less than a
         // unit for each entry to the limit.
         let floor = floor.div_ceil(unit);
-        Self { weight: floor * items, floor, unit }
+        Self { weight: floor * items, window: 0, bytes, floor, unit }
     }
 
     /// What an entry of `bytes` weighs. Never more than the whole shard, so that the largest
@@ -80,13 +135,20 @@ impl Capacity {
 }
 
 /// Bytes that an entry is counted as.
-pub(super) fn entry_bytes(key_bytes: usize, value_bytes: usize) -> u64 {
-    (key_bytes + allocated(value_bytes) + ENTRY_OVERHEAD_BYTES) as u64
+pub(super) fn bytes_of(entry: &Entry, is_resident: bool) -> u64 {
+    entry_bytes(entry.block_bytes(), entry.deadline() != Deadline::NEVER, is_resident)
+}
+
+/// Bytes that an entry is counted as, with a block of `block_bytes`.
+const fn entry_bytes(block_bytes: usize, has_deadline: bool, is_resident: bool) -> u64 {
+    let deadline = if has_deadline { DEADLINE_BYTES } else { 0 };
+    let handle = if is_resident { HANDLE_BYTES } else { 0 };
+    (allocated(block_bytes) + PLACE_BYTES + deadline + handle) as u64
 }
 
 /// Bytes that the allocator sets aside for a value. mimalloc has four sizes between a power
 /// of two and the next, up to half a mebibyte; larger blocks take whole slices of 64 KiB.
-fn allocated(bytes: usize) -> usize {
+const fn allocated(bytes: usize) -> usize {
     const SLICE: usize = 64 << 10;
     const LARGEST_CLASS: usize = 512 << 10;
     let step = match bytes {
@@ -98,7 +160,7 @@ fn allocated(bytes: usize) -> usize {
 }
 
 fn shard_count(limits: StoreLimits, wanted: usize) -> usize {
-    let largest = entry_bytes(0, limits.max_value_bytes);
+    let largest = entry_bytes(HEADER_BYTES + limits.max_value_bytes, true, true);
     let by_bytes = limits.max_bytes / (LARGEST_VALUES_PER_SHARD * largest);
     let by_items = limits.max_items.map_or(usize::MAX, |items| items.get() / ITEMS_PER_SHARD);
     let most = usize::try_from(by_bytes).unwrap_or(usize::MAX).min(by_items).clamp(1, MAX_SHARDS);
@@ -116,6 +178,15 @@ fn split(whole: u64, parts: usize, index: usize) -> u64 {
 }
 
 #[cfg(test)]
+impl Capacity {
+    /// A shard's whole weight, and the window's share of it.
+    #[cfg(feature = "shuttle")]
+    pub(super) fn of_weights(weight: u64, window: u64) -> Self {
+        Self { weight, window, bytes: weight, floor: 1, unit: 1 }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -127,7 +198,7 @@ mod tests {
     }
 
     fn plan(limits: StoreLimits, wanted: usize) -> Vec<Capacity> {
-        Capacity::plan(limits, NonZeroUsize::new(wanted).unwrap())
+        Capacity::plan(limits, NonZeroUsize::new(wanted).unwrap(), EvictionPolicy::Lru)
     }
 
     #[test]
@@ -167,7 +238,7 @@ mod tests {
     #[test]
     fn the_largest_value_fits_where_it_is_the_whole_memory() {
         let whole = plan(limits(MIB, 0, 1 << 20), 1)[0];
-        assert_eq!(whole.weigh(entry_bytes(1024, 1 << 20)), whole.weight);
+        assert_eq!(whole.weigh(entry_bytes(1024 + (1 << 20), false, true)), whole.weight);
     }
 
     /// moka's weights have 32 bits: a share of 8 GiB was cut to 4, and two entries were held
@@ -180,6 +251,14 @@ mod tests {
             assert!(u32::try_from(least).is_ok());
             assert_eq!(capacity.weight / least, items as u64);
         }
+    }
+
+    /// 191 bytes for each entry are more than the overhead of one, and less than any entry takes:
+    /// a floor of 191 was meant to let 691,729 in and let 690,828 in.
+    #[test]
+    fn a_share_that_no_entry_fits_into_is_no_floor() {
+        let whole = plan(limits(126 * MIB, 691_729, 1), 1)[0];
+        assert_eq!((whole.floor, whole.weight), (1, 126 * MIB));
     }
 
     proptest! {
@@ -199,10 +278,10 @@ mod tests {
             if let Some(items) = limits.max_items {
                 // As many of the lightest entries as fit: never more than allowed, and all
                 // that are allowed unless memory runs out first.
-                let lightest = entry_bytes(1, 0);
-                let fit: u64 = plan.iter().map(|c| c.weight / c.weigh(lightest)).sum();
-                prop_assert!(fit <= items.get() as u64 || fit <= limits.max_bytes / lightest + 1);
-                if plan[0].floor > 1 {
+                let fit: u64 = plan.iter().map(|c| c.weight / c.weigh(LIGHTEST_BYTES)).sum();
+                let in_memory = limits.max_bytes / LIGHTEST_BYTES + 1;
+                prop_assert!(fit <= items.get() as u64 || fit <= in_memory);
+                if plan.iter().all(|c| c.floor > 1) {
                     prop_assert_eq!(fit, items.get() as u64);
                 }
             }

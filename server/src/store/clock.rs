@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::Ttl;
+use super::ttl::Ttl;
 
 #[cfg(target_os = "linux")]
 const COUNTS_SUSPEND: ClockId = ClockId::Boottime;
@@ -39,9 +39,9 @@ impl Clock {
         Self {
             start: nanoseconds(),
             #[cfg(test)]
-            ahead: Default::default(),
+            ahead: std::sync::Arc::default(),
             #[cfg(test)]
-            each_look: Default::default(),
+            each_look: std::sync::Arc::default(),
         }
     }
 
@@ -97,11 +97,6 @@ impl Deadline {
                 Self(now.0.saturating_add(span))
             }
         }
-    }
-
-    /// A nanosecond later.
-    pub(super) fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
     }
 
     pub(super) fn passed(self, now: Moment) -> bool {

@@ -1,98 +1,102 @@
-//! The store's locks around stand-ins for moka, for `crate::interleavings`.
+//! A shard and the table of namespaces, for `crate::interleavings`. The shard is the real one; moka
+//! is not: a list that lets the least recently used go stands in for it (`residents`).
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
 
-use std::{collections::HashMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use tiny_cache_proto::key::{Key, Namespace};
 
 use super::{
-    Ttl,
+    EvictionPolicy, Lookup, Outcome, Ttl,
+    capacity::{Capacity, bytes_of},
     clock::{Clock, Deadline},
-    expiry::ExpiryIndex,
-    namespaces::Namespaces,
-    stripes::Stripes,
+    entry::{Entry, HashedKey},
+    namespaces::{Namespaces, Slot},
+    shard::Shard,
 };
 
-const HASH: u64 = 0xfeed;
+/// A shard with room for ten entries, three of them in its window. Keys are letters, values bytes.
+pub(crate) struct SmallShard(Shard);
 
-/// One key whose read and write are two steps, as they are in moka.
-pub(crate) struct Register {
-    value: AtomicU64,
-    stripes: Option<Stripes>,
-}
-
-impl Register {
-    pub(crate) fn new(lock: bool) -> Self {
-        Self { value: AtomicU64::new(0), stripes: lock.then(Stripes::new) }
+impl SmallShard {
+    pub(crate) fn new() -> Self {
+        let one = Entry::new(key(b'a'), b"v", Deadline::NEVER, Slot::SHARED);
+        let (waiting, resident) = (bytes_of(&one, false), bytes_of(&one, true));
+        let capacity = Capacity::of_weights(3 * waiting + 7 * resident, 3 * waiting);
+        let namespaces = Arc::new(Namespaces::new());
+        Self(Shard::new(capacity, EvictionPolicy::Window, Clock::start(), namespaces))
     }
 
-    pub(crate) fn read(&self) -> u64 {
-        self.value.load(Ordering::SeqCst)
+    pub(crate) fn set(&self, name: u8, value: u8) {
+        self.0.set(key(name), &[value], Ttl::Forever);
     }
 
-    pub(crate) fn compare_and_set(&self, expected: u64, new: u64) -> bool {
-        let _guard = self.stripes.as_ref().map(|stripes| stripes.lock(HASH));
-        let matches = self.value.load(Ordering::SeqCst) == expected;
-        if matches {
-            self.value.store(new, Ordering::SeqCst);
-        }
-        matches
+    /// Ends at once.
+    pub(crate) fn set_over(&self, name: u8) {
+        self.0.set(key(name), b"over", Ttl::For(Duration::ZERO));
     }
-}
 
-/// A table with an expiry index, written and expired in the order in which a shard does it;
-/// taking an entry off tells the index, as moka's removal listener does.
-pub(crate) struct Book {
-    table: Mutex<HashMap<u64, Deadline>>,
-    stripes: Stripes,
-    expiry: ExpiryIndex,
-    clock: Clock,
-}
-
-impl Default for Book {
-    fn default() -> Self {
-        Self {
-            table: Mutex::default(),
-            stripes: Stripes::new(),
-            expiry: ExpiryIndex::default(),
-            clock: Clock::start(),
-        }
-    }
-}
-
-impl Book {
-    pub(crate) fn write(&self, hash: u64, ttl: Duration) {
-        let _guard = self.stripes.lock(hash);
-        let deadline = Deadline::after(self.clock.now(), Ttl::For(ttl));
-        let deadline = self.expiry.add(deadline, hash, 1);
-        let replaced = self.table.lock().unwrap().insert(hash, deadline);
-        if let Some(replaced) = replaced {
-            self.expiry.remove(replaced, hash);
+    pub(crate) fn get(&self, name: u8) -> Option<u8> {
+        match self.0.get(key(name)) {
+            Lookup::Hit(value) => Some(value[0]),
+            Lookup::Miss => None,
         }
     }
 
-    pub(crate) fn expire(&self) {
-        let mut due = Vec::with_capacity(4);
-        self.expiry.due(self.clock.now(), &mut due);
-        for (deadline, hash) in due {
-            let _guard = self.stripes.lock(hash);
-            if self.expiry.contains(deadline, hash) {
-                let removed = self.table.lock().unwrap().remove(&hash);
-                if let Some(removed) = removed {
-                    self.expiry.remove(removed, hash);
-                }
-            }
+    pub(crate) fn delete(&self, name: u8) {
+        self.0.delete(key(name));
+    }
+
+    pub(crate) fn compare_and_set(&self, name: u8, expected: u8, value: u8) -> bool {
+        let matches = |current: Option<&[u8]>| match current {
+            Some([current]) if *current == expected => Ok(Outcome::Stored),
+            _ => Ok(Outcome::Mismatch),
+        };
+        self.0.set_if(key(name), &[value], Ttl::Forever, matches).unwrap().0 == Outcome::Stored
+    }
+
+    pub(crate) fn set_if_absent(&self, name: u8, value: u8) -> bool {
+        let absent = |current: Option<&[u8]>| match current {
+            None => Ok(Outcome::Stored),
+            Some(_) => Ok(Outcome::Exists),
+        };
+        self.0.set_if(key(name), &[value], Ttl::Forever, absent).unwrap().0 == Outcome::Stored
+    }
+
+    /// Fills the shard, and asks twice for `name`, so that it is the next to become a resident.
+    pub(crate) fn fill_behind(&self, name: u8, value: u8) {
+        self.set(name, value);
+        self.get(name);
+        self.get(name);
+        let mut others = b'A'..=b'Z';
+        while !self.0.is_full() {
+            self.set(others.next().unwrap(), 0);
         }
     }
 
-    pub(crate) fn entries(&self) -> HashMap<u64, Deadline> {
-        self.table.lock().unwrap().clone()
+    pub(crate) fn is_resident(&self, name: u8) -> bool {
+        self.0.is_resident(key(name).hash)
     }
 
-    pub(crate) fn indexed(&self) -> usize {
-        self.expiry.len()
+    pub(crate) fn sweep(&self) {
+        for stripe in 0..self.0.stripes() {
+            while self.0.expire(stripe).0 > 0 {}
+        }
+        self.0.compact();
     }
+
+    pub(crate) fn assert_books_balance(&self) {
+        self.0.assert_books_balance();
+    }
+}
+
+/// Each letter has a stripe of its own.
+fn key(name: u8) -> HashedKey<'static> {
+    const NAMES: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz";
+    let at = usize::from(name - b'A');
+    let hash = u64::from(name) << 48 | u64::from(name);
+    HashedKey { hash, key: Key::parse(Namespace::SHARED, &NAMES[at..=at]).unwrap() }
 }
 
 /// The table of namespaces, with its numbers as plain ones.

@@ -1,21 +1,15 @@
-//! Counts what a shard holds, as it changes: moka's own count and weight are estimates
-//! until its maintenance has run. Knows sizes and causes, not keys.
+//! Counts what a shard holds, as it changes. Knows sizes and causes, not keys.
 
-use std::{
-    cell::Cell,
-    sync::{Arc, OnceLock},
-};
+use std::sync::OnceLock;
 
-use moka::notification::RemovalCause;
-
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 use super::{
-    Stats,
     namespaces::{SLOTS, Slot},
+    stats::Stats,
 };
 
-/// How many writes of its shard an entry may be behind and still not have been judged:
+/// How many handles of its shard an entry may be behind and still not have been judged:
 /// moka's write channel takes 384 and is emptied from 64 on.
 const UNJUDGED_WRITES: u64 = 384 + 64;
 
@@ -23,12 +17,13 @@ const UNJUDGED_WRITES: u64 = 384 + 64;
 /// maintenance, so the figures are exact whenever none of them is at work.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// The three below may wrap below zero for a moment: an entry that outweighs the slack is
-    /// added only when room was made for it, and could be removed before that.
     entries: AtomicU64,
     bytes: AtomicU64,
     weight: AtomicU64,
-    writes: AtomicU64,
+    marks: AtomicU32,
+    residents_let_in: AtomicU32,
+    graduated: [AtomicU64; 2],
+    dropped: AtomicU64,
     inserts: AtomicU64,
     overwrites: AtomicU64,
     deletes: AtomicU64,
@@ -43,7 +38,6 @@ pub(super) struct Ledger {
     shared_evictions: AtomicU64,
 }
 
-/// Entries and bytes, which may wrap below zero for a moment as above.
 #[derive(Debug, Default)]
 struct Held {
     entries: AtomicU64,
@@ -61,15 +55,10 @@ pub(super) struct NamespaceShare {
 
 /// What an entry counts as.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Footprint {
+pub(super) struct EntrySize {
     pub(super) bytes: u64,
     pub(super) weight: u64,
     pub(super) slot: Slot,
-}
-
-thread_local! {
-    /// Whether the write that this thread has under way has replaced a live entry.
-    static REPLACED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Why an entry left.
@@ -81,44 +70,61 @@ pub(super) enum Departure {
     Replaced,
     /// It was past its deadline.
     Expired,
-    /// Removed to stay within the limits.
-    Evicted {
-        /// The shard's count of writes when the entry was written; wraps.
-        write: u32,
+    /// Judged at the window's end, and dropped.
+    Dropped,
+    /// Pushed out to stay within the limits.
+    Evicted,
+    /// Pushed out, or never let in: TinyLFU does not say.
+    Unjudged {
+        /// The number under which the entry was given to moka.
+        mark: u32,
     },
 }
 
-impl Departure {
-    pub(super) fn new(cause: RemovalCause, expired: bool, write: u32) -> Self {
-        match cause {
-            _ if expired => Departure::Expired,
-            RemovalCause::Size => Departure::Evicted { write },
-            RemovalCause::Replaced => Departure::Replaced,
-            // moka itself expires nothing.
-            RemovalCause::Explicit | RemovalCause::Expired => Departure::Deleted,
-        }
-    }
+/// Why an entry became a resident of a shard with a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Graduation {
+    /// It was read twice or more.
+    Hits = 0,
+    /// It came back soon after it was dropped.
+    Ghost = 1,
 }
 
 impl Ledger {
-    pub(super) fn shared() -> Arc<Self> {
-        Arc::default()
+    /// A number for what enters the window or moka; wraps.
+    pub(super) fn mark(&self) -> u32 {
+        self.marks.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Counts a write, which `insert` makes under its number; that wraps. What replaces no
-    /// live entry is an insert: moka tells of the replaced one before it returns, on the same
-    /// thread. To subtract the overwrites from the writes would not do: read while one is under
-    /// way, the difference would go back now and then, as a restarted counter does.
-    pub(super) fn write(&self, insert: impl FnOnce(u32)) {
-        let number = self.writes.fetch_add(1, Ordering::Relaxed) as u32;
-        REPLACED.set(false);
-        insert(number);
-        if !REPLACED.get() {
-            self.inserts.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Counts a resident, and returns how many were let in before; wraps.
+    pub(super) fn count_resident(&self) -> u32 {
+        self.residents_let_in.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn add(&self, Footprint { bytes, weight, slot }: Footprint) {
+    /// How many residents were let in; wraps.
+    pub(super) fn residents_let_in(&self) -> u32 {
+        self.residents_let_in.load(Ordering::Relaxed)
+    }
+
+    /// Entries that the window dropped, or made residents because of their hits.
+    pub(super) fn judged(&self) -> u64 {
+        let by_hits = self.graduated[Graduation::Hits as usize].load(Ordering::Relaxed);
+        self.dropped.load(Ordering::Relaxed) + by_hits
+    }
+
+    pub(super) fn count_graduation(&self, why: Graduation) {
+        self.graduated[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a write that replaced no live entry. To subtract the overwrites from the writes
+    /// would not do: read while one is under way, the difference would go back now and then, as a
+    /// restarted counter does.
+    pub(super) fn count_insert(&self) {
+        self.inserts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds an entry to what is held.
+    pub(super) fn add(&self, EntrySize { bytes, weight, slot }: EntrySize) {
         self.entries.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.weight.fetch_add(weight, Ordering::Relaxed);
@@ -128,7 +134,18 @@ impl Ledger {
         }
     }
 
-    /// Counts a write that ran the shard's maintenance to make room for itself.
+    /// Takes an entry off what is held.
+    pub(super) fn take_off(&self, EntrySize { bytes, weight, slot }: EntrySize) {
+        self.entries.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.weight.fetch_sub(weight, Ordering::Relaxed);
+        if let Some(held) = self.held(slot) {
+            held.entries.fetch_sub(1, Ordering::Relaxed);
+            held.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a write that had moka make room for it.
     pub(super) fn count_forced_maintenance(&self) {
         self.forced_maintenance.fetch_add(1, Ordering::Relaxed);
     }
@@ -138,62 +155,58 @@ impl Ledger {
         self.write_stalls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes an entry off. `admits_all` says that the policy turns no new entry away.
-    pub(super) fn remove(&self, footprint: Footprint, departure: Departure, admits_all: bool) {
-        let Footprint { bytes, weight, slot } = footprint;
-        let entries = self.entries.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.weight.fetch_sub(weight, Ordering::Relaxed);
-        if let Some(held) = self.held(slot) {
-            held.entries.fetch_sub(1, Ordering::Relaxed);
-            held.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        match departure {
-            Departure::Deleted => {
-                self.deletes.fetch_add(1, Ordering::Relaxed);
-            }
-            Departure::Replaced => {
-                REPLACED.set(true);
-                self.overwrites.fetch_add(1, Ordering::Relaxed);
-            }
-            Departure::Expired => {
-                self.expired_removals.fetch_add(1, Ordering::Relaxed);
-            }
-            Departure::Evicted { write } => {
-                let evictions =
-                    self.held(slot).map_or(&self.shared_evictions, |held| &held.evictions);
-                evictions.fetch_add(1, Ordering::Relaxed);
-                let now = self.writes.load(Ordering::Relaxed) as u32;
-                let age = u64::from(now.wrapping_sub(write));
-                // An entry that was let in went to the end of the queue: all others would
-                // have to go before it.
-                let unjudged = age <= UNJUDGED_WRITES.min(entries);
-                if unjudged && !admits_all {
-                    self.admission_rejections.fetch_add(1, Ordering::Relaxed);
+    /// Takes an entry off that has left, and counts why.
+    pub(super) fn remove(&self, size: EntrySize, departure: Departure) {
+        let counter = match departure {
+            Departure::Deleted => &self.deletes,
+            Departure::Replaced => &self.overwrites,
+            Departure::Expired => &self.expired_removals,
+            Departure::Dropped => &self.dropped,
+            Departure::Evicted => &self.lru_evictions,
+            // An entry that was let in went to the end of the queue: all others would have to go
+            // before it.
+            Departure::Unjudged { mark } => {
+                let age = u64::from(self.marks.load(Ordering::Relaxed).wrapping_sub(mark));
+                if age <= UNJUDGED_WRITES.min(self.entries()) {
+                    &self.admission_rejections
                 } else {
-                    self.lru_evictions.fetch_add(1, Ordering::Relaxed);
+                    &self.lru_evictions
                 }
             }
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if departure.makes_room() {
+            let held = self.held(size.slot);
+            let evictions = held.map_or(&self.shared_evictions, |held| &held.evictions);
+            evictions.fetch_add(1, Ordering::Relaxed);
         }
+        self.take_off(size);
     }
 
     /// The sum of weights held.
     pub(super) fn weight(&self) -> u64 {
-        not_below_zero(self.weight.load(Ordering::Relaxed))
+        self.weight.load(Ordering::Relaxed)
     }
 
     pub(super) fn entries(&self) -> u64 {
-        not_below_zero(self.entries.load(Ordering::Relaxed))
+        self.entries.load(Ordering::Relaxed)
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        not_below_zero(self.bytes.load(Ordering::Relaxed))
+        self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Adds what has left. What is held is the shard's to tell, which knows what of it lapsed.
+    /// Adds the removal counters. The shard reports the current size, because only it knows which
+    /// entries have expired.
     pub(super) fn add_to(&self, stats: &mut Stats) {
         stats.lru_evictions += self.lru_evictions.load(Ordering::Relaxed);
         stats.admission_rejections += self.admission_rejections.load(Ordering::Relaxed);
+        stats.admission_rejections += self.dropped.load(Ordering::Relaxed);
+        stats.graduated_by_hits +=
+            self.graduated[Graduation::Hits as usize].load(Ordering::Relaxed);
+        stats.graduated_by_ghost +=
+            self.graduated[Graduation::Ghost as usize].load(Ordering::Relaxed);
+        stats.dropped += self.dropped.load(Ordering::Relaxed);
         stats.expired_removals += self.expired_removals.load(Ordering::Relaxed);
         stats.inserts += self.inserts.load(Ordering::Relaxed);
         stats.overwrites += self.overwrites.load(Ordering::Relaxed);
@@ -209,8 +222,8 @@ impl Ledger {
         let (mut entries, mut bytes) = (0, 0);
         if let Some(namespaces) = self.namespaces.get() {
             for (share, held) in each.iter_mut().zip(namespaces) {
-                share.entries = not_below_zero(held.entries.load(Ordering::Relaxed));
-                share.bytes = not_below_zero(held.bytes.load(Ordering::Relaxed));
+                share.entries = held.entries.load(Ordering::Relaxed);
+                share.bytes = held.bytes.load(Ordering::Relaxed);
                 share.evictions = held.evictions.load(Ordering::Relaxed);
                 entries += share.entries;
                 bytes += share.bytes;
@@ -233,6 +246,9 @@ impl Ledger {
     }
 }
 
-fn not_below_zero(wrapped: u64) -> u64 {
-    u64::try_from(wrapped as i64).unwrap_or(0)
+impl Departure {
+    /// Whether the entry left to stay within the limits.
+    fn makes_room(self) -> bool {
+        matches!(self, Self::Dropped | Self::Evicted | Self::Unjudged { .. })
+    }
 }

@@ -47,13 +47,13 @@ pub(super) struct Namespaces {
 
 #[derive(Clone, Debug)]
 struct Table {
-    places: Box<[Option<Named>]>,
+    places: Box<[Option<NamespaceSlot>]>,
     /// Numbers that no name has, the next one last.
     free: Vec<Slot>,
 }
 
 #[derive(Clone, Debug)]
-struct Named {
+struct NamespaceSlot {
     name: Arc<str>,
     slot: Slot,
 }
@@ -91,7 +91,7 @@ impl Namespaces {
         let table = self.table.load();
         let named = table.places.iter().flatten();
         let mut names: Vec<_> =
-            named.map(|Named { name, slot }| (*slot, name.to_string())).collect();
+            named.map(|NamespaceSlot { name, slot }| (*slot, name.to_string())).collect();
         names.push((Slot::SHARED, "_shared".to_owned()));
         names.push((Slot::OTHER, "_other".to_owned()));
         names.sort_by_key(|(slot, _)| slot.0);
@@ -133,7 +133,7 @@ impl Namespaces {
             return slot;
         }
         let Some(slot) = table.free.pop() else { return Slot::OTHER };
-        table.put(self.start(name), Named { name: name.into(), slot });
+        table.put(self.start(name), NamespaceSlot { name: name.into(), slot });
         self.table.store(Arc::new(table));
         slot
     }
@@ -151,7 +151,7 @@ impl Table {
         named.find(|named| *named.name == *name).map(|named| named.slot)
     }
 
-    fn put(&mut self, start: usize, named: Named) {
+    fn put(&mut self, start: usize, named: NamespaceSlot) {
         let (before, from) = self.places.split_at_mut(start);
         let free = from.iter_mut().chain(before).find(|place| place.is_none());
         *free.expect("the table has more places than names") = Some(named);

@@ -3,13 +3,13 @@
 //! A key is hashed once, with a seed of this process's own, and the hash serves all:
 //!
 //! ```text
-//! bit 63      58 57  54 53     48 47        40 39                        0
-//!     | segment | free | stripe  |   shard    |          bucket          |
+//! bit 63      58 57           48 47        40 39                        0
+//!     | segment |    stripe     |   shard    |          bucket          |
 //! ```
 //!
-//! moka takes its segment from the high bits and its bucket from the low ones; shard and
-//! stripe come from bits in between, so that the keys of one shard still spread over all
-//! segments and buckets of its table.
+//! moka and the tables of the stripes take the high bits and the low ones; shard and stripe come
+//! from bits in between, so that the keys of one shard, and of one stripe, still spread over all
+//! of their table.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -23,8 +23,31 @@ const STRIPE_SHIFT: u32 = 48;
 /// Most shards that the shard bits can tell apart.
 pub(super) const MAX_SHARDS: usize = 1 << (STRIPE_SHIFT - SHARD_SHIFT);
 
-/// Stripes in each shard. Of two workers' writes to one shard, one in 64 meets the other.
-pub(super) const STRIPES: usize = 64;
+/// Fewest stripes of a shard. Of two workers' calls to one shard, one in 64 meets the other.
+const LEAST_STRIPES: u64 = 64;
+
+/// Most stripes that the stripe bits can tell apart.
+const MOST_STRIPES: u64 = 1 << 10;
+
+/// Bytes of entries that a stripe is given, 2,048 entries of 512 bytes, up to [`MOST_STRIPES`]: a
+/// table that grows moves all of its entries under the stripe's lock.
+const STRIPE_BYTES: u64 = 1 << 20;
+
+/// How many stripes a shard has: a power of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StripeCount(usize);
+
+impl StripeCount {
+    /// The stripes of a shard for `bytes` of entries.
+    pub(super) fn of(bytes: u64) -> Self {
+        let stripes = (bytes / STRIPE_BYTES).clamp(LEAST_STRIPES, MOST_STRIPES);
+        Self(stripes.next_power_of_two() as usize)
+    }
+
+    pub(super) fn get(self) -> usize {
+        self.0
+    }
+}
 
 /// The seed and the number of shards.
 #[derive(Debug)]
@@ -60,38 +83,8 @@ impl Route {
 }
 
 /// The stripe for a hash, within its shard.
-pub(super) fn stripe(hash: u64) -> usize {
-    (hash >> STRIPE_SHIFT) as usize % STRIPES
-}
-
-/// Hands moka the hash that a key already carries.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Prehashed;
-
-impl BuildHasher for Prehashed {
-    type Hasher = Passthrough;
-
-    fn build_hasher(&self) -> Passthrough {
-        Passthrough(0)
-    }
-}
-
-/// Returns the one `u64` written to it.
-#[derive(Debug)]
-pub(super) struct Passthrough(u64);
-
-impl Hasher for Passthrough {
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a stored key hashes as the u64 that it carries")
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+pub(super) fn stripe(hash: u64, stripes: StripeCount) -> usize {
+    (hash >> STRIPE_SHIFT) as usize & (stripes.0 - 1)
 }
 
 #[cfg(test)]
@@ -103,12 +96,12 @@ mod tests {
     fn keys_spread_evenly_over_shards_and_stripes() {
         let route = Route::new(8);
         let mut shards = [0u32; 8];
-        let mut stripes = [0u32; STRIPES];
+        let mut stripes = [0u32; 64];
         for i in 0..64_000 {
             let text = format!("key:{i}");
             let hash = route.hash(Key::parse(Namespace::SHARED, &text).unwrap());
             shards[route.shard(hash)] += 1;
-            stripes[stripe(hash)] += 1;
+            stripes[stripe(hash, StripeCount::of(0))] += 1;
         }
         // Six standard deviations of a fair draw: 8000 ± 502, and 1000 ± 189.
         assert!(shards.iter().all(|n| n.abs_diff(8000) < 502), "{shards:?}");

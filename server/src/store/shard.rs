@@ -1,44 +1,65 @@
-//! One shard: a moka cache with a write lock, a ledger and an expiry index around it.
+//! One shard: a table in stripes, a window and residents that share its room, and a ledger.
+//!
+//! An entry is in the table, and either in the window or among the residents. Its place changes
+//! under its stripe only, and so does what moka is told to keep. The order of locks: a stripe, then
+//! the window's queue or what moka takes; never two stripes.
+//!
+//! Room is the shard's weight. The residents may have nine tenths of it, the window the rest, and
+//! whatever the residents leave: so a shard that is not full has nothing to do with moka. When it
+//! overflows, the window's first entry is judged: read twice or more it becomes a resident, else it
+//! is dropped and remembered by the ghost. A key that the ghost knows becomes a resident at once.
+//! Policies without a window make residents of all entries.
 
-use std::{sync::Arc, time::Duration};
-
-use bytes::Bytes;
-use moka::{notification::RemovalCause, policy, sync::Cache};
+use std::{ops::Bound, sync::Arc, time::Duration};
 
 use super::{
-    EvictionPolicy, Lookup, Outcome, Refused, Stats, Ttl,
-    capacity::{Capacity, entry_bytes},
-    clock::{Clock, Deadline},
-    entry::{Entry, HashOnly, StoredKey, Wanted},
-    expiry::ExpiryIndex,
-    ledger::{Departure, Footprint, Ledger, NamespaceShare},
+    capacity::{Capacity, bytes_of},
+    clock::{Clock, Deadline, Moment},
+    entry::{Entry, HashedKey, Place},
+    ledger::{Departure, EntrySize, Graduation, Ledger, NamespaceShare},
     namespaces::{Namespaces, SLOTS, Slot},
-    route::Prehashed,
-    stripes::Stripes,
+    outcome::{EvictionPolicy, Lookup, Outcome, Refused, Value},
+    residents::Residents,
+    route::StripeCount,
+    stats::{ShardStats, Stats},
+    stripes::{Stripe, Stripes},
+    ttl::Ttl,
+    window::{Item, Window},
 };
 
 #[derive(Debug)]
 pub(super) struct Shard {
-    cache: Cache<StoredKey, Entry, Prehashed>,
     stripes: Stripes,
-    ledger: Arc<Ledger>,
-    expiry: Arc<ExpiryIndex>,
+    window: Window,
+    residents: Residents,
+    ledger: Ledger,
     capacity: Capacity,
     clock: Clock,
     namespaces: Arc<Namespaces>,
-    /// Applies each write before the next read is recorded, so that the order of use is exact.
-    /// A maintenance run of moka applies all pending reads before all pending writes: with
-    /// writes pending, an entry that was read after them counts as older than they are, and
-    /// goes first. TinyLFU judges by how often a key is asked for and does not need it.
-    in_order: bool,
+    policy: EvictionPolicy,
 }
 
-/// What a shard holds that is not past its deadline.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ShardStats {
-    pub(crate) entries: u64,
-    pub(crate) memory_bytes: u64,
+/// What a call has left to do when it has let go of its stripe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Nothing,
+    /// Tell moka of a use.
+    Report,
+    /// moka has a new handle.
+    Settle,
 }
+
+/// Entries are counted, and removed by the upkeep, so many at a time while their stripe waits:
+/// some tens of microseconds.
+const STEP: usize = 1024;
+
+/// What removing a resident costs, in removals from the window: moka unlinks its handle.
+const RESIDENT_COST: usize = 8;
+
+/// From this long on, a write's way into the shard is a stall. moka does not tell: a writer that
+/// finds its channel full sleeps for 50 microseconds at a time until it is not, and one that finds
+/// maintenance due does it first. So a write that gave moka a handle reads the clock once more.
+const STALL: Duration = Duration::from_millis(1);
 
 impl Shard {
     pub(super) fn new(
@@ -47,59 +68,42 @@ impl Shard {
         clock: Clock,
         namespaces: Arc<Namespaces>,
     ) -> Self {
-        let ledger = Ledger::shared();
-        let expiry = Arc::new(ExpiryIndex::default());
-        let cache = Cache::builder()
-            .max_capacity(capacity.weight)
-            .weigher(move |key: &StoredKey, entry: &Entry| {
-                moka_weight(capacity.weigh(entry_bytes(key.len(), entry.value.len())))
-            })
-            .eviction_policy(match policy {
-                EvictionPolicy::TinyLfu => policy::EvictionPolicy::tiny_lfu(),
-                EvictionPolicy::Lru => policy::EvictionPolicy::lru(),
-            })
-            .eviction_listener({
-                let (ledger, expiry, clock) = (ledger.clone(), expiry.clone(), clock.clone());
-                let admits_all = policy == EvictionPolicy::Lru;
-                // Runs inside moka's maintenance and under its lock for the key, so it only
-                // counts, and takes no lock but the index's.
-                move |key: Arc<StoredKey>, entry: Entry, cause: RemovalCause| {
-                    expiry.remove(entry.deadline, key.hash());
-                    let expired =
-                        entry.deadline != Deadline::NEVER && entry.deadline.passed(clock.now());
-                    let bytes = entry_bytes(key.len(), entry.value.len());
-                    let weight = capacity.weigh(bytes);
-                    let departure = Departure::new(cause, expired, entry.write);
-                    let footprint = Footprint { bytes, weight, slot: entry.slot };
-                    ledger.remove(footprint, departure, admits_all);
-                }
-            })
-            .build_with_hasher(Prehashed);
         Self {
-            cache,
-            stripes: Stripes::new(),
-            ledger,
-            expiry,
+            stripes: Stripes::new(StripeCount::of(capacity.bytes)),
+            window: Window::new(if capacity.window == 0 { 0 } else { capacity.ghost_slots() }),
+            residents: Residents::new(capacity.residents(), policy),
+            ledger: Ledger::default(),
             capacity,
             clock,
             namespaces,
-            in_order: policy == EvictionPolicy::Lru,
+            policy,
         }
     }
 
-    /// Adds the shard's figures, and tells what it holds. What is past its deadline is not
+    /// Adds the shard's figures, and returns what it holds. What is past its deadline is not
     /// counted, removed or not.
     pub(super) fn add_to(&self, stats: &mut Stats) -> ShardStats {
         self.settle();
-        let (entries, bytes) = self.expiry.lapsed(self.clock.now());
+        // First what is held: an entry that a sweep removes between the two is then counted once
+        // too often for a moment. The other way round, entries that stay were not counted.
+        let (entries, memory_bytes) = (self.ledger.entries(), self.ledger.bytes());
+        let (lapsed, lapsed_bytes) = self.lapsed(|| {});
         let held = ShardStats {
-            entries: self.ledger.entries().saturating_sub(entries),
-            memory_bytes: self.ledger.bytes().saturating_sub(bytes),
+            entries: entries.saturating_sub(lapsed),
+            memory_bytes: memory_bytes.saturating_sub(lapsed_bytes),
         };
         stats.entries += held.entries;
         stats.memory_bytes += held.memory_bytes;
         self.ledger.add_to(stats);
+        stats.window_entries += self.window.entries();
+        stats.window_bytes += self.window.bytes();
+        stats.window_hits += self.stripes.each().map(|stripe| stripe.window_hits).sum::<u64>();
         held
+    }
+
+    /// Entries that were judged at the window's end.
+    pub(super) fn left_window(&self) -> u64 {
+        self.ledger.judged()
     }
 
     /// The share of each namespace.
@@ -107,22 +111,34 @@ impl Shard {
         self.ledger.by_namespace()
     }
 
-    pub(super) fn get(&self, wanted: Wanted<'_>) -> Lookup {
-        match self.live(wanted) {
-            Some(value) => Lookup::Hit(value),
-            None => Lookup::Miss,
+    pub(super) fn get(&self, key: HashedKey<'_>) -> Lookup {
+        let (value, next) = {
+            let mut stripe = self.stripes.lock(key.hash);
+            let Some(entry) = stripe.find(key.hash).filter(|entry| self.is_live(entry, key)) else {
+                drop(stripe);
+                self.follow_miss(key.hash);
+                return Lookup::Miss;
+            };
+            let (value, place, next) = (Value::of(entry), entry.place(), self.use_of(entry));
+            if place != Place::Resident {
+                stripe.window_hits += 1;
+            }
+            (value, next)
+        };
+        if next == Next::Report {
+            self.report(key.hash);
         }
+        Lookup::Hit(value)
     }
 
     /// Writes a value. Returns the number of its namespace.
-    pub(super) fn set(&self, wanted: Wanted<'_>, value: &[u8], ttl: Ttl) -> Slot {
-        let write = Write::new(self, wanted, value, ttl);
-        {
-            let _guard = self.stripes.lock(wanted.hash);
-            write.insert();
-        }
-        write.settle();
-        write.footprint.slot
+    pub(super) fn set(&self, key: HashedKey<'_>, value: &[u8], ttl: Ttl) -> Slot {
+        let now = self.clock.now();
+        let (entry, slot) = self.entry(key, value, ttl, now);
+        let (replaced, next) = self.put(&mut self.stripes.lock(key.hash), key, entry, now);
+        drop(replaced);
+        self.follow_up(key.hash, next, now);
+        slot
     }
 
     /// Reads the live value, lets `decide`, and writes when it says [`Outcome::Stored`]; no
@@ -130,153 +146,364 @@ impl Shard {
     /// written to, if one was.
     pub(super) fn set_if(
         &self,
-        wanted: Wanted<'_>,
+        key: HashedKey<'_>,
         value: &[u8],
         ttl: Ttl,
         decide: impl FnOnce(Option<&[u8]>) -> Result<Outcome, Refused>,
     ) -> Result<(Outcome, Option<Slot>), Refused> {
-        let guard = self.stripes.lock(wanted.hash);
-        let current = self.live(wanted);
-        let outcome = decide(current.as_deref())?;
-        if outcome == Outcome::Stored {
-            let write = Write::new(self, wanted, value, ttl);
-            write.insert();
-            drop(guard);
-            write.settle();
-            return Ok((outcome, Some(write.footprint.slot)));
-        }
-        Ok((outcome, None))
-    }
-
-    pub(super) fn delete(&self, wanted: Wanted<'_>) {
-        let _guard = self.stripes.lock(wanted.hash);
-        self.cache.invalidate(&wanted);
-    }
-
-    /// Removes entries that are past their deadline, at most as many as `due` has room for.
-    /// Returns how many it looked at, and how long the first was overdue.
-    pub(super) fn expire(&self, due: &mut Vec<(Deadline, u64)>) -> (usize, Duration) {
-        due.clear();
         let now = self.clock.now();
-        self.expiry.due(now, due);
-        for &(deadline, hash) in &*due {
-            let _guard = self.stripes.lock(hash);
-            // Still listed under the lock: so the entry with this hash has this deadline,
-            // and was not replaced meanwhile.
-            if self.expiry.contains(deadline, hash) {
-                self.cache.invalidate(&HashOnly(hash));
-            }
+        let mut stripe = self.stripes.lock(key.hash);
+        let current = stripe.find(key.hash).filter(|entry| entry.is_live_of(key, || now));
+        let outcome = decide(current.map(Entry::value))?;
+        if outcome != Outcome::Stored {
+            let next = match current {
+                Some(entry) => self.use_of(entry),
+                None if self.policy == EvictionPolicy::TinyLfu => Next::Report,
+                None => Next::Nothing,
+            };
+            drop(stripe);
+            self.follow_up(key.hash, next, now);
+            return Ok((outcome, None));
         }
-        (due.len(), due.first().map_or(Duration::ZERO, |(deadline, _)| deadline.lag(now)))
+        let (entry, slot) = self.entry(key, value, ttl, now);
+        let (replaced, next) = self.put(&mut stripe, key, entry, now);
+        drop(stripe);
+        drop(replaced);
+        self.follow_up(key.hash, next, now);
+        Ok((outcome, Some(slot)))
     }
 
-    /// Applies what moka has pending: reads to the order of use, writes to the weight.
+    pub(super) fn delete(&self, key: HashedKey<'_>) {
+        let gone = {
+            let mut stripe = self.stripes.lock(key.hash);
+            self.take_if(&mut stripe, key.hash, |entry| entry.is_of(key))
+        };
+        if let Some(entry) = gone {
+            self.count_off(&entry, self.departure(&entry, Departure::Deleted));
+            self.bury();
+        }
+    }
+
+    /// Removes entries of one stripe that are past their deadline, as many as a stripe may be held
+    /// for. Returns how many, and how long the first was overdue.
+    pub(super) fn expire(&self, stripe: usize) -> (usize, Duration) {
+        let now = self.clock.now();
+        let mut gone = Vec::new();
+        let mut lag = Duration::ZERO;
+        {
+            let mut stripe = self.stripes.at(stripe);
+            let mut cost = 0;
+            while cost < STEP / 16
+                && let Some((deadline, hash)) = stripe.first_over(now)
+            {
+                lag = lag.max(deadline.lag(now));
+                let Some(entry) = self.take_if(&mut stripe, hash, |_| true) else { break };
+                cost += if entry.place() == Place::Resident { RESIDENT_COST } else { 1 };
+                gone.push(entry);
+            }
+        }
+        for entry in &gone {
+            self.count_off(entry, Departure::Expired);
+        }
+        (gone.len(), lag)
+    }
+
+    /// How many stripes there are to expire.
+    pub(super) fn stripes(&self) -> usize {
+        self.stripes.len()
+    }
+
+    /// Applies what moka has pending, and takes out what it evicted.
     pub(super) fn settle(&self) {
-        self.cache.run_pending_tasks();
+        self.residents.settle();
+        self.bury();
     }
 
-    fn live(&self, wanted: Wanted<'_>) -> Option<Bytes> {
-        let entry = self.cache.get(&wanted)?;
-        let live = entry.deadline == Deadline::NEVER || !entry.deadline.passed(self.clock.now());
-        live.then_some(entry.value)
+    /// Takes out of the window's queue what deletes and expiry have left there.
+    pub(super) fn compact(&self) {
+        self.window.compact(|item| self.is_waiting(item));
     }
-}
 
-/// One write on its way into a shard.
-struct Write<'a> {
-    shard: &'a Shard,
-    wanted: Wanted<'a>,
-    value: Bytes,
-    ttl: Ttl,
-    footprint: Footprint,
-}
+    fn entry(&self, key: HashedKey<'_>, value: &[u8], ttl: Ttl, now: Moment) -> (Entry, Slot) {
+        let slot = self.namespaces.take(key.key.namespace().as_str());
+        (Entry::new(key, value, Deadline::after(now, ttl), slot), slot)
+    }
 
-impl<'a> Write<'a> {
-    fn new(shard: &'a Shard, wanted: Wanted<'a>, value: &[u8], ttl: Ttl) -> Self {
-        let bytes = entry_bytes(wanted.stored_len(), value.len());
-        let slot = shard.namespaces.take(wanted.key.namespace().as_str());
-        Self {
-            shard,
-            wanted,
-            value: Bytes::copy_from_slice(value),
-            ttl,
-            footprint: Footprint { bytes, weight: shard.capacity.weigh(bytes), slot },
+    /// Puts a new entry into its place, which is that of the one before it where both weigh the
+    /// same. Returns what it replaced, to be freed when the stripe is free again.
+    fn put(
+        &self,
+        stripe: &mut Stripe,
+        key: HashedKey<'_>,
+        entry: Entry,
+        now: Moment,
+    ) -> (Option<Entry>, Next) {
+        let HashedKey { hash, .. } = key;
+        if let Some(other) = self.take_if(stripe, hash, |held| !held.is_of(key)) {
+            self.count_off(&other, Departure::Evicted);
         }
-    }
-
-    /// Puts the entry into the cache. The caller holds the key's stripe.
-    fn insert(&self) {
-        let Shard { cache, ledger, expiry, clock, .. } = self.shard;
-        let Footprint { bytes, slot, .. } = self.footprint;
-        let begun = clock.now();
-        let deadline = Deadline::after(begun, self.ttl);
-        let deadline = expiry.add(deadline, self.wanted.hash, bytes);
-        if !self.heavy() {
-            ledger.add(self.footprint);
-        }
-        ledger.write(|write| {
-            let entry = Entry { value: self.value.clone(), deadline, write, slot };
-            cache.insert(StoredKey::new(self.wanted), entry);
-        });
-        if clock.now().since(begun) >= STALL {
-            ledger.count_stall();
-        }
-    }
-
-    /// Makes room when the shard overshoots. moka does so by the number of pending writes,
-    /// up to 384 of them; here it goes by their bytes. An entry that is heavier than all
-    /// the slack counts from when room was made for it.
-    ///
-    /// Under LRU each write settles: 0.3 to 0.6 us in a loop of inserts into a full cache of
-    /// 100 and 1000 entries, beside the 1.0 to 1.4 us of the insert.
-    fn settle(&self) {
-        let Shard { ledger, capacity, in_order, .. } = self.shard;
-        if self.heavy() {
-            if ledger.weight() + self.footprint.weight > capacity.weight {
-                ledger.count_forced_maintenance();
+        let fits = self.size_of(&entry, false).weight <= self.capacity.window;
+        let before = stripe.find(hash).map(|held| (held.place(), held.mark(), self.size(held)));
+        let next = match before {
+            Some((Place::Resident, mark, size))
+                if size.weight == self.size_of(&entry, true).weight =>
+            {
+                entry.put(Place::Resident, mark);
+                entry.set_reported(stripe.find(hash).map_or(0, Entry::reported));
+                self.use_of(&entry)
             }
-            self.shard.settle();
-            ledger.add(self.footprint);
-            free_retired();
+            Some((place @ Place::Window { .. }, mark, _)) if fits => {
+                entry.put(place, mark);
+                Next::Nothing
+            }
+            None if fits && self.wait(hash, &entry) => Next::Nothing,
+            _ => {
+                if fits && before.is_none() {
+                    self.ledger.count_graduation(Graduation::Ghost);
+                }
+                self.make_resident(hash, &entry);
+                if matches!(before, Some((Place::Resident, ..))) {
+                    // moka 0.12.16 loses the difference of the two weights when the handle is
+                    // removed before it has applied the change (findings/moka-weight-drift.sh).
+                    self.residents.settle();
+                }
+                Next::Settle
+            }
+        };
+        self.count_in(&entry);
+        let replaced = stripe.put(hash, entry);
+        if let Some((place, _, size)) = before {
+            let over = replaced.as_ref().is_some_and(|held| held.is_over(|| now));
+            if place != Place::Resident {
+                self.window.remove(size.bytes, size.weight);
+            }
+            self.ledger.remove(size, if over { Departure::Expired } else { Departure::Replaced });
+        }
+        if replaced.as_ref().is_none_or(|held| held.is_over(|| now)) {
+            self.ledger.count_insert();
+        }
+        (replaced, next)
+    }
+
+    /// Lets a new key into the window, unless the ghost knows it.
+    fn wait(&self, hash: u64, entry: &Entry) -> bool {
+        let mark = self.ledger.mark();
+        let waits = self.window.admit((hash, mark), self.ledger.entries());
+        if waits {
+            entry.put(Place::Window { hits: 0 }, mark);
+        }
+        waits
+    }
+
+    /// Gives moka a handle of the entry. The caller holds its stripe.
+    fn make_resident(&self, hash: u64, entry: &Entry) {
+        let mark = self.ledger.mark();
+        entry.put(Place::Resident, mark);
+        entry.set_reported(self.ledger.count_resident());
+        self.residents.insert((hash, mark), self.size(entry).weight);
+    }
+
+    /// Counts a use of a live entry, and says whether moka is to be told.
+    ///
+    /// With a window moka's order is that of least recent use, and what was reported of late is
+    /// among its youngest anyway: until a sixteenth as many residents as there are have come in,
+    /// an entry is not reported again. The other policies are told of every use.
+    fn use_of(&self, entry: &Entry) -> Next {
+        if entry.place() != Place::Resident {
+            entry.count_hit();
+            return Next::Nothing;
+        }
+        if self.policy == EvictionPolicy::Window {
+            let now = self.ledger.residents_let_in();
+            let since = u64::from(now.wrapping_sub(entry.reported()));
+            if since < self.ledger.entries().saturating_sub(self.window.entries()) / 16 {
+                return Next::Nothing;
+            }
+            entry.set_reported(now);
+        }
+        Next::Report
+    }
+
+    fn report(&self, hash: u64) {
+        self.residents.report(hash);
+        self.bury();
+    }
+
+    /// Tells moka of a key that was asked for and is not there: TinyLFU lets it in when it was
+    /// asked for more often than those that are.
+    fn follow_miss(&self, hash: u64) {
+        if self.policy == EvictionPolicy::TinyLfu {
+            self.report(hash);
+        }
+    }
+
+    /// What a call has left to do, when it holds no stripe any more.
+    fn follow_up(&self, hash: u64, next: Next, begun: Moment) {
+        match next {
+            Next::Nothing => {}
+            Next::Report => self.report(hash),
+            // moka applies all pending uses before all pending writes. So that the order of use is
+            // exact, no write may be pending when the next use comes.
+            Next::Settle => self.relieve(self.policy == EvictionPolicy::Lru),
+        }
+        let made_room = self.make_room(begun);
+        if (made_room || next == Next::Settle) && self.clock.now().since(begun) >= STALL {
+            self.ledger.count_stall();
+        }
+    }
+
+    /// Judges the window's entries while the shard is over its weight and the window above its
+    /// share. Returns whether there was anything to do.
+    fn make_room(&self, now: Moment) -> bool {
+        let Capacity { weight, window, .. } = self.capacity;
+        let is_over = || self.ledger.weight() > weight && self.window.weight() > window;
+        let mut judged = false;
+        while is_over()
+            && let Some(item) = self.window.pop()
+        {
+            self.judge(item, now);
+            judged = true;
+        }
+        if judged {
+            self.relieve(false);
+        }
+        judged
+    }
+
+    /// Has moka evict what it holds beyond its weight, or `always` what it has pending. moka goes
+    /// by the number of pending writes, up to 384 of them; here it goes by their weight.
+    fn relieve(&self, always: bool) {
+        let residents = self.ledger.weight().saturating_sub(self.window.weight());
+        let is_over = residents > self.capacity.residents() + self.capacity.slack();
+        if is_over {
+            self.ledger.count_forced_maintenance();
+        }
+        if is_over || always {
+            self.residents.settle();
+        }
+        self.bury();
+    }
+
+    /// Makes the entry that came first into the window a resident, or drops it.
+    fn judge(&self, item: Item, now: Moment) {
+        let (hash, mark) = item;
+        let mut stripe = self.stripes.lock(hash);
+        let waits = |entry: &Entry| entry.place() != Place::Resident && entry.mark() == mark;
+        let Some(entry) = stripe.find(hash).filter(|entry| waits(entry)) else { return };
+        let is_over = entry.is_over(|| now);
+        if !is_over && matches!(entry.place(), Place::Window { hits: 2.. }) {
+            let size = self.size(entry);
+            self.window.remove(size.bytes, size.weight);
+            self.ledger.take_off(size);
+            self.make_resident(hash, entry);
+            self.ledger.add(self.size(entry));
+            self.ledger.count_graduation(Graduation::Hits);
             return;
         }
-        let overshoots = ledger.weight() > capacity.weight + capacity.slack();
-        if overshoots {
-            ledger.count_forced_maintenance();
+        let dropped = stripe.take_if(hash, |_| true);
+        drop(stripe);
+        if let Some(entry) = dropped {
+            let departure = if is_over { Departure::Expired } else { Departure::Dropped };
+            self.count_off(&entry, departure);
+            if !is_over {
+                self.window.remember_dropped(hash);
+            }
         }
-        if overshoots || *in_order {
-            self.shard.settle();
+    }
+
+    /// Takes what moka evicted out of the table. The caller holds no stripe.
+    fn bury(&self) {
+        for (hash, mark) in self.residents.take_evicted() {
+            let is_it = |entry: &Entry| entry.place() == Place::Resident && entry.mark() == mark;
+            let gone = self.stripes.lock(hash).take_if(hash, is_it);
+            if let Some(entry) = gone {
+                let evicted = match self.policy {
+                    EvictionPolicy::TinyLfu => Departure::Unjudged { mark },
+                    EvictionPolicy::Window | EvictionPolicy::Lru => Departure::Evicted,
+                };
+                self.count_off(&entry, self.departure(&entry, evicted));
+            }
         }
     }
 
-    fn heavy(&self) -> bool {
-        self.footprint.weight > self.shard.capacity.slack()
+    /// Takes the entry with this hash out of its stripe, and its handle from moka.
+    fn take_if(
+        &self,
+        stripe: &mut Stripe,
+        hash: u64,
+        wanted: impl FnOnce(&Entry) -> bool,
+    ) -> Option<Entry> {
+        let gone = stripe.take_if(hash, wanted)?;
+        if gone.place() == Place::Resident {
+            self.residents.remove(hash);
+        }
+        Some(gone)
     }
-}
 
-/// From this long on, a write's way into the shard is a stall. moka does not tell: a writer
-/// that finds its channel full sleeps for 50 microseconds at a time until it is not, and one
-/// that finds maintenance due does it first. So each write reads the clock once more at its
-/// end; it reads it for the deadline at the beginning anyway.
-const STALL: Duration = Duration::from_millis(1);
-
-/// Frees the values that moka has let go of. Its table retires them to crossbeam's epochs,
-/// which free them two epochs later, and an epoch passes only when threads come by: with
-/// values of a mebibyte that kept tens of them from the allocator.
-fn free_retired() {
-    for _ in 0..EPOCHS {
-        crossbeam::epoch::pin().flush();
+    /// Counts what has passed its deadline and is not removed yet: entries and bytes. After a mass
+    /// expiry that is many, so it lets go of a stripe after each [`STEP`]; what is removed or added
+    /// meanwhile may be counted or not.
+    fn lapsed(&self, mut between: impl FnMut()) -> (u64, u64) {
+        let now = self.clock.now();
+        let (mut entries, mut bytes) = (0, 0);
+        for index in 0..self.stripes.len() {
+            let mut after = Bound::Unbounded;
+            loop {
+                let mut last = None;
+                {
+                    let stripe = self.stripes.at(index);
+                    for (seen, (at, entry)) in (1..=STEP).zip(stripe.over(now, after)) {
+                        entries += 1;
+                        bytes += self.size(entry).bytes;
+                        last = (seen == STEP).then_some(at);
+                    }
+                }
+                let Some(last) = last else { break };
+                after = Bound::Excluded(last);
+                between();
+            }
+        }
+        (entries, bytes)
     }
-}
 
-/// Steps from an entry's removal until nobody can be reading it: two epochs, and the one
-/// that is under way.
-const EPOCHS: usize = 3;
+    fn is_waiting(&self, (hash, mark): Item) -> bool {
+        let stripe = self.stripes.lock(hash);
+        let found = stripe.find(hash);
+        found.is_some_and(|entry| entry.place() != Place::Resident && entry.mark() == mark)
+    }
 
-/// moka's weights are 32 bits wide. [`Capacity`] keeps an entry's share within them, and the
-/// settings a value.
-fn moka_weight(weight: u64) -> u32 {
-    u32::try_from(weight).unwrap_or(u32::MAX)
+    fn is_live(&self, entry: &Entry, key: HashedKey<'_>) -> bool {
+        entry.is_live_of(key, || self.clock.now())
+    }
+
+    fn departure(&self, entry: &Entry, otherwise: Departure) -> Departure {
+        if entry.is_over(|| self.clock.now()) { Departure::Expired } else { otherwise }
+    }
+
+    fn size(&self, entry: &Entry) -> EntrySize {
+        self.size_of(entry, entry.place() == Place::Resident)
+    }
+
+    fn size_of(&self, entry: &Entry, resident: bool) -> EntrySize {
+        let bytes = bytes_of(entry, resident);
+        EntrySize { bytes, weight: self.capacity.weigh(bytes), slot: entry.slot() }
+    }
+
+    fn count_in(&self, entry: &Entry) {
+        let size = self.size(entry);
+        if entry.place() != Place::Resident {
+            self.window.add(size.bytes, size.weight);
+        }
+        self.ledger.add(size);
+    }
+
+    fn count_off(&self, entry: &Entry, departure: Departure) {
+        let size = self.size(entry);
+        if entry.place() != Place::Resident {
+            self.window.remove(size.bytes, size.weight);
+        }
+        self.ledger.remove(size, departure);
+    }
 }
 
 #[cfg(test)]
@@ -289,12 +516,50 @@ impl Shard {
         &self.clock
     }
 
-    pub(super) fn indexed(&self) -> usize {
-        self.expiry.len()
+    /// Whether one more entry has the window judged.
+    #[cfg(feature = "shuttle")]
+    pub(super) fn is_full(&self) -> bool {
+        let one = self.ledger.bytes() / self.ledger.entries().max(1);
+        self.ledger.weight() + one > self.capacity.weight
     }
 
-    /// What moka itself says that it holds.
-    pub(super) fn moka_count_and_weight(&self) -> (u64, u64) {
-        (self.cache.entry_count(), self.cache.weighted_size())
+    #[cfg(feature = "shuttle")]
+    pub(super) fn is_resident(&self, hash: u64) -> bool {
+        self.stripes.lock(hash).find(hash).is_some_and(|entry| entry.place() == Place::Resident)
+    }
+
+    /// Items in the window's queue.
+    pub(super) fn queued(&self) -> usize {
+        self.window.queued()
+    }
+
+    /// Entries with a deadline.
+    pub(super) fn indexed(&self) -> usize {
+        self.stripes.each().map(|stripe| stripe.counts().1).sum()
+    }
+
+    /// Fails unless the books agree with the table and with moka. Nothing else may be at work.
+    pub(super) fn assert_books_balance(&self) {
+        self.settle();
+        let mut all = (0, 0, 0);
+        let (mut waiting, mut residents) = ((0, 0), (0, 0));
+        let mut deadlines = 0;
+        for stripe in self.stripes.each() {
+            for entry in stripe.entries() {
+                let EntrySize { bytes, weight, .. } = self.size(entry);
+                all = (all.0 + 1, all.1 + bytes, all.2 + weight);
+                let part = match entry.place() {
+                    Place::Resident => &mut residents,
+                    Place::Window { .. } => &mut waiting,
+                };
+                *part = (part.0 + 1, part.1 + weight);
+                deadlines += usize::from(entry.deadline() != Deadline::NEVER);
+            }
+        }
+        let ledger = &self.ledger;
+        assert_eq!((ledger.entries(), ledger.bytes(), ledger.weight()), all);
+        assert_eq!((self.window.entries(), self.window.weight()), waiting);
+        assert_eq!(self.residents.count_and_weight(), residents);
+        assert_eq!(self.indexed(), deadlines);
     }
 }

@@ -11,6 +11,9 @@ pub(super) use opentelemetry_semantic_conventions::attribute::{
     RPC_RESPONSE_STATUS_CODE, RPC_SYSTEM_NAME, SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION,
 };
 
+/// The instrumentation scope of every span.
+pub(super) const SCOPE: &str = "tiny-cache-server";
+
 /// The value of [`RPC_SYSTEM_NAME`].
 pub(super) const GRPC: &str = "grpc";
 

@@ -28,7 +28,7 @@ use tonic::{
 use tonic_prost::ProstCodec;
 
 use super::{
-    environment::{Plan, TlsPlan},
+    config::{CollectorTls, OtelConfig},
     failure::{Failure, Repeat, chain},
 };
 
@@ -80,13 +80,13 @@ pub(super) struct Collector {
 
 impl Collector {
     /// Must be called within the runtime that drives the connection.
-    pub(super) fn new(plan: &Plan) -> Result<Self, ExportError> {
-        let failed = |problem| ExportError::Endpoint { endpoint: plan.shown_endpoint(), problem };
-        let mut endpoint = Endpoint::from_shared(plan.endpoint.clone()).map_err(failed)?;
-        if let Some(tls) = &plan.tls {
-            endpoint = endpoint.tls_config(config(tls)?).map_err(failed)?;
+    pub(super) fn new(config: &OtelConfig) -> Result<Self, ExportError> {
+        let failed = |problem| ExportError::Endpoint { endpoint: config.shown_endpoint(), problem };
+        let mut endpoint = Endpoint::from_shared(config.endpoint.clone()).map_err(failed)?;
+        if let Some(tls) = &config.tls {
+            endpoint = endpoint.tls_config(tls_config(tls)?).map_err(failed)?;
         }
-        let ping = (plan.request_timeout / PING).max(SHORTEST_PING);
+        let ping = (config.request_timeout / PING).max(SHORTEST_PING);
         // An idle connection is not pinged: a gRPC server may close it for that. The next
         // request pings it at once.
         let endpoint = endpoint
@@ -95,7 +95,7 @@ impl Collector {
             .keep_alive_timeout(ping)
             .keep_alive_while_idle(false);
         let channel = Mutex::new(endpoint.connect_lazy());
-        Ok(Self { endpoint, channel, gzip: plan.gzip, metadata: metadata(&plan.headers)? })
+        Ok(Self { endpoint, channel, gzip: config.gzip, metadata: metadata(&config.headers)? })
     }
 
     /// Sends an encoded `ResourceSpans` once. After a failure of the connection the next call
@@ -129,7 +129,7 @@ impl Collector {
     }
 }
 
-fn config(tls: &TlsPlan) -> Result<ClientTlsConfig, ExportError> {
+fn tls_config(tls: &CollectorTls) -> Result<ClientTlsConfig, ExportError> {
     let mut config = ClientTlsConfig::new();
     config = match &tls.authorities {
         Some(path) => config.ca_certificate(Certificate::from_pem(pem(path)?)),

@@ -1,4 +1,4 @@
-//! Makes a plan of the standard `OTEL_` variables.
+//! Reads the standard `OTEL_` variables.
 //!
 //! The SDK reads most of them too, but passes over a wrong value without a word. The
 //! specification asks for a warning and the default
@@ -11,6 +11,7 @@ use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf, time::Duration};
 use self::variables::Variables;
 use super::{
     attributes::SERVICE_NAME,
+    config::{CollectorTls, OtelConfig},
     resource,
     sampling::{Root, Sampling},
 };
@@ -21,18 +22,15 @@ const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
 /// The part of traces that is sampled where no sampler is named.
 const DEFAULT_RATIO: f64 = 0.01;
 
-/// The specification's defaults for batches, times in milliseconds.
+/// The specification's defaults for batches.
 const DEFAULT_QUEUE: usize = 2048;
 const DEFAULT_BATCH: usize = 512;
-const DEFAULT_SCHEDULE_DELAY: u64 = 5_000;
-const DEFAULT_BATCH_TIMEOUT: u64 = 30_000;
-const DEFAULT_REQUEST_TIMEOUT: u64 = 10_000;
+const DEFAULT_SCHEDULE_DELAY: Duration = Duration::from_secs(5);
+const DEFAULT_BATCH_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Spans that a queue may have. Its places, of some 400 bytes, are allocated at the start.
 const QUEUES: RangeInclusive<usize> = 1..=100_000;
-
-/// Milliseconds that a time may have: up to a day.
-const TIMES: RangeInclusive<u64> = 1..=86_400_000;
 
 /// Characters of a text that a caller chose. The specification has no limit, but a request id
 /// may have 16 KiB, and thousands of spans may wait.
@@ -41,76 +39,25 @@ const DEFAULT_TEXT: usize = 1024;
 /// The specification's default.
 const DEFAULT_ATTRIBUTES: u32 = 128;
 
-/// What to export, and how.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Plan {
-    pub(super) endpoint: String,
-    pub(super) tls: Option<TlsPlan>,
-    pub(super) sampling: Sampling,
-    /// Spans that may wait for the exporter or be on their way.
-    pub(super) queue: usize,
-    /// Spans of one export.
-    pub(super) batch: usize,
-    /// Until a batch that is not full is exported.
-    pub(super) schedule_delay: Duration,
-    /// For one request of an export.
-    pub(super) request_timeout: Duration,
-    /// For an export, with all its requests and pauses.
-    pub(super) batch_timeout: Duration,
-    /// The resource's attributes.
-    pub(super) resource: Vec<(String, String)>,
-    pub(super) gzip: bool,
-    /// Metadata for the collector, as `key=value,key=value`.
-    pub(super) headers: String,
-    /// Characters of an attribute that a caller chose.
-    pub(super) longest_text: usize,
-    /// Attributes of a span.
-    pub(super) most_attributes: u32,
-}
-
-impl Plan {
-    /// The endpoint for logs, without the password that may be in it.
-    pub(super) fn shown_endpoint(&self) -> String {
-        match self
-            .endpoint
-            .split_once("://")
-            .and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?)))
-        {
-            Some((scheme, (_secret, rest))) => format!("{scheme}://***@{rest}"),
-            None => self.endpoint.clone(),
-        }
-    }
-}
-
-/// The PEM files of a connection to a collector over TLS. Without authorities of its own it
-/// trusts those of the system.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct TlsPlan {
-    pub(super) authorities: Option<PathBuf>,
-    pub(super) identity: Option<(PathBuf, PathBuf)>,
-}
-
 /// What was read.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Read {
     /// None: no span is made.
-    pub(super) plan: Option<Plan>,
+    pub(super) config: Option<OtelConfig>,
     pub(super) warnings: Vec<String>,
 }
 
 /// Reads the variables out of an environment.
-pub(super) fn read<N, V>(vars: impl IntoIterator<Item = (N, V)>) -> Read
-where
-    N: Into<OsString>,
-    V: Into<OsString>,
-{
+pub(super) fn read(
+    vars: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+) -> Read {
     let mut variables = Variables::collect(vars);
-    let plan = variables.plan();
-    Read { plan, warnings: variables.warnings }
+    let config = variables.config();
+    Read { config, warnings: variables.warnings }
 }
 
 impl Variables {
-    fn plan(&mut self) -> Option<Plan> {
+    fn config(&mut self) -> Option<OtelConfig> {
         if self.flag("OTEL_SDK_DISABLED") {
             return None;
         }
@@ -119,37 +66,29 @@ impl Variables {
             return None;
         }
         let endpoint = self.with_scheme(endpoint)?;
-        let sampling = self.sampling();
-        let queue = self.number("OTEL_BSP_MAX_QUEUE_SIZE", QUEUES).unwrap_or(DEFAULT_QUEUE);
-        let batch = self.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1..=usize::MAX);
-        let delay = self.number("OTEL_BSP_SCHEDULE_DELAY", TIMES);
-        let batch_timeout =
-            self.number("OTEL_BSP_EXPORT_TIMEOUT", TIMES).unwrap_or(DEFAULT_BATCH_TIMEOUT);
-        let request_timeout = match self.of_exporter("TIMEOUT") {
-            Some((name, _)) => self.number(&name, TIMES),
-            None => None,
-        };
-        Some(Plan {
+        let queue = self.number(&["OTEL_BSP_MAX_QUEUE_SIZE"], QUEUES, DEFAULT_QUEUE);
+        let batch = self.number(&["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], 1..=usize::MAX, DEFAULT_BATCH);
+        let batch_timeout = self.time(&["OTEL_BSP_EXPORT_TIMEOUT"], DEFAULT_BATCH_TIMEOUT);
+        let request_timeout = Self::names_of_exporter("TIMEOUT");
+        let text = ["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"];
+        let attributes = ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"];
+        Some(OtelConfig {
             tls: self.tls(&endpoint),
             endpoint,
-            sampling,
+            sampling: self.sampling(),
             queue,
             // A batch that is larger than the queue would never be full.
-            batch: batch.unwrap_or(DEFAULT_BATCH).min(queue),
-            schedule_delay: Duration::from_millis(delay.unwrap_or(DEFAULT_SCHEDULE_DELAY)),
-            request_timeout: Duration::from_millis(
-                request_timeout.unwrap_or(DEFAULT_REQUEST_TIMEOUT).min(batch_timeout),
-            ),
-            batch_timeout: Duration::from_millis(batch_timeout),
+            batch: batch.min(queue),
+            schedule_delay: self.time(&["OTEL_BSP_SCHEDULE_DELAY"], DEFAULT_SCHEDULE_DELAY),
+            request_timeout: self
+                .time(&request_timeout, DEFAULT_REQUEST_TIMEOUT)
+                .min(batch_timeout),
+            batch_timeout,
             resource: self.resource(),
             gzip: self.gzip(),
             headers: self.of_exporter("HEADERS").map_or(String::new(), |(_, headers)| headers),
-            longest_text: self
-                .limit("ATTRIBUTE_VALUE_LENGTH_LIMIT", 0..=usize::MAX)
-                .unwrap_or(DEFAULT_TEXT),
-            most_attributes: self
-                .limit("ATTRIBUTE_COUNT_LIMIT", 0..=u32::MAX)
-                .unwrap_or(DEFAULT_ATTRIBUTES),
+            longest_text: self.number(&text, 0..=usize::MAX, DEFAULT_TEXT),
+            most_attributes: self.number(&attributes, 0..=u32::MAX, DEFAULT_ATTRIBUTES),
         })
     }
 
@@ -227,7 +166,7 @@ impl Variables {
         }
     }
 
-    fn tls(&mut self, endpoint: &str) -> Option<TlsPlan> {
+    fn tls(&mut self, endpoint: &str) -> Option<CollectorTls> {
         if !endpoint.starts_with("https://") {
             return None;
         }
@@ -246,32 +185,23 @@ impl Variables {
                 None
             }
         };
-        Some(TlsPlan { authorities, identity })
+        Some(CollectorTls { authorities, identity })
     }
 
     fn sampling(&mut self) -> Sampling {
         let follows_parent = self.follows_parent();
         let named = self.get("OTEL_TRACES_SAMPLER").map(|name| name.to_ascii_lowercase());
-        let (parent_based, kind) = match named.as_deref() {
-            None => (true, "traceidratio"),
-            Some(name) => match name.strip_prefix("parentbased_") {
-                Some(kind) => (true, kind),
-                None => (false, name),
-            },
-        };
-        let root = match kind {
-            "always_on" => Root::Always,
-            "always_off" => Root::Never,
-            "traceidratio" => Root::Ratio(self.ratio(named.is_some())),
-            _ => {
+        let name = named.as_deref().unwrap_or("parentbased_traceidratio");
+        let kind = name.strip_prefix("parentbased_");
+        let (parent_based, root) = match kind.unwrap_or(name) {
+            "always_on" => (kind.is_some(), Root::Always),
+            "always_off" => (kind.is_some(), Root::Never),
+            "traceidratio" => (kind.is_some(), Root::Ratio(self.ratio(named.is_some()))),
+            unknown => {
                 let allowed = "1 % is sampled, or as the caller has decided; allowed: always_on, \
                                always_off, traceidratio, each also with parentbased_ in front";
-                self.warn("OTEL_TRACES_SAMPLER", kind, allowed);
-                return Sampling {
-                    parent_based: true,
-                    follows_parent,
-                    root: Root::Ratio(DEFAULT_RATIO),
-                };
+                self.warn("OTEL_TRACES_SAMPLER", unknown, allowed);
+                (true, Root::Ratio(DEFAULT_RATIO))
             }
         };
         Sampling { parent_based, follows_parent, root }
@@ -313,10 +243,10 @@ mod tests {
 
     const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317");
 
-    fn plan(vars: &[(&str, &str)]) -> Plan {
+    fn config(vars: &[(&str, &str)]) -> OtelConfig {
         let read = read(vars.iter().copied());
         assert_eq!(read.warnings, Vec::<String>::new());
-        read.plan.unwrap()
+        read.config.unwrap()
     }
 
     #[test]
@@ -335,29 +265,30 @@ mod tests {
 
     #[test]
     fn an_endpoint_alone_samples_one_percent_or_as_the_caller_has_decided() {
-        let plan = plan(&[ENDPOINT]);
-        assert_eq!(plan.endpoint, "http://collector:4317");
+        let config = config(&[ENDPOINT]);
+        assert_eq!(config.endpoint, "http://collector:4317");
         let root = Root::Ratio(0.01);
-        assert_eq!(plan.sampling, Sampling { parent_based: true, follows_parent: true, root });
-        assert_eq!(plan.tls, None);
-        assert_eq!(plan.queue, 2048);
+        assert_eq!(config.sampling, Sampling { parent_based: true, follows_parent: true, root });
+        assert_eq!(config.tls, None);
+        assert_eq!(config.queue, 2048);
     }
 
     #[test]
     fn the_exporter_alone_has_the_default_endpoint() {
-        assert_eq!(plan(&[("OTEL_TRACES_EXPORTER", "otlp")]).endpoint, DEFAULT_ENDPOINT);
+        assert_eq!(config(&[("OTEL_TRACES_EXPORTER", "otlp")]).endpoint, DEFAULT_ENDPOINT);
     }
 
     #[test]
     fn a_password_in_the_endpoint_is_not_shown() {
-        let plan = plan(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4317")]);
-        assert_eq!(plan.shown_endpoint(), "http://***@collector:4317");
+        let config =
+            config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4317")]);
+        assert_eq!(config.shown_endpoint(), "http://***@collector:4317");
     }
 
     #[test]
     fn what_is_meant_for_traces_wins() {
         let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4317");
-        assert_eq!(plan(&[ENDPOINT, traces]).endpoint, "http://traces:4317");
+        assert_eq!(config(&[ENDPOINT, traces]).endpoint, "http://traces:4317");
     }
 
     #[test]
@@ -370,13 +301,13 @@ mod tests {
             ("parentbased_always_off", true, Root::Never),
             ("parentbased_traceidratio", true, Root::Ratio(0.25)),
         ] {
-            let plan = plan(&[
+            let config = config(&[
                 ENDPOINT,
                 ("OTEL_TRACES_SAMPLER", name),
                 ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
             ]);
             let expected = Sampling { parent_based, follows_parent: true, root };
-            assert_eq!(plan.sampling, expected, "{name}");
+            assert_eq!(config.sampling, expected, "{name}");
         }
     }
 
@@ -414,7 +345,7 @@ mod tests {
             ("baggage, tracecontext", true),
         ] {
             let read = read([ENDPOINT, ("OTEL_PROPAGATORS", propagators)]);
-            assert_eq!(read.plan.unwrap().sampling.follows_parent, follows, "{propagators}");
+            assert_eq!(read.config.unwrap().sampling.follows_parent, follows, "{propagators}");
             assert_eq!(read.warnings.is_empty(), propagators != "b3", "{propagators}");
         }
     }
@@ -424,7 +355,7 @@ mod tests {
     fn the_services_name_wins_over_the_name_among_the_attributes() {
         let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=carts,team=a%20b");
         let read = |vars: &[(&str, &str)]| {
-            let resource = resource::resource(&plan(vars).resource);
+            let resource = resource::resource(&config(vars).resource);
             ["service.name", "team", "service.version"]
                 .map(|key| resource.get(&key.into()).map(|value| value.to_string()))
         };
@@ -443,21 +374,21 @@ mod tests {
         let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "team=a,service.name=b%,zone=c");
         let read = read([ENDPOINT, attributes, ("OTEL_SERVICE_NAME", "sessions")]);
         let expected = [(SERVICE_NAME.to_owned(), "sessions".to_owned())];
-        assert_eq!(read.plan.unwrap().resource, expected);
+        assert_eq!(read.config.unwrap().resource, expected);
         assert_eq!(read.warnings.len(), 1, "{:?}", read.warnings);
     }
 
     #[test]
     fn tls_is_for_https_and_for_endpoints_without_a_scheme() {
         let tls = |endpoint, insecure| {
-            plan(&[
+            config(&[
                 ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
                 ("OTEL_EXPORTER_OTLP_INSECURE", insecure),
                 ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
             ])
             .tls
         };
-        let expected = TlsPlan { authorities: Some("/ca.pem".into()), identity: None };
+        let expected = CollectorTls { authorities: Some("/ca.pem".into()), identity: None };
         assert_eq!(tls("https://collector:4317", "true"), Some(expected.clone()));
         assert_eq!(tls("collector:4317", "false"), Some(expected));
         assert_eq!(tls("collector:4317", "true"), None);

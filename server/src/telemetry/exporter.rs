@@ -33,10 +33,14 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+#[cfg(test)]
+use crate::{lifecycle, threads::injected};
+
 use super::{
+    attributes::SCOPE,
     collector::{Collector, ExportError, Rejected},
+    config::OtelConfig,
     counts::SpanCounts,
-    environment::Plan,
     failure::{Failure, Repeat},
     report::Report,
 };
@@ -55,13 +59,14 @@ pub(super) struct Exporter {
     runtime: Handle,
     /// Ends the thread "export".
     _running: DropGuard,
+    ended: CancellationToken,
 }
 
 impl Exporter {
     /// Starts the thread. A collector that cannot be reached is no error: each batch tries to
     /// connect again. Once `ending` is cancelled, no batch waits to be sent again.
     pub(super) fn start(
-        plan: &Plan,
+        config: &OtelConfig,
         resource: &Resource,
         counts: SpanCounts,
         ending: CancellationToken,
@@ -70,23 +75,32 @@ impl Exporter {
         let handle = runtime.handle().clone();
         let collector = {
             let _entered = runtime.enter();
-            Collector::new(plan)?
+            Collector::new(config)?
         };
         let sending = Arc::new(Sending {
             collector,
             encoding: Encoding::new(resource),
-            report: Mutex::new(Report::new(plan.shown_endpoint(), counts.clone())),
+            report: Mutex::new(Report::new(config.shown_endpoint(), counts.clone())),
             counts,
-            request_timeout: plan.request_timeout,
-            batch_timeout: plan.batch_timeout,
+            request_timeout: config.request_timeout,
+            batch_timeout: config.batch_timeout,
             ending,
         });
-        let running = CancellationToken::new();
-        let ended = running.clone();
-        thread::Builder::new()
-            .name("export".to_owned())
-            .spawn(move || runtime.block_on(ended.cancelled()))?;
-        Ok(Self { sending, runtime: handle, _running: running.drop_guard() })
+        let (running, ended) = (CancellationToken::new(), CancellationToken::new());
+        let (stop, ending) = (running.clone(), ended.clone().drop_guard());
+        thread::Builder::new().name("export".to_owned()).spawn(move || {
+            let _ending = ending;
+            let stopped = stop.cancelled();
+            #[cfg(test)]
+            let stopped = injected::interfere(lifecycle::Part::Export, stopped);
+            runtime.block_on(stopped);
+        })?;
+        Ok(Self { sending, runtime: handle, _running: running.drop_guard(), ended })
+    }
+
+    /// Cancelled when the thread has ended.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
     }
 }
 
@@ -207,7 +221,7 @@ struct Part {
 impl Encoding {
     fn new(resource: &Resource) -> Self {
         let attributes = ResourceAttributesWithSchema::from(resource).attributes.0;
-        let scope = InstrumentationScope::builder(super::SCOPE).build();
+        let scope = InstrumentationScope::builder(SCOPE).build();
         Self {
             resource: ResourceMessage { attributes, ..ResourceMessage::default() },
             scope: (scope, None).into(),

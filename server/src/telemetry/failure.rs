@@ -126,21 +126,21 @@ mod tests {
     use super::*;
     use tonic_types::ErrorDetails;
 
-    fn repeat_of(code: Code, delay: Option<Option<Duration>>) -> Repeat {
-        let status = match delay {
-            None => Status::new(code, "why"),
-            Some(delay) => {
-                Status::with_error_details(code, "why", ErrorDetails::with_retry_info(delay))
-            }
-        };
-        Failure::from(status).repeat
+    fn repeat_of(code: Code) -> Repeat {
+        Failure::from(Status::new(code, "why")).repeat
+    }
+
+    /// With details about when to repeat.
+    fn repeat_after(code: Code, delay: Option<Duration>) -> Repeat {
+        let details = ErrorDetails::with_retry_info(delay);
+        Failure::from(Status::with_error_details(code, "why", details)).repeat
     }
 
     #[test]
     fn statuses_are_repeated_by_otlps_table() {
         use Code::*;
         for code in [Cancelled, DeadlineExceeded, Aborted, OutOfRange, Unavailable, DataLoss] {
-            assert_eq!(repeat_of(code, None), Repeat::Later, "{code:?}");
+            assert_eq!(repeat_of(code), Repeat::Later, "{code:?}");
         }
         for code in [
             Unknown,
@@ -154,7 +154,7 @@ mod tests {
             Internal,
             Unauthenticated,
         ] {
-            assert_eq!(repeat_of(code, None), Repeat::Never, "{code:?}");
+            assert_eq!(repeat_of(code), Repeat::Never, "{code:?}");
         }
     }
 
@@ -162,10 +162,10 @@ mod tests {
     fn retry_info_says_when() {
         let second = Duration::from_secs(1);
         let named = Repeat::After(second);
-        assert_eq!(repeat_of(Code::ResourceExhausted, Some(Some(second))), named);
-        assert_eq!(repeat_of(Code::Unavailable, Some(Some(second))), named);
-        assert_eq!(repeat_of(Code::ResourceExhausted, Some(None)), Repeat::Later);
-        assert_eq!(repeat_of(Code::Unavailable, Some(Some(Duration::ZERO))), Repeat::Later);
-        assert_eq!(repeat_of(Code::InvalidArgument, Some(Some(second))), Repeat::Never);
+        assert_eq!(repeat_after(Code::ResourceExhausted, Some(second)), named);
+        assert_eq!(repeat_after(Code::Unavailable, Some(second)), named);
+        assert_eq!(repeat_after(Code::ResourceExhausted, None), Repeat::Later);
+        assert_eq!(repeat_after(Code::Unavailable, Some(Duration::ZERO)), Repeat::Later);
+        assert_eq!(repeat_after(Code::InvalidArgument, Some(second)), Repeat::Never);
     }
 }

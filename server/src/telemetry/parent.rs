@@ -22,6 +22,25 @@ const KNOWN_FLAGS: u8 = 3;
 /// Bytes of a `tracestate` that are carried: as many as the recommendation asks for.
 const LONGEST_STATE: usize = 512;
 
+/// The metadata that a caller's span comes in.
+pub(crate) trait Carrier {
+    /// Every `traceparent`.
+    fn parents(&self) -> impl Iterator<Item = &[u8]>;
+
+    /// Every `tracestate`, in order.
+    fn states(&self) -> impl Iterator<Item = &[u8]>;
+}
+
+impl Carrier for HeaderMap {
+    fn parents(&self) -> impl Iterator<Item = &[u8]> {
+        self.get_all(TRACEPARENT).iter().map(HeaderValue::as_bytes)
+    }
+
+    fn states(&self) -> impl Iterator<Item = &[u8]> {
+        self.get_all(TRACESTATE).iter().map(HeaderValue::as_bytes)
+    }
+}
+
 /// What a valid `traceparent` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parent {
@@ -32,13 +51,13 @@ pub(super) struct Parent {
 
 impl Parent {
     /// The caller's span, if it sent one that is valid. Two of them are none.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut given = headers.get_all(TRACEPARENT).iter();
+    pub(super) fn of(carrier: &impl Carrier) -> Option<Self> {
+        let mut given = carrier.parents();
         let text = given.next()?;
         if given.next().is_some() {
             return None;
         }
-        Self::parse(text.as_bytes().trim_ascii())
+        Self::parse(text.trim_ascii())
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
@@ -67,13 +86,13 @@ impl Parent {
     }
 
     /// The parent of our span. A `tracestate` that is not valid is left out.
-    pub(super) fn context(self, headers: &HeaderMap) -> SpanContext {
+    pub(super) fn context(self, carrier: &impl Carrier) -> SpanContext {
         SpanContext::new(
             TraceId::from_bytes(self.trace_id),
             SpanId::from_bytes(self.span_id),
             TraceFlags::new(self.flags),
             true,
-            state(headers).unwrap_or_default(),
+            state(carrier).unwrap_or_default(),
         )
     }
 }
@@ -84,12 +103,16 @@ pub(super) fn response(trace_id: TraceId, span_id: SpanId) -> HeaderValue {
         .expect("digits and dashes make a valid value")
 }
 
-fn state(headers: &HeaderMap) -> Option<TraceState> {
-    let mut parts = headers.get_all(TRACESTATE).iter().map(|part| part.to_str());
-    let mut whole = parts.next()?.ok()?.to_owned();
+fn state(carrier: &impl Carrier) -> Option<TraceState> {
+    let mut parts = carrier.states();
+    let mut whole = std::str::from_utf8(parts.next()?).ok()?.to_owned();
     for part in parts {
         whole.push(',');
-        whole.push_str(part.ok()?);
+        whole.push_str(std::str::from_utf8(part).ok()?);
+    }
+    // HTTP's values may be more than the recommendation's.
+    if !whole.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+        return None;
     }
     if whole.len() > LONGEST_STATE {
         return None;

@@ -17,48 +17,55 @@ use opentelemetry_sdk::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    collector::ExportError, counts::SpanCounts, environment::Plan, exporter::Exporter,
+    collector::ExportError, config::OtelConfig, counts::SpanCounts, exporter::Exporter,
     sampling::Root,
 };
 
 /// The way of every span. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Queue(Arc<Queued>);
+pub(super) struct SpanQueue(Arc<Queued>);
 
 #[derive(Debug)]
 struct Queued {
     batches: BatchSpanProcessor,
     counts: SpanCounts,
     ending: CancellationToken,
+    exporter_ended: CancellationToken,
 }
 
-impl Queue {
-    /// Starts the exporter that `plan` asks for.
-    pub(super) fn start(plan: &Plan, resource: &Resource) -> Result<Self, ExportError> {
-        let counts = SpanCounts::with_room_for(plan.queue);
+impl SpanQueue {
+    /// Starts the exporter that `config` asks for.
+    pub(super) fn start(config: &OtelConfig, resource: &Resource) -> Result<Self, ExportError> {
+        let counts = SpanCounts::with_room_for(config.queue);
         let ending = CancellationToken::new();
-        let exporter = Exporter::start(plan, resource, counts.clone(), ending.clone())?;
-        let config = BatchConfigBuilder::default()
-            .with_max_queue_size(plan.queue)
-            .with_max_export_batch_size(plan.batch)
-            .with_scheduled_delay(plan.schedule_delay)
+        let exporter = Exporter::start(config, resource, counts.clone(), ending.clone())?;
+        let exporter_ended = exporter.ended();
+        let batching = BatchConfigBuilder::default()
+            .with_max_queue_size(config.queue)
+            .with_max_export_batch_size(config.batch)
+            .with_scheduled_delay(config.schedule_delay)
             .build();
-        let batches = BatchSpanProcessor::new(exporter, config);
-        Ok(Self(Arc::new(Queued { batches, counts, ending })))
+        let batches = BatchSpanProcessor::new(exporter, batching);
+        Ok(Self(Arc::new(Queued { batches, counts, ending, exporter_ended })))
     }
 
     /// The SDK's tracer of what is no request: such spans take the same way.
-    pub(super) fn provider(&self, plan: &Plan, resource: Resource) -> SdkTracerProvider {
+    pub(super) fn provider(&self, config: &OtelConfig, resource: Resource) -> SdkTracerProvider {
         SdkTracerProvider::builder()
             .with_span_processor(self.clone())
-            .with_sampler(match plan.sampling.root {
+            .with_sampler(match config.sampling.root {
                 Root::Always => Sampler::AlwaysOn,
                 Root::Never => Sampler::AlwaysOff,
                 Root::Ratio(ratio) => Sampler::TraceIdRatioBased(ratio),
             })
-            .with_max_attributes_per_span(plan.most_attributes)
+            .with_max_attributes_per_span(config.most_attributes)
             .with_resource(resource)
             .build()
+    }
+
+    /// Cancelled when the exporter's thread has ended, or the processor that feeds it.
+    pub(super) fn exporter_ended(&self) -> CancellationToken {
+        self.0.exporter_ended.clone()
     }
 
     pub(super) fn counts(&self) -> &SpanCounts {
@@ -75,7 +82,7 @@ impl Queue {
     }
 }
 
-impl SpanProcessor for Queue {
+impl SpanProcessor for SpanQueue {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {

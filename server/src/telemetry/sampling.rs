@@ -3,12 +3,11 @@
 use std::{cell::RefCell, fmt};
 
 use ahash::RandomState;
-use http::HeaderMap;
 use opentelemetry::trace::SpanContext;
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
-use super::parent::Parent;
+use super::parent::{Carrier, Parent};
 
 /// Which requests get a span: the samplers of OpenTelemetry's specification.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,15 +39,15 @@ thread_local! {
 impl Sampling {
     /// The parent of the span that a request gets, which is not valid where there is none; none
     /// for a request that gets no span.
-    pub(super) fn decide(&self, headers: &HeaderMap) -> Option<SpanContext> {
-        let parent = if self.follows_parent { Parent::of(headers) } else { None };
+    pub(super) fn decide(&self, carrier: &impl Carrier) -> Option<SpanContext> {
+        let parent = if self.follows_parent { Parent::of(carrier) } else { None };
         let sampled = match parent {
             Some(parent) if self.parent_based => parent.sampled(),
             Some(parent) => self.root.takes(|| parent.low_bits()),
             None => self.root.takes(|| RANDOM.with_borrow_mut(Rng::next_u64)),
         };
         sampled.then(|| match parent {
-            Some(parent) => parent.context(headers),
+            Some(parent) => parent.context(carrier),
             None => SpanContext::NONE,
         })
     }
@@ -79,6 +78,8 @@ impl fmt::Display for Sampling {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     fn sampling(parent_based: bool, root: Root) -> Sampling {

@@ -4,9 +4,8 @@
 //! would ask a sampler again and take a lock for each attribute.
 
 use std::{
-    net::SocketAddr,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use http::HeaderValue;
@@ -15,38 +14,26 @@ use opentelemetry::{
     trace::{SpanContext, SpanKind, Status},
 };
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanData, SpanEvents, SpanLinks};
+use tiny_cache_proto::status::code_name;
 use tonic::Code;
 
 use crate::{
+    call::{CallStart, Facts, Reads, RecordedKeys},
     histogram::Exemplar,
-    rpc::{Facts, Method, Named, code_name, request_id_text},
 };
 
 use super::{
-    OfConnection, SCOPE,
     attributes::{
         ERROR_TYPE, GRPC, HIT, HITS, ITEMS, KEYS, MISSES, NAMESPACE, NETWORK_PEER_ADDRESS,
         NETWORK_PEER_PORT, REQUEST_ID, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_RESPONSE_STATUS_CODE,
-        RPC_SYSTEM_NAME, VALUE_BYTES, is_error,
+        RPC_SYSTEM_NAME, SCOPE, VALUE_BYTES, is_error,
     },
     parent,
+    tracer::{ConnectionTracer, Peer},
 };
 
 /// Attributes of a span without keys: an allocation of this size holds them all.
 const USUAL: usize = 10;
-
-/// The other side of a connection, as every span of it names it.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    address: Arc<str>,
-    port: u16,
-}
-
-impl From<SocketAddr> for Peer {
-    fn from(peer: SocketAddr) -> Self {
-        Self { address: peer.ip().to_canonical().to_string().into(), port: peer.port() }
-    }
-}
 
 /// A request that is sampled. Its span is made when it ends. A request that is dropped before
 /// that has lost its caller, and its span ends as cancelled.
@@ -56,21 +43,21 @@ pub(crate) struct RpcSpan(Option<Box<Begun>>);
 /// What is known of a request at its beginning.
 #[derive(Debug)]
 pub(super) struct Begun {
-    pub(super) connection: Arc<OfConnection>,
+    pub(super) connection: Arc<ConnectionTracer>,
     pub(super) parent: SpanContext,
-    pub(super) method: Method,
+    pub(super) start: CallStart,
     /// The path of a method that is not served.
     pub(super) original: Option<String>,
-    pub(super) started: SystemTime,
-    pub(super) since: Instant,
+    /// When the request came, by the clock on the wall.
+    pub(super) wall: SystemTime,
 }
 
 /// What is known of a request at its end.
 pub(crate) struct Ending<'a> {
     pub(crate) code: Code,
-    pub(crate) request_id: &'a HeaderValue,
+    pub(crate) request_id: &'a str,
     pub(crate) facts: &'a Facts,
-    pub(crate) named: Option<Named>,
+    pub(crate) keys: Option<RecordedKeys>,
     pub(crate) took: Duration,
 }
 
@@ -90,7 +77,7 @@ impl RpcSpan {
 
     /// Whether the span records keys.
     pub(crate) fn records_keys(&self) -> bool {
-        self.0.as_ref().is_some_and(|begun| begun.connection.on.record_keys)
+        self.0.as_ref().is_some_and(|begun| begun.connection.tracer.record_keys)
     }
 
     /// Ends the span of a request that was answered, and returns its ids unless it was dropped.
@@ -102,7 +89,7 @@ impl RpcSpan {
 impl Drop for RpcSpan {
     fn drop(&mut self) {
         if let Some(begun) = self.0.take() {
-            let took = begun.since.elapsed();
+            let took = begun.start.at.elapsed();
             begun.finish(Code::Cancelled, took, |_| {});
         }
     }
@@ -110,26 +97,26 @@ impl Drop for RpcSpan {
 
 impl Begun {
     fn end(&self, ending: Ending<'_>) -> Option<Ended> {
-        let Ending { code, request_id, facts, named, took } = ending;
-        let longest = self.connection.on.plan.longest_text;
+        let Ending { code, request_id, facts, keys, took } = ending;
+        let longest = self.connection.tracer.config.longest_text;
         self.finish(code, took, |span| {
-            span.add(REQUEST_ID, shortened(&request_id_text(request_id), longest).to_owned());
+            span.add(REQUEST_ID, shortened(request_id, longest).to_owned());
             // Nothing is known of a message that was never decoded.
             if facts.request_bytes.is_some() && facts.items > 0 {
                 span.number(ITEMS, facts.items);
                 span.number(VALUE_BYTES, facts.value_bytes);
             }
             if code == Code::Ok {
-                match self.method {
-                    Method::Get => span.add(HIT, facts.hits > 0),
-                    Method::MultiGet => {
+                match facts.reads {
+                    Reads::None => {}
+                    Reads::One => span.add(HIT, facts.hits > 0),
+                    Reads::Many => {
                         span.number(HITS, facts.hits);
                         span.number(MISSES, facts.misses);
                     }
-                    _ => {}
                 }
             }
-            if let Some(Named { namespace, keys }) = named {
+            if let Some(RecordedKeys { namespace, keys }) = keys {
                 if !namespace.is_empty() {
                     span.add(NAMESPACE, namespace);
                 }
@@ -153,7 +140,7 @@ impl Begun {
         let ids = RandomIdGenerator::default();
         let trace_id = if parent.is_valid() { parent.trace_id() } else { ids.new_trace_id() };
         let span_id = ids.new_span_id();
-        let queued = connection.on.queue.add(|| {
+        let queued = connection.tracer.queue.add(|| {
             let mut attributes = self.usual(code);
             more(&mut attributes);
             SpanData {
@@ -167,9 +154,9 @@ impl Begun {
                 parent_span_id: parent.span_id(),
                 parent_span_is_remote: parent.is_valid(),
                 span_kind: SpanKind::Server,
-                name: self.method.name().into(),
-                start_time: self.started,
-                end_time: self.started + took,
+                name: self.start.method.name().into(),
+                start_time: self.wall,
+                end_time: self.wall + took,
                 attributes: attributes.list,
                 dropped_attributes_count: attributes.dropped,
                 events: SpanEvents::default(),
@@ -178,7 +165,7 @@ impl Begun {
                 instrumentation_scope: InstrumentationScope::builder(SCOPE).build(),
             }
         });
-        let promised = parent.is_sampled() && !connection.on.queue.counts().are_failing();
+        let promised = parent.is_sampled() && !connection.tracer.queue.counts().are_failing();
         queued.then(|| Ended {
             ids: Exemplar { trace_id: trace_id.to_bytes(), span_id: span_id.to_bytes() },
             response: promised.then(|| parent::response(trace_id, span_id)),
@@ -186,9 +173,9 @@ impl Begun {
     }
 
     fn usual(&self, code: Code) -> Attributes {
-        let mut span = Attributes::with_room(self.connection.on.plan.most_attributes);
+        let mut span = Attributes::with_room(self.connection.tracer.config.most_attributes);
         span.add(RPC_SYSTEM_NAME, GRPC);
-        span.add(RPC_METHOD, self.method.name());
+        span.add(RPC_METHOD, self.start.method.name());
         if let Some(original) = &self.original {
             span.add(RPC_METHOD_ORIGINAL, original.clone());
         }

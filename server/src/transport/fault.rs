@@ -3,9 +3,11 @@
 
 use std::{error::Error, io, sync::Arc};
 
+use tiny_cache_http2::{Code, ErrorKind};
+
 use crate::sync::{AtomicU64, Ordering};
 
-use super::ConnectionError;
+use super::error::ConnectionError;
 
 /// A kind of what can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +19,12 @@ pub(crate) enum Fault {
     Tls,
     /// What came was not HTTP/2, or broke its rules.
     Protocol,
+    /// The peer sent more frames of a kind that costs and brings nothing than any client does.
+    Flood,
     /// A ping was not answered.
     KeepAlive,
+    /// The peer took nothing of its replies, or did not finish a frame that it had begun.
+    Stalled,
     /// The socket failed.
     Io,
     /// Not the connection but one stream of it: HTTP/2 refused a request that no service saw.
@@ -27,11 +33,13 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Every kind, in the order of its number.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::HandshakeTimeout,
         Self::Tls,
         Self::Protocol,
+        Self::Flood,
         Self::KeepAlive,
+        Self::Stalled,
         Self::Io,
         Self::StreamRefused,
     ];
@@ -41,7 +49,9 @@ impl Fault {
             Self::HandshakeTimeout => "handshake_timeout",
             Self::Tls => "tls",
             Self::Protocol => "protocol",
+            Self::Flood => "flood",
             Self::KeepAlive => "keep_alive",
+            Self::Stalled => "stalled",
             Self::Io => "io",
             Self::StreamRefused => "stream_refused",
         }
@@ -52,9 +62,18 @@ impl Fault {
         match error {
             ConnectionError::Handshake => Some(Self::HandshakeTimeout),
             ConnectionError::Io(error) => Self::of_socket(error),
+            ConnectionError::Engine(error) => Some(match error.kind {
+                ErrorKind::Handshake if error.code == Code::SETTINGS_TIMEOUT => {
+                    Self::HandshakeTimeout
+                }
+                ErrorKind::Handshake | ErrorKind::Protocol => Self::Protocol,
+                ErrorKind::Flood => Self::Flood,
+                ErrorKind::KeepAlive => Self::KeepAlive,
+                ErrorKind::Stalled => Self::Stalled,
+            }),
             // The only timer that hyper has here is that of its pings.
-            ConnectionError::Http(error) if error.is_timeout() => Some(Self::KeepAlive),
-            ConnectionError::Http(error) => {
+            ConnectionError::Hyper(error) if error.is_timeout() => Some(Self::KeepAlive),
+            ConnectionError::Hyper(error) => {
                 match error.source().and_then(|source| source.downcast_ref()) {
                     Some(socket) => Self::of_socket(socket),
                     None => Some(Self::Protocol),
@@ -79,7 +98,7 @@ impl Fault {
 
 /// How often each kind was seen, by all workers together: connections seldom fail.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<[AtomicU64; Fault::ALL.len()]>);
+pub(crate) struct Faults(Arc<[AtomicU64; Fault::ALL.len()]>);
 
 impl Faults {
     pub(crate) fn count(&self, fault: Fault) {
@@ -116,6 +135,6 @@ mod tests {
             assert_eq!(fault as usize, number);
             (0..number).for_each(|_| faults.count(fault));
         }
-        assert_eq!(Fault::ALL.map(|fault| faults.of(fault)), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(Fault::ALL.map(|fault| faults.of(fault)), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }

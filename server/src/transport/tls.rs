@@ -10,8 +10,6 @@ use tiny_cache_tls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::settings::TlsFiles;
-
 /// Certificates or a key that cannot be used; names the file.
 #[derive(Debug, Error)]
 #[error("{variable}: {path}: {problem}")]
@@ -39,13 +37,18 @@ pub(crate) struct LoadedCertificate {
     pub(crate) certificate: Certificate,
 }
 
-/// Reads the files and makes what takes TLS connections.
+/// Reads the PEM files and makes what takes TLS connections. Without `client_ca` clients need no
+/// certificate.
 ///
 /// # Errors
 /// [`TlsError`] when a file is missing, is not PEM, cannot be used, or does not fit the others.
-pub(crate) fn load(files: &TlsFiles) -> Result<Tls, TlsError> {
-    let chain_file = File { variable: "CACHE_TLS_CERT_PATH", path: &files.certificate };
-    let key_file = File { variable: "CACHE_TLS_KEY_PATH", path: &files.key };
+pub(crate) fn load(
+    certificate: &Path,
+    key: &Path,
+    client_ca: Option<&Path>,
+) -> Result<Tls, TlsError> {
+    let chain_file = File { variable: "CACHE_TLS_CERT_PATH", path: certificate };
+    let key_file = File { variable: "CACHE_TLS_KEY_PATH", path: key };
     let chain = chain_file.parse(certificates)?;
     let key = key_file.parse(private_key)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -58,7 +61,7 @@ pub(crate) fn load(files: &TlsFiles) -> Result<Tls, TlsError> {
         .with_safe_default_protocol_versions()
         .map_err(|error| chain_file.refuse(error))?;
     let mut tls = Tls::default();
-    let builder = match &files.client_ca {
+    let builder = match client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let file = File { variable: "CACHE_TLS_CLIENT_CA_PATH", path };
@@ -73,7 +76,7 @@ pub(crate) fn load(files: &TlsFiles) -> Result<Tls, TlsError> {
     let der = chain.iter().map(|certificate| certificate.der().clone()).collect();
     let mut config = builder.with_single_cert(der, key).map_err(|error| key_file.refuse(error))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
-    if files.client_ca.is_some() {
+    if client_ca.is_some() {
         // A resumed session is that of a certificate which was checked once: it would outlive the
         // certificate, and its authority. Connections live long, so full handshakes are few.
         config.session_storage = Arc::new(NoServerSessionStorage {});

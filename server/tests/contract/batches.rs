@@ -26,21 +26,21 @@ async fn a_batch_answers_in_the_order_asked_with_duplicates(on: Deployment) {
     let names = ["d", "a", "c", "a", "b", "b", "a"];
 
     let batch = items(names.iter().map(|name| item(*name, *name)));
-    let set = cache.multi_set(batch).await.unwrap().into_inner().items;
+    let set = cache.multi_set(batch).await.unwrap().items;
     assert_eq!(set, names.map(done));
 
     let asked = ["a", "x", "d", "a", "x", "c"];
-    let got = cache.multi_get(keys(asked)).await.unwrap().into_inner();
+    let got = cache.multi_get(keys(asked)).await.unwrap();
     assert_eq!(
         got.items,
         [hit("a", "a"), miss("x"), hit("d", "d"), hit("a", "a"), miss("x"), hit("c", "c"),]
     );
 
     let deleted = cache.multi_delete(keys(["x", "a", "a", "c"])).await;
-    let deleted = deleted.unwrap().into_inner().items;
+    let deleted = deleted.unwrap().items;
     assert_eq!(deleted, ["x", "a", "a", "c"].map(done));
     let got = cache.multi_get(keys(["a", "b", "c"])).await.unwrap();
-    let got = got.into_inner().items;
+    let got = got.items;
     assert_eq!(got, [miss("a"), hit("b", "b"), miss("c")]);
 }
 
@@ -49,11 +49,11 @@ async fn a_batch_of_nothing_is_answered_with_nothing(on: Deployment) {
     let mut cache = site.connect().await;
     let nothing: [&str; 0] = [];
     let got = cache.multi_get(keys(nothing)).await.unwrap();
-    assert_eq!(got.into_inner().items, []);
+    assert_eq!(got.items, []);
     let set = cache.multi_set(items([])).await.unwrap();
-    assert_eq!(set.into_inner().items, []);
+    assert_eq!(set.items, []);
     let deleted = cache.multi_delete(keys(nothing)).await.unwrap();
-    assert_eq!(deleted.into_inner().items, []);
+    assert_eq!(deleted.items, []);
 }
 
 async fn an_items_error_is_its_own(on: Deployment) {
@@ -68,14 +68,14 @@ async fn an_items_error_is_its_own(on: Deployment) {
         item("b", vec![0; 101]),
         item("c", "5"),
     ]);
-    let set = cache.multi_set(batch).await.unwrap().into_inner().items;
+    let set = cache.multi_set(batch).await.unwrap().items;
     assert_eq!(
         set,
         [done("a"), failed("", EMPTY), failed(&long, TOO_LONG), failed("b", TOO_LARGE), done("c"),]
     );
 
     let asked = ["a", "", long.as_str(), "b", "c"];
-    let got = cache.multi_get(keys(asked)).await.unwrap().into_inner();
+    let got = cache.multi_get(keys(asked)).await.unwrap();
     let wrong = |key: &str, error: &str| CacheLookup { error: error.to_owned(), ..miss(key) };
     assert_eq!(
         got.items,
@@ -84,7 +84,7 @@ async fn an_items_error_is_its_own(on: Deployment) {
 
     let deleted = cache.multi_delete(keys(asked)).await.unwrap();
     assert_eq!(
-        deleted.into_inner().items,
+        deleted.items,
         [done("a"), failed("", EMPTY), failed(&long, TOO_LONG), done("b"), done("c"),]
     );
 }
@@ -96,7 +96,7 @@ async fn of_two_writes_to_one_key_in_a_batch_the_later_stays(on: Deployment) {
     cache.multi_set(items(batch)).await.unwrap();
     for n in 193..200 {
         let found = cache.get(key(format!("k{}", n % 7))).await.unwrap();
-        assert_eq!(found.into_inner().value, n.to_string());
+        assert_eq!(found.value, n.to_string());
     }
 }
 
@@ -106,7 +106,7 @@ async fn a_batch_of_reads_counts_each_hit_and_miss(on: Deployment) {
     cache.set(item("a", "v")).await.unwrap();
     let asked = keys(["a", "x", "a", "y", "z"]);
     cache.multi_get(asked).await.unwrap();
-    let stats = cache.stats(Empty {}).await.unwrap().into_inner();
+    let stats = cache.stats(Empty {}).await.unwrap();
     assert_eq!((stats.hits, stats.misses), (2, 3));
 }
 
@@ -115,16 +115,16 @@ async fn a_batch_spans_every_shard(on: Deployment) {
     let mut cache = site.connect().await;
     let names: Vec<String> = (0..2000).map(|n| format!("key {n}")).collect();
     let batch = items(names.iter().map(|name| item(name, name.clone())));
-    let set = cache.multi_set(batch).await.unwrap().into_inner().items;
+    let set = cache.multi_set(batch).await.unwrap().items;
     assert!(set.iter().all(|result| result.status() == CacheStatus::Ok));
-    let got = cache.multi_get(keys(&names)).await.unwrap().into_inner();
+    let got = cache.multi_get(keys(&names)).await.unwrap();
     for (name, found) in names.iter().zip(&got.items) {
         assert_eq!(*found, hit(name, name));
     }
-    let stats = cache.stats(Empty {}).await.unwrap().into_inner();
+    let stats = cache.stats(Empty {}).await.unwrap();
     assert_eq!(stats.size, 2000);
     cache.multi_delete(keys(&names)).await.unwrap();
-    let stats = cache.stats(Empty {}).await.unwrap().into_inner();
+    let stats = cache.stats(Empty {}).await.unwrap();
     assert_eq!((stats.size, stats.memory_usage_bytes), (0, 0));
 }
 

@@ -24,9 +24,9 @@ async fn set_if_absent_stores_once(on: Deployment) {
     let mut cache = site.connect().await;
     for (value, status) in [("first", Stored), ("second", Exists), ("first", Exists)] {
         let set = cache.set_if_absent(item("k", value)).await.unwrap();
-        assert_eq!(set.into_inner().status(), status, "{value}");
+        assert_eq!(set.status(), status, "{value}");
     }
-    let found = cache.get(key("k")).await.unwrap().into_inner();
+    let found = cache.get(key("k")).await.unwrap();
     assert_eq!(found.value, "first");
 }
 
@@ -35,7 +35,7 @@ async fn set_if_absent_stores_after_a_delete(on: Deployment) {
     let mut cache = site.connect().await;
     for _ in 0..3 {
         let set = cache.set_if_absent(item("k", "v")).await.unwrap();
-        assert_eq!(set.into_inner().status(), Stored);
+        assert_eq!(set.status(), Stored);
         cache.delete(key("k")).await.unwrap();
     }
 }
@@ -45,8 +45,8 @@ async fn compare_and_set_needs_the_expected_value(on: Deployment) {
     let mut cache = site.connect().await;
     let mut swapped = async |expected: &'static str, value: &'static str| {
         let swapped = cache.compare_and_set(swap("k", expected, value)).await;
-        let found = cache.get(key("k")).await.unwrap().into_inner();
-        (swapped.unwrap().into_inner().status(), found.value)
+        let found = cache.get(key("k")).await.unwrap();
+        (swapped.unwrap().status(), found.value)
     };
     assert_eq!(swapped("", "one").await, (NotFound, "".into()));
 
@@ -68,13 +68,13 @@ async fn an_empty_value_is_a_value_to_compare_with(on: Deployment) {
     let mut cache = site.connect().await;
     cache.set(item("k", "")).await.unwrap();
     let set = cache.set_if_absent(item("k", "v")).await.unwrap();
-    assert_eq!(set.into_inner().status(), Exists);
+    assert_eq!(set.status(), Exists);
     let swapped = cache.compare_and_set(swap("k", "x", "v")).await.unwrap();
-    assert_eq!(swapped.into_inner().status(), Mismatch);
+    assert_eq!(swapped.status(), Mismatch);
     let swapped = cache.compare_and_set(swap("k", "", "v")).await.unwrap();
-    assert_eq!(swapped.into_inner().status(), Stored);
+    assert_eq!(swapped.status(), Stored);
     let swapped = cache.compare_and_set(swap("k", "", "w")).await.unwrap();
-    assert_eq!(swapped.into_inner().status(), Mismatch);
+    assert_eq!(swapped.status(), Mismatch);
 }
 
 async fn exists_is_decided_before_the_size_is_looked_at(on: Deployment) {
@@ -82,7 +82,7 @@ async fn exists_is_decided_before_the_size_is_looked_at(on: Deployment) {
     let mut cache = site.connect().await;
     cache.set(item("k", "v")).await.unwrap();
     let set = cache.set_if_absent(item("k", vec![0; 101])).await.unwrap();
-    assert_eq!(set.into_inner().status(), Exists);
+    assert_eq!(set.status(), Exists);
 }
 
 async fn not_found_and_mismatch_are_decided_before_the_size_is_looked_at(on: Deployment) {
@@ -90,10 +90,10 @@ async fn not_found_and_mismatch_are_decided_before_the_size_is_looked_at(on: Dep
     let mut cache = site.connect().await;
     let too_large = vec![0; 101];
     let swapped = cache.compare_and_set(swap("k", "v", too_large.clone()));
-    assert_eq!(swapped.await.unwrap().into_inner().status(), NotFound);
+    assert_eq!(swapped.await.unwrap().status(), NotFound);
     cache.set(item("k", "v")).await.unwrap();
     let swapped = cache.compare_and_set(swap("k", "w", too_large.clone()));
-    assert_eq!(swapped.await.unwrap().into_inner().status(), Mismatch);
+    assert_eq!(swapped.await.unwrap().status(), Mismatch);
     let refused = cache.compare_and_set(swap("k", "v", too_large)).await;
     assert_eq!(refused.unwrap_err().code(), Code::ResourceExhausted);
 }
@@ -107,6 +107,6 @@ async fn conditional_writes_are_neither_hits_nor_misses(on: Deployment) {
     cache.compare_and_set(swap("k", "x", "w")).await.unwrap();
     cache.compare_and_set(swap("k", "v", "w")).await.unwrap();
     let stats = cache.stats(tiny_cache_proto::cache::Empty {}).await;
-    let stats = stats.unwrap().into_inner();
+    let stats = stats.unwrap();
     assert_eq!((stats.hits, stats.misses), (0, 0));
 }

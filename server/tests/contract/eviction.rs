@@ -24,7 +24,7 @@ async fn lru(on: Deployment, max_items: usize) -> (crate::support::Site, Cache) 
 }
 
 async fn has(cache: &mut Cache, name: &str) -> bool {
-    cache.get(key(name)).await.unwrap().into_inner().found
+    cache.get(key(name)).await.unwrap().found
 }
 
 /// The store applied all pending reads before all pending writes: `hot`, read after twenty
@@ -64,7 +64,7 @@ async fn the_keys_that_go_are_the_oldest_in_the_order_of_use(on: Deployment) {
         cache.set(item(format!("new {n}"), "v")).await.unwrap();
     }
     let names: Vec<_> = (0..100).map(name).collect();
-    let found = cache.multi_get(keys(&names)).await.unwrap().into_inner().items;
+    let found = cache.multi_get(keys(&names)).await.unwrap().items;
     let there: Vec<_> = found.iter().map(|item| item.found).collect();
     let expected: Vec<_> = (0..100).map(|n| !(5..55).contains(&n)).collect();
     assert_eq!(there, expected);
@@ -73,7 +73,7 @@ async fn the_keys_that_go_are_the_oldest_in_the_order_of_use(on: Deployment) {
 /// Keys fall into shards at random, so a shard's share of 5000 is off by some 70.
 async fn every_shard_keeps_what_was_read_last(on: Deployment) {
     const ITEMS: usize = 20_000;
-    let (_site, mut cache) = lru(on, ITEMS).await;
+    let (site, mut cache) = lru(on, ITEMS).await;
     let mut fill = async |name: &str, count: usize| {
         let names: Vec<_> = (0..count).map(|n| format!("{name} {n}")).collect();
         for batch in names.chunks(1000) {
@@ -83,15 +83,15 @@ async fn every_shard_keeps_what_was_read_last(on: Deployment) {
     fill("hot", 100).await;
     fill("before", ITEMS / 5).await;
     let hot: Vec<_> = (0..100).map(|n| format!("hot {n}")).collect();
-    let mut reader = _site.connect().await;
+    let mut reader = site.connect().await;
     let mut there = async || {
-        let found = reader.multi_get(keys(&hot)).await.unwrap().into_inner().items;
+        let found = reader.multi_get(keys(&hot)).await.unwrap().items;
         found.iter().filter(|item| item.found).count()
     };
     assert_eq!(there().await, 100);
     fill("after", ITEMS * 9 / 10).await;
     assert_eq!(there().await, 100);
     let oldest: Vec<_> = (0..100).map(|n| format!("before {n}")).collect();
-    let found = cache.multi_get(keys(&oldest)).await.unwrap().into_inner().items;
+    let found = cache.multi_get(keys(&oldest)).await.unwrap().items;
     assert_eq!(found.iter().filter(|item| item.found).count(), 0);
 }

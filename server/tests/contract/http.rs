@@ -62,7 +62,7 @@ async fn stats_has_every_field_of_the_rpc(on: Deployment) {
     cache.set(item("k", vec![0; 300_000])).await.unwrap();
     cache.get(key("k")).await.unwrap();
     cache.get(key("absent")).await.unwrap();
-    let rpc = cache.stats(Empty {}).await.unwrap().into_inner();
+    let rpc = cache.stats(Empty {}).await.unwrap();
 
     let response = site.http("/stats").await;
     assert_eq!(response.status, 200);
@@ -205,7 +205,7 @@ async fn metrics_follow_what_happens(on: Deployment) {
     }
     cache.get(key("absent")).await.unwrap();
     cache.set(item("k", vec![0; 500_001])).await.unwrap_err();
-    let rpc = cache.stats(Empty {}).await.unwrap().into_inner();
+    let rpc = cache.stats(Empty {}).await.unwrap();
 
     let metrics = site.http("/metrics").await.body;
     let value = |name: &str| sample(&metrics, &format!("tiny_cache_{name}")).unwrap();

@@ -147,7 +147,7 @@ fn a_request_that_is_refused_below_the_services_is_counted() {
 fn a_request_that_http2_refuses_is_logged_at_debug() {
     run(async {
         let mut server = Process::start(&[("CACHE_LOG_LEVEL", "DEBUG")]);
-        let mut frames = Frames::connect(server.grpc_addr()).await;
+        let (mut frames, local) = Frames::connect_and_tell(server.grpc_addr()).await;
         let request = get_with(&[("te", Some("gzip"))], &[]);
         frames.request(1, &request, 16 << 10, &get()).await;
         assert_eq!(frames.outcome(1).await, Outcome::Reset(1));
@@ -155,7 +155,7 @@ fn a_request_that_http2_refuses_is_logged_at_debug() {
         let fields = &lines.last().unwrap()["fields"];
         assert_eq!(fields["stream"], 1);
         assert_eq!(fields["code"], "PROTOCOL_ERROR");
-        assert_eq!(fields["peer"], frames.local_addr().to_string());
+        assert_eq!(fields["peer"], local.to_string());
     });
 }
 

@@ -43,7 +43,7 @@ fn set_of(name: &str, size: usize) -> Bytes {
 }
 
 async fn is_set(site: &Site, name: &str) -> bool {
-    site.connect().await.get(key(name)).await.unwrap().into_inner().found
+    site.connect().await.get(key(name)).await.unwrap().found
 }
 
 /// The code of a reply: from its headers, or else from its trailers.

@@ -22,7 +22,7 @@ async fn a_key_has_up_to_256_characters_of_any_width(on: Deployment) {
         for length in [1, 255, 256] {
             let name = character.repeat(length);
             cache.set(item(&name, name.clone())).await.unwrap();
-            let found = cache.get(key(&name)).await.unwrap().into_inner();
+            let found = cache.get(key(&name)).await.unwrap();
             assert!(found.found, "{length} times {character}");
             assert_eq!(found.value, name);
         }
@@ -39,7 +39,7 @@ async fn a_key_is_taken_as_it_stands(on: Deployment) {
         cache.set(item(name, format!("value of {name:?}"))).await.unwrap();
     }
     for name in names {
-        let found = cache.get(key(name)).await.unwrap().into_inner();
+        let found = cache.get(key(name)).await.unwrap();
         assert_eq!(found.value, format!("value of {name:?}"));
     }
 }

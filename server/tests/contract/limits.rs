@@ -97,14 +97,14 @@ async fn a_batch_holds(limit: usize, on: Deployment, vars: &[(&str, &str)]) {
     }
     // Nothing of the batch that was refused has been done.
     let mut cache = site.connect().await;
-    let found = cache.get(key("one more")).await.unwrap().into_inner();
+    let found = cache.get(key("one more")).await.unwrap();
     assert!(!found.found);
 }
 
 async fn a_multi_get_answers_the_items_that_fit_the_reply(on: Deployment) {
     let site = on.start_with(&[("CACHE_MAX_VALUE_BYTES", "1048576")]);
     // Takes no more than the server's own limit.
-    let mut cache = site.connect().await.max_decoding_message_size(4 * MIB);
+    let mut cache = site.connect().await.with(|client| client.max_decoding_message_size(4 * MIB));
     for name in ["a", "b", "c", "d", "e"] {
         let large = item(name, name.repeat(MIB));
         cache.set(large).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_multi_get_answers_the_items_that_fit_the_reply(on: Deployment) {
     cache.set(item("small", "v")).await.unwrap();
 
     let asked = ["a", "absent", "b", "c", "d", "", "e", "small", "a"];
-    let got = cache.multi_get(keys(asked)).await.unwrap().into_inner();
+    let got = cache.multi_get(keys(asked)).await.unwrap();
     let told: Vec<&str> = got.items.iter().map(|item| item.key.as_str()).collect();
     assert_eq!(told, asked);
     for item in &got.items {
@@ -235,7 +235,7 @@ async fn a_handshake_that_never_comes_is_given_up(on: Deployment) {
     // Nothing at all, and a greeting that stops in the middle; and with TLS
     // also a session on which HTTP/2 never begins.
     let plain = || tokio::net::TcpStream::connect(site.grpc_addr());
-    let half: &[u8] = if on == Deployment::Tls { b"\x16\x03\x01\x02\x00" } else { &PREFACE[..10] };
+    let half: &[u8] = if on.is_tls() { b"\x16\x03\x01\x02\x00" } else { &PREFACE[..10] };
     let openings: [(Box<dyn crate::support::wire::Stream>, &[u8]); 3] = [
         (Box::new(plain().await.unwrap()), b""),
         (Box::new(plain().await.unwrap()), half),
@@ -277,16 +277,16 @@ async fn a_connection_outlives_the_handshake_timeout(on: Deployment) {
 async fn compressed_requests_are_accepted(on: Deployment) {
     let site = on.start();
     for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Deflate] {
-        let mut cache = site.connect().await.send_compressed(encoding);
+        let mut cache = site.connect().await.with(|client| client.send_compressed(encoding));
         let value = "compressible ".repeat(10_000);
         cache.set(item("k", value.clone())).await.unwrap();
         let batch = items([item("a", "1"), item("b", "2")]);
-        let set = cache.multi_set(batch).await.unwrap().into_inner();
+        let set = cache.multi_set(batch).await.unwrap();
         assert!(set.items.iter().all(|set| set.status() == CacheStatus::Ok));
         // Whoever takes compressed replies may get them, and nobody else.
-        let mut either = site.connect().await.accept_compressed(encoding);
+        let mut either = site.connect().await.with(|client| client.accept_compressed(encoding));
         for cache in [&mut cache, &mut either] {
-            let found = cache.get(key("k")).await.unwrap().into_inner();
+            let found = cache.get(key("k")).await.unwrap();
             assert!(found.value == value);
         }
     }
@@ -295,7 +295,7 @@ async fn compressed_requests_are_accepted(on: Deployment) {
 async fn a_compressed_message_is_as_large_as_what_it_unpacks_to(on: Deployment) {
     let site = on.start_with(&[("CACHE_MAX_VALUE_BYTES", "1000")]);
     for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Deflate] {
-        let mut cache = site.connect().await.send_compressed(encoding);
+        let mut cache = site.connect().await.with(|client| client.send_compressed(encoding));
         // 64 MiB that travel as some 64 KiB.
         let packed = CacheKey { key: "k".repeat(64 * MIB) };
         let error = cache.get(packed).await.unwrap_err();

@@ -1,6 +1,6 @@
 //! The wire contract over real sockets, row by row. Each row is an async
-//! function named after what it promises; `rows!` makes three tests of it, one
-//! for each deployment: 1 worker with 1 shard, several of each, and over TLS.
+//! function named after what it promises; `rows!` makes a test of it for each deployment: 1 worker
+//! with 1 shard, several of each, over TLS, by hyper, and with every call on the long way.
 //! Rows that the deployment cannot change are plain tests.
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
 
@@ -13,6 +13,9 @@ macro_rules! rows {
         crate::rows_on!(one_worker_one_shard, OneWorkerOneShard, $($row),+);
         crate::rows_on!(several_workers_and_shards, SeveralWorkersAndShards, $($row),+);
         crate::rows_on!(over_tls, Tls, $($row),+);
+        crate::rows_on!(by_hyper, ByHyper, $($row),+);
+        crate::rows_on!(by_hyper_over_tls, ByHyperOverTls, $($row),+);
+        crate::rows_on!(the_long_way, LongWay, $($row),+);
     };
 }
 
@@ -39,10 +42,12 @@ mod environment;
 mod eviction;
 mod framing;
 mod health;
+mod hostile;
 mod http;
 mod http2;
 mod intake;
 mod keys;
+mod lanes;
 mod limits;
 mod linearizability;
 mod log_level;

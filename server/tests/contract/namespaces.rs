@@ -36,12 +36,12 @@ async fn namespaces_are_keyspaces_of_their_own(on: Deployment) {
     }
     for namespace in ["team", "Team", "te", "am", "team.k"] {
         let found = cache.get(within(namespace, key("k"))).await.unwrap();
-        assert_eq!(found.into_inner().value, namespace);
+        assert_eq!(found.value, namespace);
     }
     let found = cache.get(key("k")).await.unwrap();
-    assert_eq!(found.into_inner().value, "shared");
+    assert_eq!(found.value, "shared");
     let found = cache.get(within("another", key("k"))).await.unwrap();
-    assert!(!found.into_inner().found);
+    assert!(!found.found);
 }
 
 async fn every_rpc_stays_within_its_namespace(on: Deployment) {
@@ -50,27 +50,27 @@ async fn every_rpc_stays_within_its_namespace(on: Deployment) {
     cache.set(item("k", "shared")).await.unwrap();
 
     let stored = cache.set_if_absent(within("team", item("k", "one"))).await;
-    let stored = stored.unwrap().into_inner().status();
+    let stored = stored.unwrap().status();
     assert_eq!(stored, ConditionalCacheStatus::Stored);
     let swapped = cache.compare_and_set(within("team", swap("k", "one", "two")));
-    let swapped = swapped.await.unwrap().into_inner().status();
+    let swapped = swapped.await.unwrap().status();
     assert_eq!(swapped, ConditionalCacheStatus::Stored);
     let many = cache.multi_get(within("team", keys(["k"]))).await.unwrap();
-    assert_eq!(many.into_inner().items[0].value, "two");
+    assert_eq!(many.items[0].value, "two");
     let many = cache.multi_set(within("team", items([item("k", "three")])));
-    assert_eq!(many.await.unwrap().into_inner().items[0].status(), CacheStatus::Ok);
+    assert_eq!(many.await.unwrap().items[0].status(), CacheStatus::Ok);
     let found = cache.get(within("team", key("k"))).await.unwrap();
-    assert_eq!(found.into_inner().value, "three");
+    assert_eq!(found.value, "three");
     cache.multi_delete(within("team", keys(["k"]))).await.unwrap();
     let found = cache.get(within("team", key("k"))).await.unwrap();
-    assert!(!found.into_inner().found);
+    assert!(!found.found);
     cache.set(within("team", item("k", "four"))).await.unwrap();
     cache.delete(within("team", key("k"))).await.unwrap();
     let found = cache.get(within("team", key("k"))).await.unwrap();
-    assert!(!found.into_inner().found);
+    assert!(!found.found);
 
     let found = cache.get(key("k")).await.unwrap();
-    assert_eq!(found.into_inner().value, "shared");
+    assert_eq!(found.value, "shared");
 }
 
 async fn white_space_around_a_namespace_is_trimmed(on: Deployment) {
@@ -190,17 +190,17 @@ async fn in_a_batch_a_namespaced_key_that_is_too_long_is_the_items_error(on: Dep
 
     let set = items([item(&fits, "v"), item(&too_long, "v")]);
     let set = cache.multi_set(within("team", set)).await.unwrap();
-    let set = set.into_inner().items;
+    let set = set.items;
     assert_eq!(set[0].status(), CacheStatus::Ok);
     assert_eq!(set[1].status(), CacheStatus::Error);
 
     let got = cache.multi_get(within("team", keys([&fits, &too_long])));
-    let got = got.await.unwrap().into_inner().items;
+    let got = got.await.unwrap().items;
     assert!(got[0].found);
     assert!(!got[1].found);
 
     let deleted = cache.multi_delete(within("team", keys([&fits, &too_long])));
-    let deleted = deleted.await.unwrap().into_inner().items;
+    let deleted = deleted.await.unwrap().items;
     assert_eq!(deleted[0].status(), CacheStatus::Ok);
     assert_eq!(deleted[1].status(), CacheStatus::Error);
 
@@ -215,16 +215,16 @@ async fn a_plain_key_never_reaches_into_a_namespace(on: Deployment) {
     // As the original spells the entry `x` of namespace `team` inside.
     let spelt = "4:team:x";
     cache.set(within("team", item("x", "inside"))).await.unwrap();
-    let found = cache.get(key(spelt)).await.unwrap().into_inner();
+    let found = cache.get(key(spelt)).await.unwrap();
     assert!(!found.found);
 
     cache.set(item(spelt, "plain")).await.unwrap();
     let found = cache.get(within("team", key("x"))).await.unwrap();
-    assert_eq!(found.into_inner().value, "inside");
+    assert_eq!(found.value, "inside");
 
     cache.delete(key(spelt)).await.unwrap();
     let found = cache.get(within("team", key("x"))).await.unwrap();
-    assert!(found.into_inner().found);
+    assert!(found.found);
 }
 
 /// Trailers of a request once replaced its headers, and with them the namespace that a proxy

@@ -18,7 +18,7 @@ crate::rows![
 ];
 
 async fn stats(cache: &mut Cache) -> CacheStats {
-    cache.stats(Empty {}).await.unwrap().into_inner()
+    cache.stats(Empty {}).await.unwrap()
 }
 
 async fn a_fresh_server_has_counted_nothing(on: Deployment) {
@@ -119,7 +119,7 @@ async fn every_value_that_is_too_large_is_counted(on: Deployment) {
 }
 
 async fn a_limit_on_the_count_evicts(on: Deployment) {
-    for policy in ["lru", "tinylfu"] {
+    for policy in ["window", "lru", "tinylfu"] {
         let site = on.start_with(&[("CACHE_MAX_ITEMS", "1000"), ("CACHE_EVICTION_POLICY", policy)]);
         let mut cache = site.connect().await;
         for batch in 0..10 {
@@ -138,7 +138,7 @@ async fn a_limit_on_the_count_evicts(on: Deployment) {
 }
 
 async fn a_limit_on_memory_evicts(on: Deployment) {
-    for policy in ["lru", "tinylfu"] {
+    for policy in ["window", "lru", "tinylfu"] {
         let site = on.start_with(&[
             ("CACHE_MAX_MEMORY_MB", "2"),
             ("CACHE_MAX_VALUE_BYTES", "10000"),
@@ -153,7 +153,7 @@ async fn a_limit_on_memory_evicts(on: Deployment) {
         assert!(reported.size > 100, "{policy}: {reported:?}");
         assert_eq!(reported.evictions, 1000 - reported.size, "{policy}");
         let names: Vec<String> = (0..1000).map(|n| format!("k{n}")).collect();
-        let got = cache.multi_get(keys(&names)).await.unwrap().into_inner();
+        let got = cache.multi_get(keys(&names)).await.unwrap();
         let readable = got.items.iter().filter(|item| item.found).count();
         assert_eq!(i32::try_from(readable).unwrap(), reported.size, "{policy}");
     }

@@ -48,7 +48,7 @@ fn mutual_tls_serves_a_client_with_a_certificate() {
         let client = &Certificates::of_this_process().client;
         let mut cache = Cache::new(connect(&site, tls(Some(client))).await.unwrap());
         cache.set(item("k", "v")).await.unwrap();
-        let found = cache.get(key("k")).await.unwrap().into_inner();
+        let found = cache.get(key("k")).await.unwrap();
         assert_eq!(found.value, "v");
     });
 }

@@ -268,6 +268,51 @@ fn a_certificate_of_the_server_that_has_expired_is_warned_about() {
     });
 }
 
+/// `openssl req -x509` makes an authority. Clients built on rustls refuse it, and the server had
+/// not said so.
+#[test]
+fn an_authority_as_the_servers_own_certificate_is_warned_about() {
+    run(async {
+        let files = Files::new();
+        let own = authority("own", |_| ());
+        let mut server = start(&[
+            ("CACHE_TLS_CERT_PATH", &files.write("own.pem", own.pem())),
+            ("CACHE_TLS_KEY_PATH", &files.write("own.key", own.key().serialize_pem())),
+        ]);
+        let said = warnings(&mut server);
+        let [warning] = said.as_slice() else { panic!("{said:?}") };
+        assert!(warning.contains("certificate 1 (CN=own) is that of an authority (CA:TRUE)"));
+    });
+}
+
+/// The log had nothing about certificates until one had expired.
+#[test]
+fn the_log_says_until_when_certificates_are_valid() {
+    let files = Files::new();
+    let sooner = |params: &mut CertificateParams| {
+        params.not_after = rcgen::date_time_ymd(2060, 2, 1);
+    };
+    let bundle = authority("later", |_| ()).pem() + &authority("sooner", sooner).pem();
+    let bundle = files.write("ca.pem", bundle);
+    let mut server = start(&[("CACHE_TLS_CLIENT_CA_PATH", &bundle)]);
+    let lines = server.logged();
+    let read = |line: &&serde_json::Value| {
+        line["fields"]["message"] == "certificates read; the first to expire"
+    };
+    let read: Vec<_> = lines.iter().filter(read).map(|line| &line["fields"]).collect();
+    let [own, ca] = read.as_slice() else { panic!("{lines:?}") };
+    assert_eq!((&own["kind"], &own["count"]), (&"server".into(), &1.into()));
+    assert_eq!(
+        (&ca["kind"], &ca["count"], &ca["number"]),
+        (&"client_ca".into(), &2.into(), &2.into())
+    );
+    assert_eq!(
+        (&ca["subject"], &ca["expires"]),
+        (&"CN=sooner".into(), &"2060-02-01T00:00:00Z".into())
+    );
+    assert!(ca["days_left"].as_i64().unwrap() > 10_000, "{ca}");
+}
+
 /// The chain was sent root first, and no client could use it.
 #[test]
 fn a_chain_that_does_not_begin_with_the_keys_certificate_is_refused() {

@@ -47,8 +47,8 @@ async fn an_entry_lives_for_its_ttl_and_no_longer(on: Deployment) {
     loop {
         let sent = Instant::now();
         let names = ["one", "batch one"];
-        let found = cache.multi_get(keys(names)).await.unwrap().into_inner();
-        let single = cache.get(key("one")).await.unwrap().into_inner().found;
+        let found = cache.multi_get(keys(names)).await.unwrap();
+        let single = cache.get(key("one")).await.unwrap().found;
         let came = Instant::now();
         let hits = found.items.iter().map(|item| item.found).chain([single]);
         if came < asked + SECOND {
@@ -61,12 +61,12 @@ async fn an_entry_lives_for_its_ttl_and_no_longer(on: Deployment) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for name in ["two", "hour", "most", "never", "negative", "least"] {
-        let found = cache.get(key(name)).await.unwrap().into_inner();
+        let found = cache.get(key(name)).await.unwrap();
         // `two` has a second left, unless the machine stood still.
         let too_late = name == "two" && asked.elapsed() >= 2 * SECOND;
         assert!(found.found || too_late, "{name}");
     }
-    let found = cache.get(key("batch never")).await.unwrap().into_inner();
+    let found = cache.get(key("batch never")).await.unwrap();
     assert!(found.found);
 }
 
@@ -87,20 +87,20 @@ async fn a_write_replaces_the_ttl(on: Deployment) {
         cache.multi_set(batch).await.unwrap();
         let swap = CompareAndSetRequest { ttl: after, ..swap(name("swap"), "old", "new") };
         let swapped = cache.compare_and_set(swap).await.unwrap();
-        assert_eq!(swapped.into_inner().status(), Stored);
+        assert_eq!(swapped.status(), Stored);
         cache.delete(key(name("delete"))).await.unwrap();
         let again = lasting(name("delete"), "new", after);
         let stored = cache.set_if_absent(again).await.unwrap();
-        assert_eq!(stored.into_inner().status(), Stored);
+        assert_eq!(stored.status(), Stored);
         // A conditional write that stores nothing leaves the ttl alone too.
         let exists = cache.set_if_absent(lasting(name("set"), "newer", before));
-        assert_eq!(exists.await.unwrap().into_inner().status(), Exists);
+        assert_eq!(exists.await.unwrap().status(), Exists);
     }
     tokio::time::sleep(SECOND + Duration::from_millis(5)).await;
     for (before, after, outlives) in table {
         for how in ["set", "swap", "batch", "delete"] {
             let name = format!("{how} {before} {after}");
-            let found = cache.get(key(&name)).await.unwrap().into_inner();
+            let found = cache.get(key(&name)).await.unwrap();
             assert_eq!(found.found, outlives, "{name}");
         }
     }
@@ -113,8 +113,8 @@ async fn a_read_never_extends_the_ttl(on: Deployment) {
     let answered = Instant::now();
     loop {
         let sent = Instant::now();
-        let got = cache.get(key("k")).await.unwrap().into_inner();
-        let many = cache.multi_get(keys(["k"])).await.unwrap().into_inner();
+        let got = cache.get(key("k")).await.unwrap();
+        let many = cache.multi_get(keys(["k"])).await.unwrap();
         if sent >= answered + SECOND {
             assert!(!got.found && !many.items[0].found);
             break;
@@ -135,21 +135,21 @@ async fn an_expired_entry_is_absent_for_every_rpc(on: Deployment) {
 }
 
 async fn assert_absent(cache: &mut Cache) {
-    let got = cache.get(key("get")).await.unwrap().into_inner();
+    let got = cache.get(key("get")).await.unwrap();
     assert!(!got.found);
     assert!(got.value.is_empty());
-    let many = cache.multi_get(keys(["many"])).await.unwrap().into_inner();
+    let many = cache.multi_get(keys(["many"])).await.unwrap();
     assert!(!many.items[0].found);
     assert!(many.items[0].value.is_empty());
     assert_eq!(many.items[0].error, "");
     let swapped = cache.compare_and_set(swap("swap", "old", "new"));
-    assert_eq!(swapped.await.unwrap().into_inner().status(), NotFound);
+    assert_eq!(swapped.await.unwrap().status(), NotFound);
     let stored = cache.set_if_absent(lasting("absent", "new", 60)).await;
-    assert_eq!(stored.unwrap().into_inner().status(), Stored);
+    assert_eq!(stored.unwrap().status(), Stored);
     let deleted = cache.delete(key("delete")).await.unwrap();
-    assert_eq!(deleted.into_inner().status(), CacheStatus::Ok);
+    assert_eq!(deleted.status(), CacheStatus::Ok);
     let deleted = cache.multi_delete(keys(["deletes"])).await.unwrap();
-    assert_eq!(deleted.into_inner().items[0].status(), CacheStatus::Ok);
+    assert_eq!(deleted.items[0].status(), CacheStatus::Ok);
 }
 
 async fn an_expired_entry_leaves_the_stats_within_two_seconds(on: Deployment) {
@@ -157,19 +157,19 @@ async fn an_expired_entry_leaves_the_stats_within_two_seconds(on: Deployment) {
     let site = on.start_with(&[("CACHE_CLEANUP_INTERVAL", "3600")]);
     let mut cache = site.connect().await;
     cache.set(lasting("stays", "v", 60)).await.unwrap();
-    let alone = cache.stats(Empty {}).await.unwrap().into_inner();
+    let alone = cache.stats(Empty {}).await.unwrap();
     for batch in 0..10 {
         let gone = (0..100).map(|n| lasting(format!("{batch} {n}"), vec![0; 100], 1));
         cache.multi_set(items(gone)).await.unwrap();
     }
     let answered = Instant::now();
-    let full = cache.stats(Empty {}).await.unwrap().into_inner();
+    let full = cache.stats(Empty {}).await.unwrap();
     if answered.elapsed() < SECOND / 2 {
         assert_eq!(full.size, 1001);
         assert!(full.memory_usage_bytes >= alone.memory_usage_bytes + 100_000);
     }
     tokio::time::sleep_until((answered + 3 * SECOND).into()).await;
-    let stats = cache.stats(Empty {}).await.unwrap().into_inner();
+    let stats = cache.stats(Empty {}).await.unwrap();
     assert_eq!(stats.size, 1);
     assert_eq!(stats.memory_usage_bytes, alone.memory_usage_bytes);
     assert_eq!(stats.expired_removals, 1000);

@@ -26,7 +26,7 @@ crate::rows![
 async fn a_miss_is_a_reply(on: Deployment) {
     let site = on.start();
     let mut cache = site.connect().await;
-    let found = cache.get(key("never written")).await.unwrap().into_inner();
+    let found = cache.get(key("never written")).await.unwrap();
     assert!(!found.found);
     assert!(found.value.is_empty());
 }
@@ -39,8 +39,8 @@ async fn a_value_is_any_bytes(on: Deployment) {
         let value: Bytes = every_byte.iter().copied().cycle().take(length).collect();
         let name = format!("{length} bytes");
         let set = cache.set(item(&name, value.clone())).await.unwrap();
-        assert_eq!(set.into_inner().status(), CacheStatus::Ok);
-        let found = cache.get(key(&name)).await.unwrap().into_inner();
+        assert_eq!(set.status(), CacheStatus::Ok);
+        let found = cache.get(key(&name)).await.unwrap();
         assert!(found.found, "{name}");
         assert!(found.value == value, "{name}");
     }
@@ -51,7 +51,7 @@ async fn a_set_replaces_the_value(on: Deployment) {
     let mut cache = site.connect().await;
     for value in ["first", "a second one that is longer", "", "3"] {
         cache.set(item("k", value)).await.unwrap();
-        let found = cache.get(key("k")).await.unwrap().into_inner();
+        let found = cache.get(key("k")).await.unwrap();
         assert!(found.found);
         assert_eq!(found.value, value);
     }
@@ -68,7 +68,7 @@ async fn other_connections_see_a_write_that_was_answered(on: Deployment) {
         let value = round.to_string();
         writer.set(item("k", value.clone())).await.unwrap();
         for reader in &mut readers {
-            let found = reader.get(key("k")).await.unwrap().into_inner();
+            let found = reader.get(key("k")).await.unwrap();
             assert_eq!(found.value, value);
         }
     }
@@ -80,11 +80,11 @@ async fn a_delete_is_ok_whether_or_not_the_key_was_there(on: Deployment) {
     cache.set(item("k", "v")).await.unwrap();
     for _ in 0..2 {
         let deleted = cache.delete(key("k")).await.unwrap();
-        assert_eq!(deleted.into_inner().status(), CacheStatus::Ok);
-        assert!(!cache.get(key("k")).await.unwrap().into_inner().found);
+        assert_eq!(deleted.status(), CacheStatus::Ok);
+        assert!(!cache.get(key("k")).await.unwrap().found);
     }
     cache.set(item("k", "again")).await.unwrap();
-    let found = cache.get(key("k")).await.unwrap().into_inner();
+    let found = cache.get(key("k")).await.unwrap();
     assert_eq!(found.value, "again");
 }
 
@@ -100,7 +100,7 @@ async fn a_value_of_exactly_the_limit_is_accepted(on: Deployment) {
         let mut cache = site.connect().await;
         let largest = Bytes::from(vec![7; limit]);
         cache.set(item("k", largest.clone())).await.unwrap();
-        let found = cache.get(key("k")).await.unwrap().into_inner();
+        let found = cache.get(key("k")).await.unwrap();
         assert!(found.value == largest, "{limit}");
 
         let error = cache.set(item("k", vec![7; limit + 1])).await.unwrap_err();
@@ -122,7 +122,7 @@ async fn a_refused_set_leaves_the_old_value(on: Deployment) {
     assert_eq!(error.code(), Code::ResourceExhausted);
     assert_eq!(error.message(), TOO_LARGE);
     let set = cache.multi_set(items([item("k", too_large.clone())]));
-    let set = set.await.unwrap().into_inner();
+    let set = set.await.unwrap();
     assert_eq!(set.items[0].status(), CacheStatus::Error);
     assert_eq!(set.items[0].error, TOO_LARGE);
     let error = cache.set_if_absent(item("other", too_large)).await;
@@ -131,7 +131,7 @@ async fn a_refused_set_leaves_the_old_value(on: Deployment) {
     assert_eq!(error.message(), TOO_LARGE);
 
     let found = cache.multi_get(keys(["k", "other"])).await.unwrap();
-    let found = found.into_inner().items;
+    let found = found.items;
     assert_eq!(found[0].value, "old");
     assert!(!found[1].found);
 }
@@ -141,7 +141,7 @@ async fn a_value_as_large_as_the_memory_is_accepted(on: Deployment) {
     let mut cache = site.connect().await;
     for round in 0..3 {
         cache.set(item("k", vec![round; 1 << 20])).await.unwrap();
-        let found = cache.get(key("k")).await.unwrap().into_inner();
+        let found = cache.get(key("k")).await.unwrap();
         assert!(found.value == vec![round; 1 << 20]);
     }
 }
@@ -154,5 +154,5 @@ async fn a_refused_set_leaves_the_old_ttl(on: Deployment) {
     let refused = cache.set(lasting("short", vec![0; 101], 60)).await;
     refused.unwrap_err();
     tokio::time::sleep_until(written + std::time::Duration::from_secs(1)).await;
-    assert!(!cache.get(key("short")).await.unwrap().into_inner().found);
+    assert!(!cache.get(key("short")).await.unwrap().found);
 }

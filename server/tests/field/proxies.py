@@ -2,7 +2,9 @@
 smallest configuration that its own manual gives for gRPC over plain HTTP/2.
 Knows their command lines and files; nothing of caches."""
 
+import contextlib
 import http.client
+import itertools
 import json
 import os
 import shutil
@@ -16,11 +18,16 @@ from pathlib import Path
 DEADLINE_S = 30
 
 
+# Below those that the kernel hands out.
+_ports = itertools.count(10_000)
+
+
 def free_port():
-    """A port that was free a moment ago: the proxies cannot be asked which they took."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody else takes before the proxy does, which cannot be asked for one."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Proxy:
@@ -134,13 +141,19 @@ class Haproxy(Proxy):
             f"frontend grpc\n  bind 127.0.0.1:{self.port} proto h2\n  default_backend caches\n"
             f"backend caches\n{self.options.get('backend', '')}\n{servers}\n",
         )
-        return [self._binary(), "-db", "-f", config]
+        return [self.binary(), "-db", "-f", config]
 
-    def _binary(self):
+    @staticmethod
+    def binary():
         unpacked = Path(os.environ.get("HAPROXY_DIR", "")) / "usr/sbin/haproxy"
         return str(unpacked) if unpacked.is_file() else shutil.which("haproxy") or "haproxy"
 
     def environment(self):
+        return self.libraries()
+
+    @staticmethod
+    def libraries():
+        """Where the binary finds its libraries."""
         unpacked = Path(os.environ.get("HAPROXY_DIR", ""))
         libraries = [str(path) for path in unpacked.glob("usr/lib/*-linux-gnu")] if unpacked.name else []
         return {"LD_LIBRARY_PATH": ":".join(libraries)} if libraries else {}

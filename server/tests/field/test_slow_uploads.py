@@ -13,7 +13,7 @@ UPLOADS = 10
 UPLOAD_BYTES = 3 << 20
 BYTES_PER_S = 200 << 10
 
-# Room for what arrives of large messages with the default limits (README, Limits), what
+# Room for what arrives of large messages with the default limits (docs/reference.md), what
 # unread streams hold, and the pages of the allocator and of two workers.
 MOST_GROWTH_KB = (6400 + UPLOADS * 128) + 16 * 1024
 

@@ -1,11 +1,11 @@
 """Fixtures: one server that most tests share, and servers of one's own."""
 
-import contextlib
 import itertools
 
 import pytest
 
 from certificates import Authority
+from fixtures import connect, start  # noqa: F401
 from process import Server
 from wire import Client
 
@@ -29,20 +29,6 @@ def client(server):
 def key():
     """A key that no other test uses."""
     return f"key-{next(_numbers)}"
-
-
-@pytest.fixture
-def start():
-    """Starts a server with settings of the test's own: `start(CACHE_MAX_ITEMS="10")`."""
-    with contextlib.ExitStack() as running:
-        yield lambda **settings: running.enter_context(Server(**settings))
-
-
-@pytest.fixture
-def connect():
-    """Opens clients that are closed after the test."""
-    with contextlib.ExitStack() as opened:
-        yield lambda address, **options: opened.enter_context(Client(address, **options))
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from web import fetch
 
 
+def figure(server, name):
+    """The value of a metric without labels."""
+    page = fetch(server, "/metrics").body.decode()
+    return next(float(line.split()[1]) for line in page.splitlines() if line.startswith(f"{name} "))
+
+
 def calls_that_ended(server, rpc, status):
     """How many calls of `package.Service/Method` ended with a status."""
     wanted = {"rpc_method": rpc, "rpc_response_status_code": status}

@@ -16,6 +16,8 @@ QUIET_DEFAULTS = {
     "CACHE_HEALTH_HOST": "127.0.0.1",
     "CACHE_HEALTH_PORT": "0",
     "CACHE_LOG_FORMAT": "json",
+    # `make test-hyper` runs the suites on the other transport. None is the server's default.
+    "CACHE_TRANSPORT": os.environ.get("TINY_CACHE_TEST_TRANSPORT"),
 }
 
 

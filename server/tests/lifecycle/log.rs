@@ -11,7 +11,7 @@ use serde_json::Value;
 use tonic::transport::Endpoint;
 
 use crate::support::{
-    deployment::{loopback, unlimited},
+    deployment::{Cache, loopback},
     http::{Http, sample},
     messages::key,
     process::command,
@@ -39,7 +39,7 @@ fn a_log_that_nobody_reads_stops_nothing() {
             }
         };
         let endpoint = Endpoint::from_shared(format!("http://{}", addr[0])).unwrap();
-        let mut cache = unlimited(endpoint.connect().await.unwrap());
+        let mut cache = Cache::new(endpoint.connect().await.unwrap());
         // Some hundred lines fill a pipe, and some thousand may wait.
         for _ in 0..6_000 {
             cache.get(key("k")).await.unwrap();

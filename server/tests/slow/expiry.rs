@@ -200,7 +200,7 @@ async fn read(
 
 async fn timed(cache: &mut Cache, name: String) -> (bool, Read) {
     let sent = Instant::now();
-    let found = cache.get(key(name)).await.unwrap().into_inner().found;
+    let found = cache.get(key(name)).await.unwrap().found;
     let took = sent.elapsed();
     (found, Read { sent, took })
 }

@@ -8,7 +8,8 @@ use std::{
     sync::OnceLock,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tiny_cache_test_support::certificates::Authority;
+pub(crate) use tiny_cache_test_support::certificates::Identity;
 
 /// The name in the server's certificate, beside the loopback address.
 pub(crate) const SERVER_NAME: &str = "localhost";
@@ -19,12 +20,6 @@ pub(crate) struct Certificates {
     pub(crate) authority: String,
     pub(crate) client: Identity,
     pub(crate) stranger: Identity,
-}
-
-/// A certificate and its key, both PEM.
-pub(crate) struct Identity {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
 }
 
 impl Certificates {
@@ -54,16 +49,15 @@ impl Certificates {
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("certificates-{}", process::id()));
         fs::create_dir_all(&directory).unwrap();
 
-        let authority = authority("tiny-cache test authority");
-        let server = signed(&authority, SERVER_NAME);
+        let authority = Authority::new("tiny-cache test authority");
+        let stranger = Authority::new("somebody else");
+        authority.sign(&[SERVER_NAME, "127.0.0.1"]).write(&directory, "server");
         let made = Self {
             directory,
-            client: signed(&authority, "client"),
-            stranger: signed(&self::authority("somebody else"), "client"),
+            client: authority.sign(&["client"]),
+            stranger: stranger.sign(&["client"]),
             authority: authority.pem(),
         };
-        fs::write(made.server_certificate(), &server.certificate).unwrap();
-        fs::write(made.server_key(), &server.key).unwrap();
         fs::write(made.client_authority(), &made.authority).unwrap();
         made
     }
@@ -71,20 +65,4 @@ impl Certificates {
     fn path(&self, name: &str) -> String {
         self.directory.join(name).to_str().unwrap().to_owned()
     }
-}
-
-fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn signed(authority: &CertifiedIssuer<'static, KeyPair>, name: &str) -> Identity {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned(), "127.0.0.1".to_owned()])
-        .unwrap()
-        .signed_by(&key, authority)
-        .unwrap();
-    Identity { certificate: certificate.pem(), key: key.serialize_pem() }
 }

@@ -3,18 +3,63 @@
 
 use std::net::SocketAddr;
 
-use tiny_cache_proto::cache::cache_service_client::CacheServiceClient;
-use tiny_cache_server::{Server, Settings};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tiny_cache_proto::cache::{cache_service_client::CacheServiceClient, *};
+use tiny_cache_server::{Server, Settings, Transport};
+use tonic::{
+    IntoRequest, Response, Status,
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
+};
 
 use super::{
     certificates::{Certificates, SERVER_NAME},
-    http::{Http, Response},
+    http::{self, Http},
     wire::{self, Wire},
 };
 
-/// The generated client, on a connection of its own.
-pub(crate) type Cache = CacheServiceClient<Channel>;
+/// The generated client, on a connection of its own. Its calls return messages of any size, and
+/// the messages alone.
+#[derive(Clone)]
+pub(crate) struct Cache(Client);
+
+type Client = CacheServiceClient<Channel>;
+
+macro_rules! calls {
+    ($($call:ident: $request:ident => $reply:ident;)*) => {
+        impl Cache {
+            $(pub(crate) async fn $call(
+                &mut self,
+                request: impl IntoRequest<$request>,
+            ) -> Result<$reply, Status> {
+                self.0.$call(request).await.map(Response::into_inner)
+            })*
+        }
+    };
+}
+
+calls! {
+    get: CacheKey => CacheValue;
+    set: CacheItem => CacheResponse;
+    delete: CacheKey => CacheResponse;
+    stats: Empty => CacheStats;
+    multi_get: MultiCacheKeyRequest => MultiCacheValueResponse;
+    multi_set: MultiCacheItemRequest => MultiCacheResponse;
+    multi_delete: MultiCacheKeyRequest => MultiCacheResponse;
+    set_if_absent: CacheItem => ConditionalCacheResponse;
+    compare_and_set: CompareAndSetRequest => ConditionalCacheResponse;
+}
+
+impl Cache {
+    /// A client on this channel.
+    pub(crate) fn new(channel: Channel) -> Self {
+        let client = Client::new(channel).max_decoding_message_size(usize::MAX);
+        Self(client.max_encoding_message_size(usize::MAX))
+    }
+
+    /// The client with other options.
+    pub(crate) fn with(self, option: impl FnOnce(Client) -> Client) -> Self {
+        Self(option(self.0))
+    }
+}
 
 /// The shapes of server that every row of the contract holds for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +70,12 @@ pub(crate) enum Deployment {
     SeveralWorkersAndShards,
     /// Spread, and encrypted.
     Tls,
+    /// Spread, on hyper's HTTP/2.
+    ByHyper,
+    /// Spread, encrypted, on hyper's HTTP/2.
+    ByHyperOverTls,
+    /// Spread; no call is answered at once.
+    LongWay,
 }
 
 impl Deployment {
@@ -42,7 +93,7 @@ impl Deployment {
         };
         let mut all: Vec<(String, String)> = loopback();
         all.extend(owned(&spread));
-        if self == Self::Tls {
+        if self.is_tls() {
             let made = Certificates::of_this_process();
             all.extend(owned(&[
                 ("CACHE_TLS_ENABLED", "true"),
@@ -51,8 +102,18 @@ impl Deployment {
             ]));
         }
         all.extend(owned(vars));
-        let settings = Settings::from_vars(all).unwrap();
-        Site { server: Server::start(settings).unwrap(), tls: self == Self::Tls }
+        if matches!(self, Self::ByHyper | Self::ByHyperOverTls) {
+            all.extend(owned(&[("CACHE_TRANSPORT", "hyper")]));
+        }
+        let mut settings = Settings::from_vars(all).unwrap();
+        if self == Self::LongWay {
+            settings.transport = Transport::LongWay;
+        }
+        Site { server: Server::start(settings).unwrap(), tls: self.is_tls() }
+    }
+
+    pub(crate) fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::ByHyperOverTls)
     }
 }
 
@@ -87,7 +148,7 @@ impl Site {
 
     /// A client on a connection of its own, without limits of its own.
     pub(crate) async fn connect(&self) -> Cache {
-        unlimited(self.channel().await)
+        Cache::new(self.channel().await)
     }
 
     /// A channel with one connection of its own.
@@ -129,13 +190,8 @@ impl Site {
     }
 
     /// One `GET` on a connection of its own.
-    pub(crate) async fn http(&self, path: &str) -> Response {
+    pub(crate) async fn http(&self, path: &str) -> http::Response {
         let mut http = Http::connect(self.http_addr()).await.unwrap();
         http.get(path).await.unwrap()
     }
-}
-
-/// A client that takes and sends messages of any size.
-pub(crate) fn unlimited(channel: Channel) -> Cache {
-    Cache::new(channel).max_decoding_message_size(usize::MAX).max_encoding_message_size(usize::MAX)
 }

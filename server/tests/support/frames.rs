@@ -8,12 +8,15 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::wire::framed;
+use super::wire::{Stream, framed};
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) const END_STREAM: u8 = 0x1;
@@ -30,23 +33,65 @@ pub(crate) enum Outcome {
     Ended(Option<u32>),
 }
 
-/// One connection, without TLS.
+/// One connection.
 pub(crate) struct Frames {
-    socket: TcpStream,
+    socket: Box<dyn Stream>,
 }
 
 impl Frames {
+    /// A connection without TLS.
     pub(crate) async fn connect(addr: SocketAddr) -> Self {
+        Self::connect_and_tell(addr).await.0
+    }
+
+    /// The same, with the address that the server sees.
+    pub(crate) async fn connect_and_tell(addr: SocketAddr) -> (Self, SocketAddr) {
         let socket = TcpStream::connect(addr).await.unwrap();
         socket.set_nodelay(true).unwrap();
+        let local = socket.local_addr().unwrap();
+        (Self::over(Box::new(socket)).await, local)
+    }
+
+    /// A connection over a stream on which nothing was sent.
+    pub(crate) async fn over(socket: Box<dyn Stream>) -> Self {
         let mut frames = Self { socket };
         frames.socket.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        frames.send(4, 0, 0, &[]).await;
+        frames.send(SETTINGS, 0, 0, &[]).await;
         frames
     }
 
-    pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.socket.local_addr().unwrap()
+    /// Sends nothing more.
+    pub(crate) async fn shutdown(&mut self) {
+        self.socket.shutdown().await.unwrap();
+    }
+
+    /// Reads the server's SETTINGS, and acknowledges them.
+    pub(crate) async fn acknowledge(&mut self) {
+        let (head, _) = self.read_frame().await.unwrap();
+        assert_eq!(head[3], SETTINGS);
+        self.send(SETTINGS, 1, 0, &[]).await;
+    }
+
+    /// Reads so many bytes and does not look at them. Returns how many there were.
+    pub(crate) async fn sip(&mut self, bytes: usize) -> usize {
+        let mut taken = 0;
+        let mut buffer = vec![0; bytes];
+        while taken < bytes {
+            match self.socket.read(&mut buffer[taken..]).await {
+                Ok(0) | Err(_) => break,
+                Ok(read) => taken += read,
+            }
+        }
+        taken
+    }
+
+    /// The head and the payload of the next frame, or none at the end.
+    pub(crate) async fn read_frame(&mut self) -> Option<([u8; 9], Vec<u8>)> {
+        let mut head = [0; 9];
+        self.socket.read_exact(&mut head).await.ok()?;
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        self.socket.read_exact(&mut payload).await.ok()?;
+        Some((head, payload))
     }
 
     /// Sends a frame. The peer may have ended the connection: reading says so.
@@ -57,6 +102,7 @@ impl Frames {
         frame.extend(stream.to_be_bytes());
         frame.extend_from_slice(payload);
         let _ = self.socket.write_all(&frame).await;
+        let _ = self.socket.flush().await;
     }
 
     /// Sends a request whose header block comes in frames of at most `size` bytes.
@@ -74,16 +120,11 @@ impl Frames {
     pub(crate) async fn outcome(&mut self, of: u32) -> Outcome {
         let mut message = Vec::new();
         loop {
-            let mut head = [0; 9];
-            if self.socket.read_exact(&mut head).await.is_err() {
+            let Some((head, payload)) = self.read_frame().await else {
                 return Outcome::Ended(None);
-            }
-            let [a, b, c, kind, flags, stream @ ..] = head;
+            };
+            let [_, _, _, kind, flags, stream @ ..] = head;
             let stream = u32::from_be_bytes(stream);
-            let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-            if self.socket.read_exact(&mut payload).await.is_err() {
-                return Outcome::Ended(None);
-            }
             let number = |at: usize| u32::from_be_bytes(*payload[at..].first_chunk().unwrap());
             match kind {
                 GOAWAY if number(4) != 0 => return Outcome::Ended(Some(number(4))),

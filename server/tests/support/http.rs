@@ -63,7 +63,7 @@ impl Http {
     ) -> io::Result<Response> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([name, ": ", value, "\r\n"]);
         }
         self.stream.write_all((head + "\r\n").as_bytes()).await?;
         self.stream.flush().await?;

@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    env,
     ffi::OsStr,
     fs,
     io::{BufRead, BufReader},
@@ -18,18 +19,23 @@ use serde_json::Value;
 use tonic::transport::{Channel, Endpoint};
 
 use super::{
-    deployment::{Cache, loopback, unlimited},
+    deployment::{Cache, loopback},
     wire::{self, Wire},
 };
 
 /// How long a start may take before a test gives up on it.
 const START: Duration = Duration::from_secs(30);
 
-/// The binary with an environment of nothing but `vars`.
+/// The binary with an environment of nothing but `vars` and the transport.
 pub(crate) fn command<V: AsRef<OsStr>>(vars: impl IntoIterator<Item = (V, V)>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache-server"));
-    command.env_clear().envs(vars).stdin(Stdio::null());
+    command.env_clear().envs(transport()).envs(vars).stdin(Stdio::null());
     command
+}
+
+/// The transport that `make test-hyper` runs the suites on. Otherwise it is the server's default.
+fn transport() -> Option<(&'static str, String)> {
+    env::var("TINY_CACHE_TEST_TRANSPORT").ok().map(|name| ("CACHE_TRANSPORT", name))
 }
 
 /// Runs the binary to its end, which must come by itself.
@@ -77,7 +83,8 @@ impl Process {
         let mut shell = Command::new("/bin/sh");
         shell.arg("-c").arg(format!("{limits} && exec \"$0\""));
         shell.arg(env!("CARGO_BIN_EXE_tiny-cache-server")).env_clear().stdin(Stdio::null());
-        shell.envs(loopback()).env("CACHE_LOG_FORMAT", "json").envs(vars.iter().copied());
+        shell.envs(transport()).envs(loopback()).env("CACHE_LOG_FORMAT", "json");
+        shell.envs(vars.iter().copied());
         Self::run(shell)
     }
 
@@ -123,7 +130,7 @@ impl Process {
 
     /// A client on a connection of its own, without limits of its own.
     pub(crate) async fn connect(&self) -> Cache {
-        unlimited(self.channel().await)
+        Cache::new(self.channel().await)
     }
 
     /// A channel with one connection of its own.

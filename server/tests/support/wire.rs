@@ -12,11 +12,11 @@ use h2::{
 use http::{HeaderMap, Request, Response};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     task::JoinHandle,
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::{Code, Status};
 
 use super::certificates::{Certificates, SERVER_NAME};
@@ -29,9 +29,35 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 pub(crate) async fn stream(addr: SocketAddr, tls: bool) -> Box<dyn Stream> {
     let socket = TcpStream::connect(addr).await.unwrap();
     socket.set_nodelay(true).unwrap();
-    if !tls {
-        return Box::new(socket);
-    }
+    if tls { Box::new(encrypt(socket).await) } else { Box::new(socket) }
+}
+
+/// Connects over TLS, through a hand that passes on `piece` bytes at a time and pauses.
+pub(crate) async fn encrypted_in_pieces(addr: SocketAddr, piece: usize) -> Box<dyn Stream> {
+    let mut socket = TcpStream::connect(addr).await.unwrap();
+    socket.set_nodelay(true).unwrap();
+    let (ours, mut theirs) = tokio::io::duplex(64 << 10);
+    tokio::spawn(async move {
+        let (mut from, mut to) = socket.split();
+        let (mut read, mut write) = tokio::io::split(&mut theirs);
+        let outward = async {
+            let mut buffer = vec![0; piece];
+            loop {
+                let size = read.read(&mut buffer).await?;
+                if size == 0 {
+                    return to.shutdown().await;
+                }
+                to.write_all(&buffer[..size]).await?;
+                tokio::task::yield_now().await;
+            }
+        };
+        let _ = tokio::join!(outward, tokio::io::copy(&mut from, &mut write));
+    });
+    Box::new(encrypt(ours).await)
+}
+
+/// The client's side of TLS.
+async fn encrypt<IO: Stream>(socket: IO) -> TlsStream<IO> {
     let mut roots = RootCertStore::empty();
     let authority = Certificates::of_this_process().authority.as_bytes();
     roots.add(CertificateDer::from_pem_slice(authority).unwrap()).unwrap();
@@ -43,8 +69,7 @@ pub(crate) async fn stream(addr: SocketAddr, tls: bool) -> Box<dyn Stream> {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let name = SERVER_NAME.try_into().unwrap();
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
-    Box::new(stream)
+    TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
 }
 
 /// One HTTP/2 connection. Dropping it closes the socket.

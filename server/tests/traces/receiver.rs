@@ -162,10 +162,10 @@ impl Receiver {
     /// Waits until what has arrived is as the caller wants it.
     pub(crate) async fn wait(&self, wanted: impl Fn(&Seen) -> bool) -> Seen {
         let mut seen = self.seen.clone();
-        match timeout(PATIENCE, seen.wait_for(|seen| wanted(seen))).await {
-            Ok(seen) => seen.unwrap().clone(),
-            Err(_) => panic!("what was wanted did not arrive, but {:#?}", self.now().spans),
-        }
+        let Ok(seen) = timeout(PATIENCE, seen.wait_for(|seen| wanted(seen))).await else {
+            panic!("what was wanted did not arrive, but {:#?}", self.now().spans)
+        };
+        seen.unwrap().clone()
     }
 
     /// What has arrived up to now.

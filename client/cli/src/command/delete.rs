@@ -2,13 +2,7 @@
 
 use clap::Args;
 
-use super::Session;
-use crate::{
-    Verdict,
-    error::Error,
-    input,
-    output::{self, Object},
-};
+use super::{Call, Error, Session, Verdict, input};
 
 const MORE: &str = "\
 Output:
@@ -31,12 +25,10 @@ pub(crate) struct DeleteArgs {
     key: String,
 }
 
-impl DeleteArgs {
-    pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
+impl Call for DeleteArgs {
+    async fn run(self, session: &Session) -> Result<Verdict, Error> {
         session.client.delete(&self.key).await?;
-        if session.is_json() {
-            output::json(&Object([("key", self.key.into()), ("accepted", true.into())]))?;
-        }
+        session.show("", vec![("key", self.key.into()), ("accepted", true.into())])?;
         Ok(Verdict::Done)
     }
 }

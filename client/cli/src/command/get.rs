@@ -1,18 +1,15 @@
-//! `get`: one value, as it is or in a form that a terminal can show.
+//! `get`: one value, unchanged or in a form that a terminal can show.
 
 use std::{fs, path::PathBuf};
 
 use bytes::Bytes;
 use clap::{Args, ValueEnum, ValueHint};
-use serde::Serialize;
 
-use super::Session;
+use super::{Call, Error, Session, Verdict, refused};
 use crate::{
-    Verdict,
     encoding::Encoding,
-    error::Error,
     input::{self, is_dash},
-    output::{self, JsonValue},
+    output,
 };
 
 const MORE: &str = "\
@@ -60,9 +57,9 @@ pub(crate) struct GetArgs {
 /// How a value is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Format {
-    /// Its bytes and nothing else
+    /// Its bytes, unchanged
     Raw,
-    /// Text and a line break; an error where the value is not UTF-8
+    /// Text and a line break; an error if the value is not UTF-8
     Utf8,
     /// Two digits for each byte, and a line break
     Hex,
@@ -70,107 +67,75 @@ enum Format {
     Base64,
 }
 
-/// What JSON says of a value.
-#[derive(Serialize)]
-struct Found<'a> {
-    key: &'a str,
-    found: bool,
-    #[serde(flatten)]
-    value: Option<JsonValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<usize>,
-}
-
-impl GetArgs {
-    pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
-        if session.is_json() && self.format == Some(Format::Raw) && !self.is_saved() {
+impl Call for GetArgs {
+    async fn run(self, session: &Session) -> Result<Verdict, Error> {
+        let Self { key, format, file } = self;
+        let file = file.filter(|path| !is_dash(path));
+        if session.is_json() && format == Some(Format::Raw) && file.is_none() {
             return Err(Error::format_in_json("raw"));
         }
-        let value = session.client.get(&self.key).await?;
-        match (&value, self.file.as_ref().filter(|path| !is_dash(path))) {
-            (Some(value), Some(path)) => self.save(value, path)?,
-            (Some(value), None) if !session.is_json() => self.print(value)?,
-            _ => {}
-        }
-        if session.is_json() {
-            self.report(value.as_deref())?;
-        }
-        Ok(if value.is_some() { Verdict::Done } else { Verdict::Unmet })
-    }
-
-    fn save(&self, value: &Bytes, path: &PathBuf) -> Result<(), Error> {
-        let shown = self.shown(value, self.format.unwrap_or(Format::Raw))?;
-        fs::write(path, shown)
-            .map_err(|cause| Error::Write { name: path.display().to_string(), cause })
-    }
-
-    fn print(&self, value: &Bytes) -> Result<(), Error> {
-        let for_eyes = self.format.is_none() && output::is_terminal();
-        if for_eyes && !is_plain(value) {
-            return Err(Error::Refused(format!(
-                "the value of `{}` is {} bytes that are not plain text; choose --file, or \
-                 --format hex, base64 or raw",
-                self.key,
-                value.len()
-            )));
-        }
-        output::bytes(&self.shown(value, self.format.unwrap_or(Format::Raw))?)?;
-        if for_eyes && !value.ends_with(b"\n") { output::line("") } else { Ok(()) }
-    }
-
-    fn shown(&self, value: &Bytes, format: Format) -> Result<Bytes, Error> {
-        let mut text = match format {
-            Format::Raw => return Ok(value.clone()),
-            Format::Utf8 => self.text(value)?,
-            Format::Hex => Encoding::Hex.encode(value),
-            Format::Base64 => Encoding::Base64.encode(value),
+        let Some(value) = session.client.get(&key).await? else {
+            session.show("", vec![("key", key.into()), ("found", false.into())])?;
+            return Ok(Verdict::Unmet);
         };
-        text.push('\n');
-        Ok(text.into())
-    }
-
-    fn text(&self, value: &[u8]) -> Result<String, Error> {
-        str::from_utf8(value).map(str::to_owned).map_err(|error| {
-            Error::Refused(format!(
-                "the value of `{}` is not UTF-8 from byte {} of {} on; choose --format raw, hex or \
-                 base64",
-                self.key,
-                error.valid_up_to() + 1,
-                value.len()
-            ))
-        })
-    }
-
-    /// Whether the value goes into a file, and not to stdout.
-    fn is_saved(&self) -> bool {
-        self.file.as_deref().is_some_and(|path| !is_dash(path))
-    }
-
-    fn report(&self, value: Option<&[u8]>) -> Result<(), Error> {
-        let file = self.file.as_ref().filter(|_| self.is_saved() && value.is_some());
-        let shown = value.filter(|_| file.is_none()).map(|value| self.json(value));
-        output::json(&Found {
-            key: &self.key,
-            found: value.is_some(),
-            value: shown.transpose()?,
-            file: file.map(|path| path.display().to_string()),
-            bytes: value.filter(|_| file.is_some()).map(<[u8]>::len),
-        })
-    }
-
-    fn json(&self, value: &[u8]) -> Result<JsonValue, Error> {
-        Ok(match self.format {
-            None | Some(Format::Raw) => JsonValue::from(value),
-            Some(Format::Utf8) => JsonValue::Value(self.text(value)?),
-            Some(Format::Hex) => JsonValue::encoded(value, Encoding::Hex),
-            Some(Format::Base64) => JsonValue::encoded(value, Encoding::Base64),
-        })
+        let mut members = vec![("key", key.as_str().into()), ("found", true.into())];
+        if let Some(path) = file {
+            let name = path.display().to_string();
+            fs::write(path, shown(&key, &value, format.unwrap_or(Format::Raw))?)
+                .map_err(|cause| Error::Write { name: name.clone(), cause })?;
+            members.extend([("file", name.into()), ("bytes", value.len().into())]);
+            session.show("", members)?;
+        } else if session.is_json() {
+            members.push(match format {
+                None | Some(Format::Raw) => output::member(&value, None),
+                Some(Format::Utf8) => ("value", text(&key, &value)?.into()),
+                Some(Format::Hex) => output::member(&value, Some(Encoding::Hex)),
+                Some(Format::Base64) => output::member(&value, Some(Encoding::Base64)),
+            });
+            session.show("", members)?;
+        } else {
+            print(&key, &value, format)?;
+        }
+        Ok(Verdict::Done)
     }
 }
 
-/// Whether a terminal shows it and does nothing else.
+fn print(key: &str, value: &Bytes, format: Option<Format>) -> Result<(), Error> {
+    let for_eyes = format.is_none() && output::is_terminal();
+    if for_eyes && !is_plain(value) {
+        return Err(refused!(
+            "the value of `{key}` is {} bytes that are not plain text; choose --file, or --format \
+             hex, base64 or raw",
+            value.len()
+        ));
+    }
+    output::bytes(&shown(key, value, format.unwrap_or(Format::Raw))?)?;
+    if for_eyes && !value.ends_with(b"\n") { output::line("") } else { Ok(()) }
+}
+
+fn shown(key: &str, value: &Bytes, format: Format) -> Result<Bytes, Error> {
+    let mut text = match format {
+        Format::Raw => return Ok(value.clone()),
+        Format::Utf8 => text(key, value)?,
+        Format::Hex => Encoding::Hex.encode(value),
+        Format::Base64 => Encoding::Base64.encode(value),
+    };
+    text.push('\n');
+    Ok(text.into())
+}
+
+fn text(key: &str, value: &[u8]) -> Result<String, Error> {
+    str::from_utf8(value).map(str::to_owned).map_err(|error| {
+        refused!(
+            "the value of `{key}` is not UTF-8 from byte {} of {} on; choose --format raw, hex or \
+             base64",
+            error.valid_up_to() + 1,
+            value.len()
+        )
+    })
+}
+
+/// Whether a terminal shows it without side effects.
 fn is_plain(value: &[u8]) -> bool {
     str::from_utf8(value)
         .is_ok_and(|text| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')))

@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::{Session, refusals::Refusals};
-use crate::{Verdict, error::Error, input};
+use super::{Call, Error, Session, Verdict, input, refusals::Refusals};
 
 const MORE: &str = "\
 Output:
@@ -32,8 +31,10 @@ pub(crate) struct MdeleteArgs {
     keys: Vec<String>,
 }
 
-impl MdeleteArgs {
-    pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
+impl Call for MdeleteArgs {
+    const IS_BATCH: bool = true;
+
+    async fn run(self, session: &Session) -> Result<Verdict, Error> {
         let keys = input::keys(self.keys)?;
         let results = session.client.delete_many(&keys).await.map_err(|error| {
             Error::of_batch(error, "; some of the values may have been removed")
@@ -42,7 +43,7 @@ impl MdeleteArgs {
         if session.is_json() {
             refusals.report("accepted")?;
         }
-        refusals.check()?;
+        refusals.check(None)?;
         Ok(Verdict::Done)
     }
 }

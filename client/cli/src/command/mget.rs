@@ -1,16 +1,13 @@
-//! `mget`: many values, one line for each key.
+//! `mget`: many values, a line for each key.
 
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Session, refusals::Refusals};
+use super::{Call, Error, Session, Verdict, input, refusals::Refusals};
 use crate::{
-    Verdict,
     encoding::Encoding,
-    error::Error,
-    input,
-    output::{self, JsonValue},
+    output::{self, Object},
 };
 
 const MORE: &str = "\
@@ -47,10 +44,10 @@ pub(crate) struct MgetArgs {
     format: Option<Format>,
 }
 
-/// How a value is written so that it stays in its line.
+/// How a value is written in one line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Format {
-    /// Text, with what would break the line escaped
+    /// Text, with line breaks and control characters escaped
     Escaped,
     /// Two digits for each byte
     Hex,
@@ -58,75 +55,76 @@ enum Format {
     Base64,
 }
 
+impl Format {
+    fn encoding(self) -> Option<Encoding> {
+        match self {
+            Self::Escaped => None,
+            Self::Hex => Some(Encoding::Hex),
+            Self::Base64 => Some(Encoding::Base64),
+        }
+    }
+}
+
 #[derive(Default, Serialize)]
-struct Found<'a> {
-    items: Vec<Item<'a>>,
+struct Found {
+    items: Vec<Object>,
     hits: usize,
     misses: usize,
 }
 
-#[derive(Serialize)]
-struct Item<'a> {
-    key: &'a str,
-    found: bool,
-    #[serde(flatten)]
-    value: Option<JsonValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
 type Results = Vec<tiny_cache_client::Result<Option<Bytes>>>;
 
-impl MgetArgs {
-    pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
+impl Call for MgetArgs {
+    const IS_BATCH: bool = true;
+
+    async fn run(self, session: &Session) -> Result<Verdict, Error> {
         if session.is_json() && self.format == Some(Format::Escaped) {
             return Err(Error::format_in_json("escaped"));
         }
         let keys = input::keys(self.keys)?;
         let results = session.client.get_many(&keys).await?;
+        let encoding = self.format.and_then(Format::encoding);
         if session.is_json() {
-            print_json(&keys, &results, self.format)?;
+            output::json(&json(&keys, &results, encoding))?;
         } else {
-            print_text(&keys, &results, self.format.unwrap_or(Format::Escaped))?;
+            output::text(&text(&keys, &results, encoding))?;
         }
         let missed = results.iter().any(|result| matches!(result, Ok(None)));
-        Refusals::of(&keys, &results).check()?;
-        Ok(if missed { Verdict::Unmet } else { Verdict::Done })
+        Refusals::of(&keys, &results).check(None)?;
+        Ok((!missed).into())
     }
 }
 
-fn print_text(keys: &[String], results: &Results, format: Format) -> Result<(), Error> {
+fn text(keys: &[String], results: &Results, encoding: Option<Encoding>) -> String {
     let mut text = String::new();
     for (key, result) in keys.iter().zip(results) {
         text.push_str(&output::escaped(key.as_bytes()));
         if let Ok(Some(value)) = result {
             text.push('\t');
-            text.push_str(&match format {
-                Format::Escaped => output::escaped(value),
-                Format::Hex => Encoding::Hex.encode(value),
-                Format::Base64 => Encoding::Base64.encode(value),
+            text.push_str(&match encoding {
+                None => output::escaped(value),
+                Some(encoding) => encoding.encode(value),
             });
         }
         text.push('\n');
     }
-    output::text(&text)
+    text
 }
 
-fn print_json(keys: &[String], results: &Results, format: Option<Format>) -> Result<(), Error> {
-    let written = |value: &[u8]| match format {
-        None | Some(Format::Escaped) => JsonValue::from(value),
-        Some(Format::Hex) => JsonValue::encoded(value, Encoding::Hex),
-        Some(Format::Base64) => JsonValue::encoded(value, Encoding::Base64),
-    };
+fn json(keys: &[String], results: &Results, encoding: Option<Encoding>) -> Found {
     let mut found = Found::default();
     for (key, result) in keys.iter().zip(results) {
-        let (value, error) = match result {
-            Ok(value) => (value.as_deref().map(written), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        found.hits += usize::from(value.is_some());
-        found.misses += usize::from(value.is_none() && error.is_none());
-        found.items.push(Item { key, found: value.is_some(), value, error });
+        let is_found = matches!(result, Ok(Some(_)));
+        let mut item = vec![("key", key.as_str().into()), ("found", is_found.into())];
+        match result {
+            Ok(Some(value)) => {
+                found.hits += 1;
+                item.push(output::member(value, encoding));
+            }
+            Ok(None) => found.misses += 1,
+            Err(error) => item.push(("error", error.to_string().into())),
+        }
+        found.items.push(Object(item));
     }
-    output::json(&found)
+    found
 }

@@ -13,15 +13,13 @@ use clap::{
 use serde::Deserialize;
 use tiny_cache_client::Item;
 
-use super::{Session, refusals::Refusals};
+use super::{Call, Error, Session, Verdict, refusals::Refusals, refused};
 use crate::{
-    Verdict,
     encoding::Encoding,
-    error::Error,
     input::{self, TtlArgs},
 };
 
-/// What some editors put in front of a file.
+/// Some editors write it in front of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const MORE: &str = "\
@@ -67,7 +65,7 @@ pub(crate) struct MsetArgs {
     ttl: TtlArgs,
 }
 
-/// What an argument names.
+/// An argument.
 #[derive(Clone, Debug)]
 enum Argument {
     Pair(Pair),
@@ -93,8 +91,10 @@ struct Line {
     ttl: Option<String>,
 }
 
-impl MsetArgs {
-    pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
+impl Call for MsetArgs {
+    const IS_BATCH: bool = true;
+
+    async fn run(self, session: &Session) -> Result<Verdict, Error> {
         let pairs = pairs(self.items, self.file.as_deref())?;
         let mut keys = Vec::with_capacity(pairs.len());
         let mut items = Vec::with_capacity(pairs.len());
@@ -118,7 +118,7 @@ impl MsetArgs {
             Some(error) => session.no_room(error).await,
             None => None,
         };
-        refusals.check_as(words)?;
+        refusals.check(words)?;
         Ok(Verdict::Done)
     }
 }
@@ -127,8 +127,8 @@ impl MsetArgs {
 fn pairs(arguments: Vec<Argument>, file: Option<&Path>) -> Result<Vec<Pair>, Error> {
     let mut has_stdin = file.is_some_and(input::is_dash);
     if has_stdin && arguments.iter().any(|argument| matches!(argument, Argument::Stdin)) {
-        return Err(Error::Refused(
-            "stdin cannot be both - (pairs) and --file - (JSON); leave out one of them".to_owned(),
+        return Err(refused!(
+            "stdin cannot be both - (pairs) and --file - (JSON); leave out one of them"
         ));
     }
     let mut pairs = Vec::with_capacity(arguments.len());
@@ -168,8 +168,8 @@ fn piped(text: &[u8]) -> Result<Vec<Pair>, Error> {
     input::lines(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
         .map(|(number, line)| {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let refused = |reason| Error::Refused(format!("stdin:{number}: {reason}"));
-            // It may have a `=` somewhere, and would be a strange key up to there.
+            let refused = |reason| refused!("stdin:{number}: {reason}");
+            // A JSON object may contain `=` and would become a pair with a strange key.
             if parse(line).is_ok() {
                 return Err(refused("a JSON object, not KEY=VALUE; read them with --file -"));
             }
@@ -182,14 +182,12 @@ fn read(path: &Path) -> Result<Vec<Pair>, Error> {
     let name = if input::is_dash(path) { "stdin".into() } else { path.to_string_lossy() };
     let text = input::read_file(path)?;
     input::lines(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text))
-        .map(|(number, line)| {
-            parse(line).map_err(|reason| Error::Refused(format!("{name}:{number}: {reason}")))
-        })
+        .map(|(number, line)| parse(line).map_err(|reason| refused!("{name}:{number}: {reason}")))
         .collect()
 }
 
 fn parse(line: &[u8]) -> Result<Pair, String> {
-    // serde would take an array for the members in their order.
+    // serde would accept an array as the members in order.
     if !line.trim_ascii_start().starts_with(b"{") {
         return Err("expected a JSON object with key and value".to_owned());
     }
@@ -212,7 +210,7 @@ fn parse(line: &[u8]) -> Result<Pair, String> {
 fn no_item(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);
-    let kind = if error.is_data() { "no item" } else { "not JSON" };
+    let kind = if error.is_data() { "not an item" } else { "not JSON" };
     format!("{kind}: {reason} (column {})", error.column())
 }
 
@@ -238,7 +236,7 @@ mod tests {
             (r#"{"key":"k",}"#, "not JSON: trailing comma (column 12)"),
             (
                 r#"{"key":7,"value":""}"#,
-                "no item: invalid type: integer `7`, expected a string (col",
+                "not an item: invalid type: integer `7`, expected a string (col",
             ),
             ("k=v", "expected a JSON object"),
             (r#"["k","v",null,null]"#, "expected a JSON object"),

@@ -1,21 +1,20 @@
-//! What a server takes, where it refused a value for its size: it does not say so itself.
+//! Adds the server's limit to the error of a refused value: the server does not report it.
 
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use tiny_cache_client::{Error as CacheError, ErrorKind, Stats};
 
-use super::Session;
-use crate::error::Error;
+use super::{Error, Session};
 
-/// Longest that the question for the limits may hold up an error.
+/// Time for the server to report its limits, by which an error may be delayed.
 const DEADLINE: Duration = Duration::from_secs(1);
 
-/// What the library says where it cannot ask.
+/// The library's own remark.
 const UNKNOWN: &str = "; stats has max_value_bytes)";
 
 impl Session {
-    /// The reply to a write. Where there was no room for the value, the error has the limit.
+    /// The reply to a write. If the server had no room for the value, the error has the limit.
     pub(crate) async fn written<T>(&self, reply: Result<T, CacheError>) -> Result<T, Error> {
         let error = match reply {
             Ok(reply) => return Ok(reply),
@@ -24,8 +23,8 @@ impl Session {
         Err(self.no_room(&error).await.map_or_else(|| error.into(), Error::NoRoom))
     }
 
-    /// What to say of a value that the server has no room for. None for other errors, and where
-    /// the server does not answer at once.
+    /// The text for a value that the server has no room for. None for other errors, and if the
+    /// server does not report its limits at once.
     pub(super) async fn no_room(&self, error: &CacheError) -> Option<String> {
         if error.kind() != ErrorKind::ResourceExhausted {
             return None;

@@ -2,13 +2,7 @@
 
 use clap::Args;
 
-use super::Session;
-use crate::{
-    Verdict,
-    error::Error,
-    input::{self, TtlArgs, ValueArgs},
-    output::{self, Object},
-};
+use super::{Call, Error, Session, TtlArgs, ValueArgs, Verdict, input};
 
 const MORE: &str = "\
 Output:
@@ -45,14 +39,12 @@ pub(crate) struct SetArgs {
     ttl: TtlArgs,
 }
 
-impl SetArgs {
-    pub(crate) async fn run(self, session: &Session) -> Result<Verdict, Error> {
-        let value = self.value.read()?;
+impl Call for SetArgs {
+    async fn run(self, session: &Session) -> Result<Verdict, Error> {
+        let value = self.value.source().read()?;
         let reply = session.client.set(&self.key, value).ttl(self.ttl.or_default()).await;
         session.written(reply).await?;
-        if session.is_json() {
-            output::json(&Object([("key", self.key.into()), ("stored", true.into())]))?;
-        }
+        session.show("", vec![("key", self.key.into()), ("stored", true.into())])?;
         Ok(Verdict::Done)
     }
 }

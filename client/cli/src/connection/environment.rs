@@ -1,5 +1,5 @@
-//! The variables that stand in for options. An option outdoes its variable, and an empty variable
-//! is as good as one that is not set: that is how many scripts unset it.
+//! The variables that stand in for options. An option overrides its variable. An empty variable
+//! counts as unset, because many scripts unset variables that way.
 
 use std::{
     env,
@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::error::Error;
+use crate::error::{Error, refused};
 
 pub(super) const TARGET: &str = "TINY_CACHE_TARGET";
 pub(super) const NAMESPACE: &str = "TINY_CACHE_NAMESPACE";
@@ -18,7 +18,7 @@ pub(super) const CERT: &str = "TINY_CACHE_CERT";
 pub(super) const KEY: &str = "TINY_CACHE_KEY";
 pub(super) const SERVER_NAME: &str = "TINY_CACHE_SERVER_NAME";
 
-/// A setting, and who gave it: an option or a variable.
+/// A setting, and the option or variable that set it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Given<T> {
     pub(super) value: T,
@@ -26,12 +26,12 @@ pub(super) struct Given<T> {
 }
 
 impl<T> Given<T> {
-    /// Whether a variable gave it, and not an option.
+    /// Whether a variable set it.
     pub(super) fn is_variable(&self) -> bool {
         self.source.starts_with("TINY_CACHE_")
     }
 
-    /// What errors about it begin with: nothing where the option stands in the command line.
+    /// The prefix of errors about it: the variable's name, or nothing for an option.
     pub(super) fn prefix(&self) -> String {
         if self.is_variable() { format!("{}: ", self.source) } else { String::new() }
     }
@@ -43,7 +43,7 @@ impl fmt::Display for Given<PathBuf> {
     }
 }
 
-/// A text, from its option or its variable.
+/// The text of an option or its variable.
 pub(super) fn text(
     option: (&'static str, Option<&str>),
     variable: &'static str,
@@ -51,13 +51,14 @@ pub(super) fn text(
     if let (source, Some(value)) = option {
         return Ok(Some(Given { value: value.to_owned(), source }));
     }
-    let value = read(variable).map(OsString::into_string).transpose().map_err(|value| {
-        Error::Refused(format!("{variable}: `{}` is not UTF-8", value.display()))
-    })?;
+    let value = read(variable)
+        .map(OsString::into_string)
+        .transpose()
+        .map_err(|value| refused!("{variable}: `{}` is not UTF-8", value.display()))?;
     Ok(value.map(|value| Given { value, source: variable }))
 }
 
-/// A file's name, from its option or its variable.
+/// The path of an option or its variable.
 pub(super) fn path(
     option: (&'static str, Option<&Path>),
     variable: &'static str,
@@ -68,17 +69,17 @@ pub(super) fn path(
     }
 }
 
-/// A switch, as the server's own variables have it.
+/// A switch, in the notations of the server's variables.
 pub(super) fn switch(variable: &'static str) -> Result<Option<bool>, Error> {
     let Some(text) = read(variable) else { return Ok(None) };
     let lower = text.to_string_lossy().to_lowercase();
     match lower.as_str() {
         "1" | "true" | "yes" | "y" | "on" => Ok(Some(true)),
         "0" | "false" | "no" | "n" | "off" => Ok(Some(false)),
-        _ => Err(Error::Refused(format!(
-            "{variable}: `{}` is no switch; expected true or false, 1 or 0, yes or no, on or off",
+        _ => Err(refused!(
+            "{variable}: `{}` is not a switch; expected true or false, 1 or 0, yes or no, on or off",
             text.display()
-        ))),
+        )),
     }
 }
 

@@ -1,21 +1,45 @@
-//! What the options and variables say of TLS, and that they agree.
+//! The options and variables for TLS. Refuses contradictions between them.
 
 use std::path::PathBuf;
 
+use clap::{Args, ValueHint};
 use tiny_cache_client::{Error as CacheError, Tls};
 
-use super::{
-    ConnectionArgs,
-    environment::{self, CA, CERT, Given, KEY, SERVER_NAME},
-};
-use crate::error::Error;
+use super::environment::{self, CA, CERT, Given, KEY, SERVER_NAME};
+use crate::error::{Error, refused};
 
-/// The TLS settings, from wherever they come.
+/// The options for TLS.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TlsArgs {
+    /// Use TLS, as do grpcs:// in front of the address and any of the options below [env:
+    /// TINY_CACHE_TLS=true]
+    #[arg(long, global = true)]
+    tls: bool,
+
+    /// Trust the authorities of this PEM file, not the system's [env: TINY_CACHE_CA]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    ca: Option<PathBuf>,
+
+    /// Present this certificate (PEM) to the server; needs --key [env: TINY_CACHE_CERT]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    cert: Option<PathBuf>,
+
+    /// Private key (PEM) of --cert [env: TINY_CACHE_KEY]
+    #[arg(long = "key", global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    private_key: Option<PathBuf>,
+
+    /// Expect this name in the server's certificate, not the address's [env:
+    /// TINY_CACHE_SERVER_NAME]
+    #[arg(long, global = true, value_name = "NAME")]
+    server_name: Option<String>,
+}
+
+/// The TLS settings of options and variables.
 #[derive(Debug)]
 pub(super) struct Secure {
-    /// What asks for TLS before all others; none where nothing does.
+    /// The first option or variable that asks for TLS.
     pub(super) asked_by: Option<&'static str>,
-    /// Whether the variable says that there is to be none.
+    /// Whether the variable turns TLS off.
     pub(super) is_off: bool,
     ca: Option<Given<PathBuf>>,
     cert: Option<Given<PathBuf>>,
@@ -24,7 +48,7 @@ pub(super) struct Secure {
 }
 
 impl Secure {
-    pub(super) fn of(args: &ConnectionArgs) -> Result<Self, Error> {
+    pub(super) fn of(args: &TlsArgs) -> Result<Self, Error> {
         let ca = environment::path(("--ca", args.ca.as_deref()), CA);
         let cert = environment::path(("--cert", args.cert.as_deref()), CERT);
         let private_key = environment::path(("--key", args.private_key.as_deref()), KEY);
@@ -36,20 +60,20 @@ impl Secure {
         let details = paths.chain(server_name.iter().map(|given| given.source));
         let switched = [(args.tls, "--tls"), (switch == Some(true), environment::TLS)];
         let mut asked = switched.into_iter().filter_map(|(on, name)| on.then_some(name));
-        // Options first: what the command line says is what the user looks at.
+        // Options first: the user sees the command line.
         let (options, variables): (Vec<_>, Vec<_>) =
             asked.by_ref().chain(details).partition(|name| name.starts_with("--"));
         let asked_by = options.first().or(variables.first()).copied();
         if let (Some(false), true, Some(variable)) = (switch, options.is_empty(), asked_by) {
-            return Err(Error::Refused(format!(
+            return Err(refused!(
                 "{} is off, but {variable} is set; unset one of them",
                 environment::TLS
-            )));
+            ));
         }
         Ok(Self { asked_by, is_off: switch == Some(false), ca, cert, private_key, server_name })
     }
 
-    /// What the client is given; none where the address alone decides.
+    /// The client's settings; none if the address alone decides.
     pub(super) fn tls(&self) -> Result<Option<Tls>, Error> {
         if self.asked_by.is_none() {
             return Ok(None);
@@ -60,21 +84,17 @@ impl Secure {
         }
         tls = match (&self.cert, &self.private_key) {
             (Some(cert), Some(key)) => {
-                // The error names the file; the variable is the one that names a file.
+                // The error names the file; this names the variable.
                 let prefix = if cert.is_variable() { cert.prefix() } else { key.prefix() };
                 tls.identity_files(&cert.value, &key.value)
                     .map_err(|error| named(&prefix, error))?
             }
             (None, None) => tls,
             (Some(cert), None) => {
-                return Err(Error::Refused(format!(
-                    "{cert} needs its key: add --key, or set {KEY}"
-                )));
+                return Err(refused!("{cert} needs its key: add --key, or set {KEY}"));
             }
             (None, Some(key)) => {
-                return Err(Error::Refused(format!(
-                    "{key} has no certificate: add --cert, or set {CERT}"
-                )));
+                return Err(refused!("{key} has no certificate: add --cert, or set {CERT}"));
             }
         };
         if let Some(name) = &self.server_name {
@@ -85,5 +105,5 @@ impl Secure {
 }
 
 fn named(prefix: &str, error: CacheError) -> Error {
-    if prefix.is_empty() { error.into() } else { Error::Refused(format!("{prefix}{error}")) }
+    if prefix.is_empty() { error.into() } else { refused!("{prefix}{error}") }
 }

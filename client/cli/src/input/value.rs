@@ -1,7 +1,7 @@
-//! A value that is to be written, in one of the ways in which it can be given.
+//! The options for a value to write, or to expect.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     io::{self, IsTerminal},
     path::PathBuf,
 };
@@ -10,7 +10,10 @@ use bytes::Bytes;
 use clap::{Args, ValueHint};
 
 use super::{is_dash, read_file, read_stdin};
-use crate::{encoding::Encoding, error::Error};
+use crate::{
+    encoding::Encoding,
+    error::{Error, refused},
+};
 
 /// A value to write.
 #[derive(Args, Debug)]
@@ -62,85 +65,74 @@ pub(crate) struct ExpectedArgs {
     expected_hex: Option<OsString>,
 }
 
-impl ValueArgs {
-    /// The value's bytes, wherever they are.
-    pub(crate) fn read(self) -> Result<Bytes, Error> {
-        let Self { value, file, base64, hex } = self;
-        if let Some(value) = value {
-            return plain(value);
-        }
-        if let Some(path) = file {
-            return read_file(&path);
-        }
-        if let Some(text) = base64 {
-            return encoded("--base64", &text, Encoding::Base64);
-        }
-        if let Some(text) = hex {
-            return encoded("--hex", &text, Encoding::Hex);
-        }
-        if io::stdin().is_terminal() {
-            return Err(Error::Refused(
-                "no value: give it after the key, with --file, --base64 or --hex, or through a pipe"
-                    .to_owned(),
-            ));
-        }
-        read_stdin()
-    }
+/// Where the bytes of a value are.
+pub(crate) enum Source {
+    Plain(OsString),
+    /// A lone `-`, which may mean stdin or a hyphen. Stored, it would lose what was piped in.
+    Hyphen,
+    File(PathBuf),
+    /// The text of an option, or of stdin if it is `-`.
+    Encoded(&'static str, OsString, Encoding),
+    Stdin,
+}
 
-    /// Whether stdin is where the value comes from.
-    pub(crate) fn is_stdin(&self) -> bool {
-        let Self { value, file, base64, hex } = self;
-        let texts = [base64, hex].into_iter().flatten();
-        match (value, file) {
-            (Some(_), _) => false,
-            (None, Some(path)) => is_dash(path),
-            (None, None) => texts.fold(None, |_, text| Some(text == "-")).unwrap_or(true),
+impl ValueArgs {
+    pub(crate) fn source(self) -> Source {
+        match (self.value, self.file, self.base64, self.hex) {
+            (Some(value), ..) if value == "-" => Source::Hyphen,
+            (Some(value), ..) => Source::Plain(value),
+            (_, Some(path), ..) => Source::File(path),
+            (_, _, Some(text), _) => Source::Encoded("--base64", text, Encoding::Base64),
+            (.., Some(text)) => Source::Encoded("--hex", text, Encoding::Hex),
+            (None, None, None, None) => Source::Stdin,
         }
     }
 }
 
 impl ExpectedArgs {
-    /// The value's bytes, wherever they are.
-    pub(crate) fn read(self) -> Result<Bytes, Error> {
-        let Self { expected, expected_file, expected_base64, expected_hex } = self;
-        match (expected, expected_file, expected_base64, expected_hex) {
-            (Some(value), ..) => Ok(value.into_encoded_bytes().into()),
-            (_, Some(path), ..) => read_file(&path),
-            (_, _, Some(text), _) => encoded("--expected-base64", &text, Encoding::Base64),
-            (.., Some(text)) => encoded("--expected-hex", &text, Encoding::Hex),
+    pub(crate) fn source(self) -> Source {
+        match (self.expected, self.expected_file, self.expected_base64, self.expected_hex) {
+            (Some(value), ..) => Source::Plain(value),
+            (_, Some(path), ..) => Source::File(path),
+            (_, _, Some(text), _) => Source::Encoded("--expected-base64", text, Encoding::Base64),
+            (.., Some(text)) => Source::Encoded("--expected-hex", text, Encoding::Hex),
             (None, None, None, None) => unreachable!("one of the group is required"),
         }
     }
+}
 
-    /// Whether stdin is where the value comes from.
+impl Source {
     pub(crate) fn is_stdin(&self) -> bool {
-        let Self { expected_file, expected_base64, expected_hex, .. } = self;
-        let mut texts = [expected_base64, expected_hex].into_iter().flatten();
-        expected_file.as_deref().is_some_and(is_dash) || texts.any(|text| text == "-")
+        match self {
+            Self::Plain(_) | Self::Hyphen => false,
+            Self::File(path) => is_dash(path),
+            Self::Encoded(_, text, _) => text == "-",
+            Self::Stdin => true,
+        }
     }
-}
 
-fn plain(value: OsString) -> Result<Bytes, Error> {
-    if value != "-" {
-        return Ok(value.into_encoded_bytes().into());
+    /// Reads the value.
+    pub(crate) fn read(self) -> Result<Bytes, Error> {
+        match self {
+            Self::Plain(value) => Ok(value.into_encoded_bytes().into()),
+            Self::Hyphen => Err(refused!(
+                "is the value `-` stdin, or a hyphen? Write --file - for stdin, or pipe the hyphen \
+                 in: printf %s -"
+            )),
+            Self::File(path) => read_file(&path),
+            Self::Encoded(option, text, encoding) => {
+                let (text, source) = if text == "-" {
+                    (read_stdin()?, " - (stdin)")
+                } else {
+                    (text.into_encoded_bytes().into(), "")
+                };
+                let decoded = encoding.decode(&text).map(Bytes::from);
+                decoded.map_err(|why| refused!("bad {option}{source}: {why}"))
+            }
+            Self::Stdin if io::stdin().is_terminal() => Err(refused!(
+                "no value: give it after the key, with --file, --base64 or --hex, or through a pipe"
+            )),
+            Self::Stdin => read_stdin(),
+        }
     }
-    // Stored in place of what was piped in, the hyphen would lose that without a word.
-    Err(Error::Refused(
-        "is the value `-` stdin, or a hyphen? Write --file - for stdin, or pipe the hyphen in: \
-         printf %s -"
-            .to_owned(),
-    ))
-}
-
-/// Reads a value from text in an argument, or in stdin where the argument is `-`.
-fn encoded(option: &str, text: &OsStr, encoding: Encoding) -> Result<Bytes, Error> {
-    let (text, source) = if text == "-" {
-        (read_stdin()?, " - (stdin)")
-    } else {
-        (Bytes::copy_from_slice(text.as_encoded_bytes()), "")
-    };
-    encoding
-        .decode(&text)
-        .map(Bytes::from)
-        .map_err(|reason| Error::Refused(format!("bad {option}{source}: {reason}")))
 }

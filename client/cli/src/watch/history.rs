@@ -1,4 +1,4 @@
-//! What the view remembers: the last readings, and whether the server is there.
+//! The last readings of the view, and the state of the server.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,7 @@ use super::{
     plain,
     source::News,
 };
-use crate::error::{Place, one_line, told};
+use crate::error::{Target, one_line, told};
 
 /// Readings kept: more than a terminal has columns.
 const KEPT: usize = 1024;
@@ -21,42 +21,42 @@ const KEPT: usize = 1024;
 #[derive(Debug)]
 pub(super) struct History {
     meter: Meter,
-    /// The latest in front; none for an interval without an answer.
+    /// The latest first; none for an interval without an answer.
     readings: VecDeque<Option<Reading>>,
     /// When the last answer came, or the view began.
     heard: Instant,
-    state: State,
-    place: Place,
-    /// When the last reading was made, for people.
+    pub(super) state: State,
+    pub(super) target: Target,
+    /// The wall-clock time of the last reading.
     read: Option<SystemTime>,
 }
 
-/// What is known of the server.
+/// The state of the server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum State {
-    /// It was not heard of yet.
+    /// It has not answered yet.
     Connecting,
-    /// It answered the last question.
+    /// It answered the last sample.
     Live,
-    /// It takes longer than an interval for this one.
+    /// It takes longer than an interval for this sample.
     Late,
-    /// It did not answer the last one, for this reason.
+    /// It did not answer the last sample, for this reason.
     Away(String),
 }
 
 impl History {
-    pub(super) fn new(place: Place) -> Self {
+    pub(super) fn new(target: Target) -> Self {
         Self {
             meter: Meter::default(),
             readings: VecDeque::new(),
             heard: Instant::now(),
             state: State::Connecting,
-            place,
+            target,
             read: None,
         }
     }
 
-    /// Takes an answer, or that there was none.
+    /// Records an answer or its absence.
     pub(super) fn record(&mut self, news: News) {
         let reading = match news {
             News::Answer { at, stats: Ok(stats) } => {
@@ -66,7 +66,7 @@ impl History {
             }
             News::Answer { stats: Err(error), .. } => {
                 self.meter.lose();
-                self.state = State::Away(one_line(&told(&error, Some(&self.place))));
+                self.state = State::Away(one_line(&told(&error, Some(&self.target))));
                 None
             }
             News::Waiting => {
@@ -80,7 +80,7 @@ impl History {
         self.readings.push_front(reading);
     }
 
-    /// The last reading that there was.
+    /// The last reading.
     pub(super) fn latest(&self) -> Option<&Reading> {
         self.readings.iter().flatten().next()
     }
@@ -90,35 +90,25 @@ impl History {
         self.read.zip(self.latest()).map(|(time, reading)| plain::text(time, reading))
     }
 
-    /// Whether the last reading is one of a server that does not answer now.
+    /// Whether the server has not answered since the last reading.
     pub(super) fn is_stale(&self) -> bool {
         self.state != State::Live
     }
 
-    /// What is waited for, and for how long at most.
+    /// The text for a wait, with its limit.
     pub(super) fn wait(&self, what: &str) -> String {
-        let Place { address, timeout, .. } = &self.place;
+        let Target { address, timeout, .. } = &self.target;
         let timeout = humantime::format_duration(*timeout);
-        format!("waits for a {what}, {address} has {timeout} for it")
+        format!("waiting for a {what} from {address}, for {timeout} at most")
     }
 
-    /// Why there is no answer, in one line, with the time.
+    /// The reason for the missing answer as a line, with the time.
     pub(super) fn outage(&self) -> Option<String> {
         let State::Away(reason) = &self.state else { return None };
         Some(plain::failure(SystemTime::now(), reason))
     }
 
-    /// Which server it is.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
-    }
-
-    /// What is known of the server.
-    pub(super) fn state(&self) -> &State {
-        &self.state
-    }
-
-    /// For how long nothing was heard of the server.
+    /// Time since the last answer.
     pub(super) fn silence(&self) -> Duration {
         self.heard.elapsed()
     }
@@ -151,26 +141,26 @@ mod tests {
     /// A server that hung was called live until its sample's deadline, and then away for 0 s.
     #[tokio::test(start_paused = true)]
     async fn silence_counts_from_the_last_answer() {
-        let mut history = History::new(Place {
+        let mut history = History::new(Target {
             address: "grpc://cache:7".to_owned(),
             timeout: Duration::ZERO,
-            more: "",
+            option: "",
         });
-        assert_eq!(history.state(), &State::Connecting);
+        assert_eq!(history.state, State::Connecting);
         history.record(answer());
         for seconds in 1..=2 {
             advance(Duration::from_secs(1)).await;
             history.record(News::Waiting);
-            assert_eq!(history.state(), &State::Late);
+            assert_eq!(history.state, State::Late);
             assert_eq!(history.silence(), Duration::from_secs(seconds));
         }
         history.record(failure());
         history.record(News::Waiting);
-        assert!(matches!(history.state(), State::Away(_)));
+        assert!(matches!(history.state, State::Away(_)));
         assert_eq!(history.silence(), Duration::from_secs(2));
         let gaps = history.series(|_| Some(1.0)).take_while(Option::is_none).count();
         assert_eq!(gaps, 4, "one for each interval");
         history.record(answer());
-        assert_eq!((history.state(), history.silence()), (&State::Live, Duration::ZERO));
+        assert_eq!((&history.state, history.silence()), (&State::Live, Duration::ZERO));
     }
 }

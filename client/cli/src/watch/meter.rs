@@ -1,16 +1,16 @@
-//! Makes rates of counters. Knows two samples: the last one and this.
+//! Makes rates of counters, from two samples.
 
 use tiny_cache_client::Stats;
 use tokio::time::Instant;
 
-/// Counters stop here on the wire; what happens beyond cannot be told.
+/// The wire's limit of a counter. At the limit there is no rate.
 const COUNTER_LIMIT: u64 = i32::MAX as u64;
 
-/// What the server does now.
+/// A sample with its rates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Reading {
     pub(super) stats: Stats,
-    /// None where a sample before is missing: the first one, after an outage or a restart.
+    /// None without a previous sample: at the start, and after an outage or a restart.
     pub(super) rates: Option<Rates>,
 }
 
@@ -41,7 +41,7 @@ impl Meter {
         Reading { stats, rates: before.and_then(|before| rates(before, (at, stats))) }
     }
 
-    /// Forgets the sample before: what happened since is not known.
+    /// Forgets the previous sample after an outage.
     pub(super) fn lose(&mut self) {
         self.0 = None;
     }
@@ -51,7 +51,7 @@ fn rates(before: (Instant, Stats), now: (Instant, Stats)) -> Option<Rates> {
     let seconds = now.0.saturating_duration_since(before.0).as_secs_f64();
     let rate = |counter: fn(&Stats) -> u64| {
         let (from, to) = (counter(&before.1), counter(&now.1));
-        // A counter that went back belongs to a server that was started in between.
+        // A counter that fell belongs to a restarted server.
         let known = from <= to && from < COUNTER_LIMIT && seconds > 0.0;
         known.then(|| (to - from) as f64 / seconds)
     };

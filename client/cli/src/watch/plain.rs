@@ -1,4 +1,4 @@
-//! One line for each sample, for pipes and files.
+//! Writes a line for each sample, for pipes and files.
 
 use std::time::SystemTime;
 
@@ -7,17 +7,17 @@ use super::{
     source::{News, Source},
 };
 use crate::{
-    error::{Error, Place, one_line, told},
+    error::{Error, Target, one_line, told},
     output::{self, Object},
 };
 
 /// Writes lines until there are no more samples.
-pub(super) async fn run(is_json: bool, place: &Place, mut source: Source) -> Result<(), Error> {
+pub(super) async fn run(is_json: bool, target: &Target, mut source: Source) -> Result<(), Error> {
     let mut meter = Meter::default();
     let mut answered = false;
     let mut last_error = None;
     while let Some(news) = source.next().await {
-        // A line is for a sample: an interval that is waited through has none.
+        // Only samples have lines, not the intervals of a wait.
         let News::Answer { at, stats } = news else { continue };
         let now = SystemTime::now();
         let time = written(now);
@@ -33,9 +33,9 @@ pub(super) async fn run(is_json: bool, place: &Place, mut source: Source) -> Res
             }
             Err(error) => {
                 meter.lose();
-                let reason = one_line(&told(&error, Some(place)));
+                let reason = one_line(&told(&error, Some(target)));
                 if is_json {
-                    output::json(&Object([("time", time.into()), ("error", reason.into())]))?;
+                    output::json(&Object(vec![("time", time.into()), ("error", reason.into())]))?;
                 } else {
                     output::line(failure(now, &reason))?;
                 }
@@ -44,17 +44,17 @@ pub(super) async fn run(is_json: bool, place: &Place, mut source: Source) -> Res
         }
     }
     match last_error {
-        Some(error) if !answered => Err(Error::from(error).at(place)),
+        Some(error) if !answered => Err(Error::from(error).at(target)),
         _ => Ok(()),
     }
 }
 
-/// A sample without an answer in one line.
+/// The line of a sample without an answer.
 pub(super) fn failure(time: SystemTime, reason: &str) -> String {
     format!("time={} error: {reason}", written(time))
 }
 
-/// A sample in one line.
+/// The line of a sample.
 pub(super) fn text(time: SystemTime, Reading { stats, rates }: &Reading) -> String {
     let rate = |number: fn(&Rates) -> f64| {
         rates.as_ref().map_or_else(|| "-".to_owned(), |rates| format!("{:.1}", number(rates)))
@@ -72,9 +72,9 @@ pub(super) fn text(time: SystemTime, Reading { stats, rates }: &Reading) -> Stri
     )
 }
 
-fn object(time: String, Reading { stats, rates }: &Reading) -> Object<8> {
+fn object(time: String, Reading { stats, rates }: &Reading) -> Object {
     let rate = |number: fn(&Rates) -> f64| rates.as_ref().map(number).map(rounded);
-    Object([
+    Object(vec![
         ("time", time.into()),
         ("hits_per_second", rate(|rates| rates.hits).into()),
         ("misses_per_second", rate(|rates| rates.misses).into()),
@@ -90,7 +90,7 @@ fn written(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }
 
-/// A number with three decimals: more of them would be noise.
+/// Rounds to three decimals.
 fn rounded(number: f64) -> f64 {
     (number * 1e3).round() / 1e3
 }

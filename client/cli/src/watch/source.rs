@@ -1,4 +1,4 @@
-//! Asks the server again and again, whether or not it answers.
+//! Samples the server at an interval, whether or not it answers.
 
 use std::{future::IntoFuture, num::NonZeroU64, pin::pin, time::Duration};
 
@@ -9,24 +9,24 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-/// What there is to tell.
+/// An event of the source.
 #[derive(Debug)]
 pub(super) enum News {
-    /// What one question brought, and when.
+    /// The result of a sample, and its time.
     Answer { at: Instant, stats: Result<Stats> },
-    /// One more interval has passed without an answer to the question.
+    /// Another interval has passed without an answer.
     Waiting,
 }
 
-/// News as they come. A task of its own asks, so that waiting for one can be interrupted
-/// by a key without losing it.
+/// The events of a task that samples the server. A key can interrupt the wait for an event without
+/// losing the sample.
 pub(super) struct Source {
     news: Receiver<News>,
     task: JoinHandle<()>,
 }
 
 impl Source {
-    /// Asks at this pace, and waits so long for an answer.
+    /// Samples every `pause`, with this deadline.
     pub(super) fn start(
         client: Client,
         pause: Duration,
@@ -41,7 +41,7 @@ impl Source {
         Self { news, task }
     }
 
-    /// What comes next; none when there were as many answers as wanted.
+    /// The next event; none after the last sample.
     pub(super) async fn next(&mut self) -> Option<News> {
         self.news.recv().await
     }
@@ -53,10 +53,10 @@ impl Drop for Source {
     }
 }
 
-/// Asks until there are enough answers, or nobody listens any more.
+/// Samples until `count` is reached or the receiver is dropped.
 ///
-/// Two answers are at least half an interval apart: rates over less would be noise. One that
-/// took longer than that is followed by a whole interval.
+/// Two answers are at least half an interval apart: rates over less are noise. A whole interval
+/// follows an answer that took longer than that.
 async fn repeat<F: Future<Output = Result<Stats>>>(
     ask: impl Fn() -> F,
     pause: Duration,

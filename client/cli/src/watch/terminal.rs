@@ -1,4 +1,4 @@
-//! The screen and the keys. However the view ends, the terminal is as it was before.
+//! The screen and the keys. Restores the terminal however the view ends.
 
 use std::{io, mem::ManuallyDrop, panic, time::Duration};
 
@@ -17,17 +17,17 @@ use tokio::{
 
 use super::{history::History, source::Source, view::View};
 use crate::{
-    error::{Error, Place},
+    error::{Error, Target, refused},
     output,
 };
 
-/// Time between two drawings at most: the seconds of a silence are counted on the screen.
+/// Longest time between two drawings: the screen counts the seconds of a silence.
 const REDRAW: Duration = Duration::from_secs(1);
 
-/// Gives the terminal back when it is dropped, whether by a return or a panic.
+/// Restores the terminal when it is dropped, by a return or a panic.
 ///
-/// `DefaultTerminal` is not dropped, and ratatui's `init` and `restore` are not called: they
-/// report a failure by `eprintln!`, which panics where the terminal is gone.
+/// Does not drop `DefaultTerminal` nor call ratatui's `init` and `restore`: these report a failure
+/// by `eprintln!`, which panics if the terminal is gone.
 struct Screen(ManuallyDrop<DefaultTerminal>);
 
 impl Screen {
@@ -52,19 +52,19 @@ impl Drop for Screen {
     }
 }
 
-/// Leaves the terminal as it was. One that is gone needs nothing back.
+/// Restores the terminal. Ignores errors: it may be gone.
 fn give_back() {
     let _ = disable_raw_mode();
     let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
 }
 
-/// Shows the view until a key or a signal ends it, or there are no more samples.
-pub(super) async fn run(interval: Duration, place: Place, source: Source) -> Result<(), Error> {
-    let mut history = History::new(place);
+/// Shows the view until a key, a signal or the last sample ends it.
+pub(super) async fn run(interval: Duration, target: Target, source: Source) -> Result<(), Error> {
+    let mut history = History::new(target);
     show(&View::new(interval), &mut history, source)
         .await
-        .map_err(|cause| Error::Refused(format!("cannot use the terminal: {cause}")))?;
-    // The screen is gone, and all that was on it.
+        .map_err(|cause| refused!("cannot use the terminal: {cause}"))?;
+    // Keeps the last figures after the screen is gone.
     history.last_line().into_iter().chain(history.outage()).try_for_each(output::line)
 }
 
@@ -85,7 +85,7 @@ async fn show(view: &View, history: &mut History, mut source: Source) -> io::Res
             _ = redraw.tick() => {}
             event = events.next() => match event {
                 Some(Ok(event)) if ends(&event) => return Ok(()),
-                // Drawn anew: it may have been a new size.
+                // Redraws: the event may be a new size.
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error),
                 None => return Ok(()),
@@ -97,7 +97,7 @@ async fn show(view: &View, history: &mut History, mut source: Source) -> io::Res
     }
 }
 
-/// Whether a key was one of those that end the view. In raw mode Ctrl-C is a key.
+/// Whether a key ends the view. In raw mode Ctrl-C is a key.
 fn ends(event: &Event) -> bool {
     let Event::Key(key) = event else { return false };
     let control = key.modifiers.contains(KeyModifiers::CONTROL);

@@ -1,6 +1,5 @@
-//! What is drawn: a head, a row for each figure, and a foot. Knows no terminal, only a frame
-//! of some size; what has no room is left out, the least needed first.
-//! Colours are for a terminal that wants them: the backend leaves them out under `NO_COLOR`.
+//! Draws a head, a row for each figure, and a foot into a frame. A small frame shows less. The
+//! backend omits colours under `NO_COLOR`.
 
 use std::time::Duration;
 
@@ -21,32 +20,31 @@ use super::{
 /// Columns of names and numbers, left of the sparklines.
 const LEGEND: u16 = 28;
 
-/// Lines of a row that has a line for details.
+/// Lines of a row with a line for details.
 const ROOMY: u16 = 3;
 
-/// Parts of one that a sparkline is told in: it takes whole numbers.
+/// Steps of a unit in a sparkline, which takes whole numbers.
 const SCALE: f64 = 1000.0;
 
-/// What matters less than the rest.
+/// Less important text.
 const DIM: Modifier = Modifier::DIM;
 
-/// Figures of a server that does not answer: what was, not what is. Some terminals do not dim, so
-/// the colours go as well.
+/// Figures of a server that does not answer. Without colours, since some terminals do not dim.
 const STALE: Style = Style::new().add_modifier(DIM);
 
-/// What does not change while the view lasts.
+/// The parts of the view that do not change.
 pub(super) struct View {
     interval: Duration,
 }
 
-/// A row: a figure, how it is written, and what the sparkline's top stands for.
+/// A row: a figure, its text, and the top of its sparkline.
 struct Figure {
     name: &'static str,
     colour: Color,
     value: fn(&Reading) -> Option<f64>,
     text: fn(f64) -> String,
     detail: fn(&Reading) -> String,
-    /// None: the largest value that is seen.
+    /// None: the largest visible value.
     top: fn(&Reading) -> Option<f64>,
 }
 
@@ -113,7 +111,7 @@ impl View {
     pub(super) fn draw(&self, frame: &mut Frame<'_>, history: &History) {
         let area = frame.area();
         let foot = foot(history, area.width);
-        // An error that is longer than a line takes the lines that the figures do not need.
+        // A long error takes the lines that the figures do not need.
         let free = area.height.saturating_sub(1 + FIGURES.len() as u16).max(1);
         let foot_height = u16::try_from(foot.height()).unwrap_or(free).clamp(1, free);
         let [top, body, bottom] = Layout::vertical([
@@ -142,30 +140,30 @@ impl View {
             }
         };
         let bold = |colour| Style::new().fg(colour).add_modifier(Modifier::BOLD);
-        let state = match history.state() {
+        let state = match &history.state {
             State::Connecting => Span::raw("connecting"),
             State::Live => Span::styled("live", bold(Color::Green)),
             State::Late => Span::styled(format!("waiting, {silence}"), bold(Color::Yellow)),
             State::Away(_) => Span::styled(silence, bold(Color::Red)),
         };
-        let address = &history.place().address;
+        let address = &history.target.address;
         let every = humantime::format_duration(self.interval);
         let title = Span::styled("tiny-cache ", Modifier::BOLD);
-        // The state before the address: where there is little room, that is what counts.
+        // The state first: it matters most in a narrow frame.
         Line::from(vec![title, state, Span::raw(format!("  {address}, every {every}"))])
     }
 }
 
-/// How to leave, and what went wrong.
+/// The key that quits, and the reason for a missing answer.
 fn foot(history: &History, width: u16) -> Text<'static> {
     let quit = "q quits";
-    let (reason, colour) = match history.state() {
+    let (reason, colour) = match &history.state {
         State::Away(error) => (error.clone(), Color::Red),
         State::Connecting => (history.wait("connection"), Color::Reset),
         State::Late => (history.wait("reply"), Color::Yellow),
         State::Live => return Line::styled(quit, DIM).into(),
     };
-    // Broken wherever a line ends: an address has no better place for it.
+    // Wraps anywhere: an address has no better place.
     let text: Vec<_> = format!("  {reason}").chars().collect();
     let room = usize::from(width).saturating_sub(quit.len()).min(text.len());
     let (beside, below) = text.split_at(room);
@@ -180,7 +178,7 @@ fn draw_row(frame: &mut Frame<'_>, row: Rect, figure: &Figure, history: &History
         Layout::horizontal([Constraint::Length(LEGEND), Constraint::Fill(1)]).areas(row);
     let is_roomy = row.height >= ROOMY;
     frame.render_widget(legend(figure, history, is_roomy), left);
-    // A line between two rows, where there is room.
+    // A blank line between two rows, if there is room.
     let height = if is_roomy { row.height - 1 } else { row.height };
     let top = top(figure, history, right.width);
     frame.render_widget(sparkline(figure, history, top, right.width), Rect { height, ..right });
@@ -190,7 +188,7 @@ fn draw_row(frame: &mut Frame<'_>, row: Rect, figure: &Figure, history: &History
     }
 }
 
-/// What a sparkline's full height stands for.
+/// The value of a sparkline's full height.
 fn top(figure: &Figure, history: &History, width: u16) -> f64 {
     let seen = history.series(figure.value).take(width.into()).flatten().fold(0.0, f64::max);
     history.latest().and_then(figure.top).unwrap_or(seen)

@@ -32,7 +32,7 @@ fn a_line_of_mget_is_a_line_whatever_the_value() {
     let run = cache.run(["mget", "tab\tkey", "--format", "base64", "--output", "json"]);
     assert_eq!(run.json()["items"][0]["value_base64"], "YQliXApj");
     let run = cache.run(["mget", "bytes", "--format", "escaped", "--output", "json"]);
-    assert!(run.refused().starts_with("--format escaped has no meaning in JSON"), "{run:?}");
+    assert!(run.error().starts_with("--format escaped has no meaning in JSON"), "{run:?}");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn keys_come_from_stdin_where_a_dash_stands() {
     cache.run_with_stdin(["mdelete", "-"], b"b c\n-").ended(0, "");
     cache.run(["mget", "a", "b c"]).ended(1, "a\t1\nb c\n");
     let run = cache.run_with_stdin(["mget", "-"], b"a\n\xff\n");
-    assert!(run.refused().starts_with("line 2 of stdin is not UTF-8"));
+    assert!(run.error().starts_with("line 2 of stdin is not UTF-8"));
 }
 
 /// The hyphen was refused as no pair, though mget and mdelete read stdin in its place.
@@ -85,10 +85,10 @@ fn pairs_come_from_stdin_where_a_dash_stands() {
         (b"{\"key\":\"a\",\"value\":\"b=c\"}", "stdin:1: a JSON object, not KEY=VALUE; read them"),
     ] {
         let run = cache.run_with_stdin(["mset", "-"], stdin);
-        assert!(run.refused().starts_with(expected), "{run:?}");
+        assert!(run.error().starts_with(expected), "{run:?}");
     }
     let run = cache.run_with_stdin(["mset", "-", "--file", "-"], b"a=1");
-    assert!(run.refused().starts_with("stdin cannot be both"), "{run:?}");
+    assert!(run.error().starts_with("stdin cannot be both"), "{run:?}");
 }
 
 #[test]
@@ -107,34 +107,34 @@ fn items_come_from_a_file_of_json_lines() {
     cache.run_with_stdin(["mset", "--file", "-"], hex).ended(0, "");
     cache.run(["get", "hex"]).ended(0, b"\0\xff");
     let run = cache.run_with_stdin(["mset", "--file", "-"], b"{\"key\":\"a\"}");
-    let line = run.refused();
+    let line = run.error();
     assert!(line.starts_with("stdin:1: expected one of"), "{line}");
     let run = cache.run_with_stdin(
         ["mset", "--file", "-"],
         b"\xef\xbb\xbf{\"key\":\"m\",\"value\":\"1\"}\r\n[1]",
     );
-    assert!(run.refused().starts_with("stdin:2: expected a JSON object"), "{run:?}");
+    assert!(run.error().starts_with("stdin:2: expected a JSON object"), "{run:?}");
 }
 
 #[test]
 fn what_is_refused_is_named_and_the_rest_is_done() {
     let cache = Cache::start_with(&[("CACHE_MAX_VALUE_BYTES", "10")]);
     let run = cache.run(["mset", "a=1", "b=this is too long", "=empty", "c=3", "--output", "json"]);
-    let line = run.refused();
+    let line = run.error();
     assert!(line.starts_with("2 of 4 keys were refused, the first `b`: Value exceeds"), "{line}");
     assert_eq!(run.json()["stored"], 2);
     assert_eq!(run.json()["refused"][1]["error"], "Key cannot be empty");
     cache.run(["mget", "a", "c"]).ended(0, "a\t1\nc\t3\n");
 
     let run = cache.run(["mset", "a=1", "b=this is too long"]);
-    assert!(run.refused().starts_with("1 of 2 keys was refused, `b`: Value exceeds"), "{run:?}");
+    assert!(run.error().starts_with("1 of 2 keys was refused, `b`: Value exceeds"), "{run:?}");
 
     let long = "k".repeat(257);
     let run = cache.run(["mget", "a", &long, "--output", "json"]);
-    assert!(run.refused().contains("Key is too long (max 256)"));
+    assert!(run.error().contains("Key is too long (max 256)"));
     assert_eq!(run.json()["items"][0]["value"], "1");
     assert!(
-        cache.run(["mdelete", &long]).refused().starts_with("the key was refused: Key is too long")
+        cache.run(["mdelete", &long]).error().starts_with("the key was refused: Key is too long")
     );
 }
 

@@ -1,22 +1,16 @@
 //! A server, and the binary run against it.
 
-use std::{
-    ffi::{OsStr, OsString},
-    fmt,
-    net::{TcpListener, TcpStream},
-    time::Duration,
-};
+use std::{ffi::OsStr, process::Command};
 
-use assert_cmd::Command;
-use serde_json::Value;
 use tiny_cache_client::{Client, testing::TestServer};
+use tiny_cache_test_support::{
+    nowhere::Nowhere,
+    process::{Ended, Run, program},
+};
 use tokio::runtime::Runtime;
 
-/// Longest that anything here may take, on a machine that is busy with other things.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
 /// What the binary reads from its environment.
-pub(crate) const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 8] = [
     "TINY_CACHE_TARGET",
     "TINY_CACHE_NAMESPACE",
     "TINY_CACHE_TLS",
@@ -32,13 +26,6 @@ pub(crate) struct Cache {
     address: String,
     runtime: Runtime,
     _server: TestServer,
-}
-
-/// What a run of the binary left behind.
-pub(crate) struct Run {
-    pub(crate) code: i32,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: String,
 }
 
 impl Cache {
@@ -73,94 +60,31 @@ impl Cache {
         command
     }
 
-    pub(crate) fn run<const N: usize>(&self, args: [&str; N]) -> Run {
-        Run::of(&mut self.command(args))
+    pub(crate) fn run<const N: usize>(&self, args: [&str; N]) -> Ended {
+        self.command(args).run()
     }
 
-    pub(crate) fn run_with_stdin<const N: usize>(&self, args: [&str; N], stdin: &[u8]) -> Run {
-        Run::of(self.command(args).write_stdin(stdin))
-    }
-}
-
-impl fmt::Debug for Run {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code, stdout, stderr } = self;
-        write!(out, "exit code {code}, stdout:\n{}\nstderr:\n{stderr}", stdout.escape_ascii())
-    }
-}
-
-impl Run {
-    pub(crate) fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap();
-        Self {
-            code: output.status.code().unwrap(),
-            stdout: output.stdout,
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// Asserts that it ended so, and said nothing on stderr.
-    #[track_caller]
-    pub(crate) fn ended(&self, code: i32, stdout: impl AsRef<[u8]>) {
-        let expected = String::from_utf8_lossy(stdout.as_ref());
-        assert_eq!(String::from_utf8_lossy(&self.stdout), expected, "{self:?}");
-        assert_eq!((self.code, self.stderr.as_str()), (code, ""));
-    }
-
-    /// Asserts that it was an error, told in one line, which is given back without its head.
-    #[track_caller]
-    pub(crate) fn refused(&self) -> &str {
-        assert_eq!(self.code, 2, "{self:?}");
-        let line = self.stderr.strip_prefix("error: ").expect("an error line");
-        let line = line.strip_suffix('\n').expect("a whole line");
-        assert!(!line.contains('\n'), "more than one line: {line}");
-        line
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        str::from_utf8(&self.stdout).unwrap()
-    }
-
-    /// The one object in one line that it wrote.
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        let line = self.text().strip_suffix('\n').expect("a whole line");
-        assert!(!line.contains('\n'), "more than one line: {line}");
-        serde_json::from_str(line).unwrap()
+    pub(crate) fn run_with_stdin<const N: usize>(&self, args: [&str; N], stdin: &[u8]) -> Ended {
+        self.command(args).run_with_stdin(stdin)
     }
 }
 
 /// The binary with nothing in its environment that matters to it.
 pub(crate) fn command<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tiny-cache"));
-    command.timeout(PATIENCE);
+    let mut command = program(env!("CARGO_BIN_EXE_tiny-cache"));
     for variable in VARIABLES {
         command.env_remove(variable);
     }
-    command.args(args.into_iter().map(|arg| OsString::from(arg.as_ref())));
+    command.args(args);
     command
 }
 
 /// Runs the binary without a server that it would know of.
-pub(crate) fn run<const N: usize>(args: [&str; N]) -> Run {
-    Run::of(&mut command(args))
+pub(crate) fn run<const N: usize>(args: [&str; N]) -> Ended {
+    command(args).run()
 }
 
-/// An address where nothing listens, and nothing can begin to while this is kept: its port is
-/// that of the other side of a connection.
-pub(crate) struct Nowhere {
-    address: String,
-    _held: (TcpListener, TcpStream),
-}
-
-impl Nowhere {
-    pub(crate) fn find() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        Self { address: stream.local_addr().unwrap().to_string(), _held: (listener, stream) }
-    }
-
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
+/// An address where nothing listens.
+pub(crate) fn nowhere() -> Nowhere {
+    Nowhere::find().unwrap()
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use tiny_cache_test_support::process::Run;
+
 use crate::cache::Cache;
 
 #[test]
@@ -48,9 +50,9 @@ fn both_values_of_compare_and_set_may_be_files() {
 fn stdin_cannot_be_both_values() {
     let cache = Cache::start();
     let run = cache.run(["compare-and-set", "k", "--expected-file", "-"]);
-    assert!(run.refused().starts_with("stdin cannot be both values"));
+    assert!(run.error().starts_with("stdin cannot be both values"));
     let run = cache.run(["compare-and-set", "k", "v"]);
-    assert!(run.refused().contains("--expected"), "{run:?}");
+    assert!(run.error().contains("--expected"), "{run:?}");
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn both_values_of_a_comparison_may_be_base64_or_hex() {
     cache.run(["set", "k", "--hex", "00ff"]).ended(0, "");
     let compare = |args: &[&str], stdin: &[u8]| {
         let args = [&["compare-and-set", "k"], args].concat();
-        crate::cache::Run::of(cache.command(args).write_stdin(stdin))
+        cache.command(args).run_with_stdin(stdin)
     };
     compare(&["--expected-hex", "00fe", "--hex", "01"], b"").ended(1, "mismatch\n");
     compare(&["--expected-hex", "00ff", "--base64", "AQ=="], b"").ended(0, "stored\n");
@@ -71,10 +73,10 @@ fn both_values_of_a_comparison_may_be_base64_or_hex() {
         &["--expected-base64", "-"],
         &["--expected-file", "-", "--hex", "-"],
     ] {
-        assert!(compare(args, b"00").refused().starts_with("stdin cannot be both"), "{args:?}");
+        assert!(compare(args, b"00").error().starts_with("stdin cannot be both"), "{args:?}");
     }
     let run = compare(&["--expected", "a", "--expected-hex", "00", "v"], b"");
-    assert!(run.refused().contains("cannot be used with"), "{run:?}");
+    assert!(run.error().contains("cannot be used with"), "{run:?}");
     let run = compare(&["--expected-base64", "a b", "v"], b"");
-    assert!(run.refused().starts_with("bad --expected-base64: it has 2 characters"), "{run:?}");
+    assert!(run.error().starts_with("bad --expected-base64: it has 2 characters"), "{run:?}");
 }

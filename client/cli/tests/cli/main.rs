@@ -7,7 +7,6 @@
 )]
 
 mod cache; // a server, and the binary run against it
-mod screen; // a terminal to run it in
 mod link; // a way to the server that can be cut
 
 mod values;

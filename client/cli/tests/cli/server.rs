@@ -16,7 +16,9 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::health_reporter};
 
-use crate::cache::{Cache, Nowhere, PATIENCE, Run, command, run};
+use tiny_cache_test_support::process::{PATIENCE, Run};
+
+use crate::cache::{Cache, command, nowhere, run};
 
 /// A server that knows nothing but its health.
 struct HealthServer {
@@ -79,7 +81,7 @@ fn the_request_id_of_a_reply_is_shown_on_stderr() {
         (&["ping"], 0),
         (&["set", "k", "much too long"], 2),
     ] {
-        let run = Run::of(cache.command(args).arg("--show-request-id"));
+        let run = cache.command(args).arg("--show-request-id").run();
         let line = run.stderr.lines().next().unwrap_or_default();
         let id = line.strip_prefix("x-request-id=").unwrap_or_default();
         assert!(run.code == code && !id.is_empty(), "{args:?}: {run:?}");
@@ -143,7 +145,7 @@ fn a_call_that_the_server_does_not_trace_says_so_in_one_line() {
 
 #[test]
 fn a_traced_call_without_a_reply_leaves_it_open_whether_there_is_a_trace() {
-    let nowhere = Nowhere::find();
+    let nowhere = nowhere();
     let run = run(["health", "--target", nowhere.address(), "--trace"]);
     let line = run.stderr.lines().next().unwrap();
     assert!(line.starts_with("trace ") && line.ends_with("no reply came"), "{run:?}");
@@ -162,7 +164,7 @@ fn an_error_that_the_logs_explain_names_the_request() {
         });
     let run = run(["health", "--target", target, "--request-id", "order-7"]);
     let expected = ": the server failed (request id order-7)";
-    assert!(run.refused().ends_with(expected), "{run:?}");
+    assert!(run.error().ends_with(expected), "{run:?}");
 }
 
 #[test]
@@ -208,21 +210,21 @@ fn a_server_that_is_not_ready_is_exit_code_1() {
     let HealthServer { target, .. } = &HealthServer::start(ServingStatus::NotServing);
     run(["health", "--target", target]).ended(1, "not_serving\n");
     let ping = run(["ping", "--target", target]);
-    ping.ended(1, format!("grpc://{target} takes no calls: it says that it is not serving\n"));
+    ping.ended(1, format!("grpc://{target} takes no calls: its health is not_serving\n"));
     let ping = run(["ping", "--target", target, "--output", "json"]);
     assert_eq!((ping.code, &ping.json()["alive"]), (1, &false.into()));
 }
 
 #[test]
 fn a_server_that_is_not_there_is_told_at_once_and_in_one_line() {
-    let nowhere = Nowhere::find();
+    let nowhere = nowhere();
     let target = nowhere.address();
     for command in [&["get", "k"][..], &["set", "k", "v"], &["mget", "k"], &["stats"], &["health"]]
     {
         let start = Instant::now();
         let run =
-            Run::of(crate::cache::command(command).args(["--target", target, "--timeout", "50s"]));
-        let line = run.refused();
+            crate::cache::command(command).args(["--target", target, "--timeout", "50s"]).run();
+        let line = run.error();
         let expected = format!("cannot connect to grpc://{target}: Connection refused");
         assert!(line.starts_with(&expected) && line.contains("--target"), "{line}");
         assert!(start.elapsed() < PATIENCE / 2, "it waited for its timeout");
@@ -238,7 +240,7 @@ fn a_server_that_does_not_answer_is_given_up_after_the_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = silent.local_addr().unwrap().to_string();
     let run = run(["get", "k", "--target", &target, "--timeout", "200ms", "--retries", "2"]);
-    let line = run.refused();
+    let line = run.error();
     let expected = format!("no connection to grpc://{target} within 200ms; check the server, or");
     assert!(line.starts_with(&expected) && line.ends_with("--timeout"), "{line}");
 }
@@ -264,7 +266,7 @@ pub(crate) fn mute() -> String {
 #[test]
 fn a_timeout_names_the_server_and_the_time_that_was_given() {
     let target = &mute();
-    let ask = |args: &[&str]| Run::of(command(args).args(["--target", target, "--timeout", "3s"]));
+    let ask = |args: &[&str]| command(args).args(["--target", target, "--timeout", "3s"]).run();
     let reply = format!("no reply from grpc://{target} within 3s");
     let remedy = "; check the server, or allow more with --timeout";
     // At once, for each waits for its timeout.
@@ -278,7 +280,7 @@ fn a_timeout_names_the_server_and_the_time_that_was_given() {
         ] {
             let (ask, reply) = (&ask, &reply);
             scope.spawn(move || {
-                assert_eq!(ask(args).refused(), format!("{reply}{noted}{remedy}"), "{args:?}");
+                assert_eq!(ask(args).error(), format!("{reply}{noted}{remedy}"), "{args:?}");
             });
         }
         ask(&["ping"]).ended(1, format!("grpc://{target} takes no calls: {reply}\n"));
@@ -287,8 +289,8 @@ fn a_timeout_names_the_server_and_the_time_that_was_given() {
 
 #[test]
 fn retries_are_made_when_asked_for() {
-    let nowhere = Nowhere::find();
+    let nowhere = nowhere();
     let target = nowhere.address();
     let run = run(["get", "k", "--target", target, "--retries", "2", "--timeout", "50s"]);
-    assert!(run.refused().contains("(after 3 tries)"), "{run:?}");
+    assert!(run.error().contains("(after 3 tries)"), "{run:?}");
 }

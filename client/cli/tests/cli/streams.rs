@@ -1,10 +1,8 @@
 //! Large and binary values through stdin, stdout and files, and readers that go away.
 
-use std::{
-    fs,
-    io::Read,
-    process::{Command, Stdio},
-};
+use std::{fs, io::Read};
+
+use tiny_cache_test_support::process::Run;
 
 use crate::cache::Cache;
 
@@ -38,13 +36,7 @@ fn a_reader_that_has_seen_enough_ends_a_command_quietly() {
     cache.run_with_stdin(["set", "k"], &bytes(1 << 20)).ended(0, "");
     let endless = ["watch-stats", "--interval", "10ms"];
     for args in [&["get", "k"][..], &["get", "k", "--output", "json"], &endless] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tiny-cache"))
-            .args(args)
-            .args(["--target", cache.address()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = cache.command(args).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
         stdout.read_exact(&mut [0; 10]).unwrap();
         drop(stdout);
@@ -59,12 +51,6 @@ fn a_full_disk_is_an_error_line() {
     let cache = Cache::start();
     cache.run(["set", "k", "v"]).ended(0, "");
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_tiny-cache"))
-        .args(["get", "k", "--target", cache.address()])
-        .stdout(full)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let line = String::from_utf8(output.stderr).unwrap();
-    assert!(line.starts_with("error: cannot write stdout: No space left on device"), "{line}");
+    let run = cache.command(["get", "k"]).stdout(full).run();
+    assert!(run.error().starts_with("cannot write stdout: No space left on device"), "{run:?}");
 }

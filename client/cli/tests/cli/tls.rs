@@ -1,13 +1,14 @@
 //! TLS, with certificates made for each test.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
+use tiny_cache_test_support::{
+    certificates::Authority,
+    process::{Ended, Run},
+};
 
-use crate::cache::{Cache, Run, command};
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
+use crate::cache::{Cache, command};
 
 /// A server that speaks TLS, and wants to see a certificate where that is said.
 struct Secured {
@@ -18,11 +19,11 @@ struct Secured {
 impl Secured {
     fn start(client_auth: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let authority = authority("an authority");
+        let authority = Authority::new("an authority");
         fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
-        fs::write(dir.path().join("stranger.pem"), self::authority("another").pem()).unwrap();
-        sign(&authority, "cache.test", dir.path(), "server");
-        sign(&authority, "client", dir.path(), "client");
+        fs::write(dir.path().join("stranger.pem"), Authority::new("another").pem()).unwrap();
+        authority.sign(&["cache.test", "127.0.0.1"]).write(dir.path(), "server");
+        authority.sign(&["client"]).write(dir.path(), "client");
         let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
         let (certificate, key, ca) = (file("server.pem"), file("server.key"), file("ca.pem"));
         let mut settings = vec![
@@ -40,26 +41,11 @@ impl Secured {
     }
 
     /// Runs `ping` in the directory of the certificates.
-    fn ping(&self, target: &str, args: &[&str]) -> Run {
+    fn ping(&self, target: &str, args: &[&str]) -> Ended {
         let target = format!("{target}:{}", self.cache.port());
         let mut command = command(["health", "--target", &target]);
-        Run::of(command.args(args).current_dir(self.dir.path()))
+        command.args(args).current_dir(self.dir.path()).run()
     }
-}
-
-fn authority(name: &str) -> Authority {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, name);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn sign(authority: &Authority, name: &str, dir: &Path, file: &str) {
-    let key = KeyPair::generate().unwrap();
-    let names = vec![name.to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, authority).unwrap();
-    fs::write(dir.join(format!("{file}.pem")), certificate.pem()).unwrap();
-    fs::write(dir.join(format!("{file}.key")), key.serialize_pem()).unwrap();
 }
 
 #[test]
@@ -74,7 +60,7 @@ fn any_tls_option_or_the_address_turns_tls_on() {
 fn a_name_that_the_certificate_lacks_is_refused_unless_another_is_expected() {
     let secured = Secured::start("false");
     let run = secured.ping("localhost", &["--ca", "ca.pem"]);
-    assert!(run.refused().contains("cannot connect to grpcs://localhost"), "{run:?}");
+    assert!(run.error().contains("cannot connect to grpcs://localhost"), "{run:?}");
     let named = ["--ca", "ca.pem", "--server-name", "cache.test"];
     secured.ping("localhost", &named).ended(0, "serving\n");
 }
@@ -83,7 +69,7 @@ fn a_name_that_the_certificate_lacks_is_refused_unless_another_is_expected() {
 fn an_authority_that_is_not_trusted_is_refused() {
     let secured = Secured::start("false");
     let run = secured.ping("127.0.0.1", &["--ca", "stranger.pem"]);
-    assert!(run.refused().contains("the TLS options"), "{run:?}");
+    assert!(run.error().contains("the TLS options"), "{run:?}");
 }
 
 #[test]
@@ -91,7 +77,7 @@ fn a_client_shows_its_certificate() {
     let secured = Secured::start("true");
     let shown = ["--ca", "ca.pem", "--cert", "client.pem", "--key", "client.key"];
     secured.ping("127.0.0.1", &shown).ended(0, "serving\n");
-    secured.ping("127.0.0.1", &["--ca", "ca.pem"]).refused();
+    secured.ping("127.0.0.1", &["--ca", "ca.pem"]).error();
 }
 
 #[test]
@@ -106,7 +92,7 @@ fn tls_options_that_contradict_are_refused_with_the_remedy() {
         ("127.0.0.1", &["--ca", "ca.pem", "--server-name", "a b"], "bad TLS server name `a b`"),
     ] {
         let run = secured.ping(target, args);
-        assert!(run.refused().contains(remedy), "{run:?}");
+        assert!(run.error().contains(remedy), "{run:?}");
     }
 }
 
@@ -115,7 +101,7 @@ fn tls_against_a_plain_server_says_so() {
     let cache = Cache::start();
     let target = format!("grpcs://{}", cache.address().trim_start_matches("grpc://"));
     let run = cache.run(["health", "--target", &target]);
-    assert!(run.refused().contains(": the server does not speak TLS; check"), "{run:?}");
+    assert!(run.error().contains(": the server does not speak TLS; check"), "{run:?}");
 }
 
 /// A shell that always talks to the same server had to repeat every option.
@@ -126,7 +112,7 @@ fn variables_stand_in_for_the_tls_options() {
         let target = format!("127.0.0.1:{}", secured.cache.port());
         let mut command = command(["health"]);
         command.args(args).env("TINY_CACHE_TARGET", target).current_dir(secured.dir.path());
-        Run::of(command.envs(variables.iter().copied()))
+        command.envs(variables.iter().copied()).run()
     };
     let (ca, cert) = (("TINY_CACHE_CA", "ca.pem"), ("TINY_CACHE_CERT", "client.pem"));
     let key = ("TINY_CACHE_KEY", "client.key");
@@ -146,7 +132,7 @@ fn variables_stand_in_for_the_tls_options() {
         ),
         (&[ca, key], &[], "TINY_CACHE_KEY client.key has no certificate: add --cert, or set"),
         (&[ca, ("TINY_CACHE_TLS", "no")], &[], "TINY_CACHE_TLS is off, but TINY_CACHE_CA is set"),
-        (&[("TINY_CACHE_TLS", "maybe")], &[], "TINY_CACHE_TLS: `maybe` is no switch; expected"),
+        (&[("TINY_CACHE_TLS", "maybe")], &[], "TINY_CACHE_TLS: `maybe` is not a switch; expected"),
         (
             &[ca],
             &["--target", "grpc://127.0.0.1:1"],
@@ -154,10 +140,10 @@ fn variables_stand_in_for_the_tls_options() {
         ),
     ] {
         let run = ping(variables, args);
-        assert!(run.refused().starts_with(expected), "{run:?}");
+        assert!(run.error().starts_with(expected), "{run:?}");
     }
     let mut command = command(["health"]);
     command.env("TINY_CACHE_TARGET", "grpcs://127.0.0.1:1").env("TINY_CACHE_TLS", "off");
     let expected = "TINY_CACHE_TARGET: grpcs://127.0.0.1:1 speaks TLS, but TINY_CACHE_TLS is off";
-    assert!(Run::of(&mut command).refused().starts_with(expected));
+    assert!(command.run().error().starts_with(expected));
 }

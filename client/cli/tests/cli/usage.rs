@@ -2,6 +2,8 @@
 
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, process::Command};
 
+use tiny_cache_test_support::process::Run;
+
 use crate::cache::{Cache, command, run};
 
 /// Every command there is.
@@ -43,6 +45,7 @@ fn wrong_usage_is_one_line_with_the_value_and_what_is_allowed() {
     for (args, expected) in [
         (&["get"][..], "arguments were not provided: <KEY>"),
         (&["gett", "k"], "'gett'; tip: some similar subcommands exist"),
+        (&["set", "k", "two", "words"], "'words' found; tip: quote a key or value that has spaces"),
         (&[], "requires a subcommand"),
         (&["set", "k", "v", "--tt", "1s"], "'--tt' found; tip: a similar argument exists: '--ttl'"),
         (
@@ -80,12 +83,11 @@ fn wrong_usage_is_one_line_with_the_value_and_what_is_allowed() {
         (&["completions", "tcsh"], "'tcsh' for '<SHELL>'"),
         (&["get", ""], "Key cannot be empty"),
     ] {
-        let run = crate::cache::Run::of(&mut crate::cache::command(args));
-        assert!(run.refused().contains(expected), "{args:?}: {}", run.stderr);
-        assert!(run.stdout.is_empty());
+        let run = command(args).run();
+        assert!(run.refusal().contains(expected), "{args:?}: {}", run.stderr);
     }
     let long = "k".repeat(257);
-    assert!(run(["get", &long]).refused().starts_with("Key is too long (max 256): `kkkk"));
+    assert!(run(["get", &long]).error().starts_with("Key is too long (max 256): `kkkk"));
 }
 
 /// An alias with an option in it made the same option an error.
@@ -102,16 +104,15 @@ fn of_an_option_that_is_given_twice_the_last_one_counts() {
 fn an_option_outdoes_the_environment() {
     let cache = Cache::start();
     let mut ping = cache.command(["ping", "--target", cache.address()]);
-    ping.env("TINY_CACHE_TARGET", "not:an:address").assert().success();
-    let ping =
-        |target: &OsStr| crate::cache::Run::of(command(["ping"]).env("TINY_CACHE_TARGET", target));
+    assert_eq!(ping.env("TINY_CACHE_TARGET", "not:an:address").run().code, 0);
+    let ping = |target: &OsStr| command(["ping"]).env("TINY_CACHE_TARGET", target).run();
     let run = ping(OsStr::new("not:an:address"));
-    assert!(run.refused().starts_with("TINY_CACHE_TARGET: bad address `not:an:address`"));
+    assert!(run.error().starts_with("TINY_CACHE_TARGET: bad address `not:an:address`"));
     let run = ping(OsStr::from_bytes(b"cache\xff"));
-    assert_eq!(run.refused(), "TINY_CACHE_TARGET: `cache\u{fffd}` is not UTF-8");
+    assert_eq!(run.error(), "TINY_CACHE_TARGET: `cache\u{fffd}` is not UTF-8");
     // Set to nothing is how many scripts unset it.
     let args = ["ping", "--timeout", "1ms"];
-    let run = crate::cache::Run::of(command(args).env("TINY_CACHE_TARGET", ""));
+    let run = command(args).env("TINY_CACHE_TARGET", "").run();
     assert!(run.text().starts_with("grpc://localhost:50051 "), "{run:?}");
 }
 
@@ -119,7 +120,7 @@ fn an_option_outdoes_the_environment() {
 fn the_namespace_may_come_from_the_environment() {
     let cache = Cache::start();
     let run = |namespace: &str, args: &[&str]| {
-        crate::cache::Run::of(cache.command(args).env("TINY_CACHE_NAMESPACE", namespace))
+        cache.command(args).env("TINY_CACHE_NAMESPACE", namespace).run()
     };
     run("team", &["set", "k", "v"]).ended(0, "");
     cache.run(["get", "k"]).ended(1, "");
@@ -127,12 +128,12 @@ fn the_namespace_may_come_from_the_environment() {
     run("other", &["get", "k", "--namespace", "team"]).ended(0, "v");
     run("team", &["mget", "k"]).ended(0, "k\tv\n");
     run("", &["get", "k"]).ended(1, "");
-    assert!(run("a b", &["get", "k"]).refused().starts_with("bad TINY_CACHE_NAMESPACE `a b`: "));
+    assert!(run("a b", &["get", "k"]).error().starts_with("bad TINY_CACHE_NAMESPACE `a b`: "));
     let blank = run(" ", &["get", "k"]);
-    assert_eq!(blank.refused(), "TINY_CACHE_NAMESPACE is blank; unset it for the shared keyspace");
+    assert_eq!(blank.error(), "TINY_CACHE_NAMESPACE is blank; unset it for the shared keyspace");
     let blank = run("team", &["get", "k", "--namespace", ""]);
     let remedy = "--namespace is blank; leave it out and unset TINY_CACHE_NAMESPACE for the shared";
-    assert!(blank.refused().starts_with(remedy), "{blank:?}");
+    assert!(blank.error().starts_with(remedy), "{blank:?}");
     // What needs no server needs no settings of one.
     assert_eq!(run("a b", &["completions", "bash"]).code, 0);
 }
@@ -227,5 +228,5 @@ fn there_is_a_manual_page_and_one_for_each_command() {
     }
     let file = dir.join("tiny-cache.1");
     let run = run(["man", "--dir", file.to_str().unwrap()]);
-    assert!(run.refused().starts_with("cannot write"), "{run:?}");
+    assert!(run.error().starts_with("cannot write"), "{run:?}");
 }

@@ -5,7 +5,9 @@ use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::json;
 
-use crate::cache::{Cache, Run};
+use tiny_cache_test_support::process::{PATIENCE, Run};
+
+use crate::cache::Cache;
 
 #[test]
 fn a_value_is_read_back_as_it_was_written() {
@@ -32,11 +34,11 @@ fn a_miss_is_exit_code_1_and_silent() {
 fn an_argument_may_be_any_bytes_but_a_key_is_text() {
     let cache = Cache::start();
     let set = ["set", "k"].map(OsStr::new).into_iter().chain([OsStr::from_bytes(b"\xff\x01")]);
-    Run::of(&mut cache.command(set)).ended(0, "");
+    cache.command(set).run().ended(0, "");
     cache.run(["get", "k"]).ended(0, b"\xff\x01");
 
-    let get = Run::of(&mut cache.command([OsStr::new("get"), OsStr::from_bytes(b"k\xff")]));
-    assert!(get.refused().contains("'k\u{fffd}' for '<KEY>': not UTF-8"), "{get:?}");
+    let get = cache.command([OsStr::new("get"), OsStr::from_bytes(b"k\xff")]).run();
+    assert!(get.error().contains("'k\u{fffd}' for '<KEY>': not UTF-8"), "{get:?}");
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn get_shows_a_value_in_the_form_that_is_asked_for() {
     cache.run(["get", "bytes", "--format", "base64"]).ended(0, "/wA=\n");
     let run = cache.run(["get", "bytes", "--format", "utf8"]);
     assert_eq!(
-        run.refused(),
+        run.error(),
         "the value of `bytes` is not UTF-8 from byte 1 of 2 on; choose --format raw, hex or base64"
     );
 }
@@ -71,7 +73,7 @@ fn json_tells_text_from_bytes() {
     assert_eq!(run.json(), json!({ "key": "bytes", "found": true, "value_base64": "/wA=" }));
 
     let run = cache.run(["get", "text", "--output", "json", "--format", "raw"]);
-    assert!(run.refused().starts_with("--format raw has no meaning in JSON; choose"));
+    assert!(run.error().starts_with("--format raw has no meaning in JSON; choose"));
 }
 
 /// Nothing, text with a NUL and a line end, what looks like text, and what is none.
@@ -83,7 +85,7 @@ fn each_form_shows_each_value_whole() {
     for value in VALUES {
         cache.run_with_stdin(["set", "k"], value).ended(0, "");
         let (hex, base64) = (hex::encode(value), BASE64.encode(value));
-        let get = |args: &[&str]| Run::of(&mut cache.command([&["get", "k"], args].concat()));
+        let get = |args: &[&str]| cache.command([&["get", "k"], args].concat()).run();
         get(&[]).ended(0, value);
         get(&["--format", "raw"]).ended(0, value);
         get(&["--format", "hex"]).ended(0, format!("{hex}\n"));
@@ -94,8 +96,8 @@ fn each_form_shows_each_value_whole() {
         assert_eq!(json(&["--format", "base64"]).json(), found("value_base64", &base64));
         let Ok(text) = str::from_utf8(value) else {
             assert_eq!(json(&[]).json(), found("value_base64", &base64));
-            assert!(get(&["--format", "utf8"]).refused().contains("from byte 4 of 6 on"));
-            assert!(json(&["--format", "utf8"]).refused().contains("not UTF-8"));
+            assert!(get(&["--format", "utf8"]).error().contains("from byte 4 of 6 on"));
+            assert!(json(&["--format", "utf8"]).error().contains("not UTF-8"));
             continue;
         };
         assert_eq!(json(&[]).json(), found("value", text));
@@ -142,8 +144,8 @@ fn a_value_is_given_in_one_way() {
         &["--value-file", "x", "--hex", "00"],
         &["--base64", "aGk=", "--hex", "00"],
     ] {
-        let run = Run::of(&mut cache.command([&["set", "k"], args].concat()));
-        assert!(run.refused().contains("cannot be used with"), "{run:?}");
+        let run = cache.command([&["set", "k"], args].concat()).run();
+        assert!(run.error().contains("cannot be used with"), "{run:?}");
     }
     cache.run(["get", "k"]).ended(1, "");
 }
@@ -159,10 +161,10 @@ fn text_that_is_no_base64_or_hex_is_refused_with_the_place() {
         ("--hex", "000", "bad --hex: it has 3 digits"),
         ("--hex", "né", "bad --hex: character 1 is `n`; expected 0-9 and a-f"),
     ] {
-        assert!(cache.run(["set", "k", option, text]).refused().starts_with(expected), "{text}");
+        assert!(cache.run(["set", "k", option, text]).error().starts_with(expected), "{text}");
     }
     let run = cache.run_with_stdin(["set", "k", "--hex", "-"], b"00\n0g\n");
-    assert!(run.refused().starts_with("bad --hex - (stdin): character 5 is `g`"), "{run:?}");
+    assert!(run.error().starts_with("bad --hex - (stdin): character 5 is `g`"), "{run:?}");
     cache.run(["get", "k"]).ended(1, "");
 }
 
@@ -183,7 +185,7 @@ fn get_writes_to_a_file_and_leaves_it_alone_on_a_miss() {
     assert_eq!(run.json(), json!({ "key": "k", "found": true, "file": file, "bytes": 2 }));
 
     let run = cache.run(["get", "k", "--file", "/nowhere/at/all"]);
-    assert!(run.refused().starts_with("cannot write /nowhere/at/all: No such file"));
+    assert!(run.error().starts_with("cannot write /nowhere/at/all: No such file"));
 }
 
 #[test]
@@ -197,11 +199,11 @@ fn set_reads_a_file_or_stdin_and_names_what_it_cannot_read() {
     cache.run(["get", "k"]).ended(0, "piped");
 
     let run = cache.run(["set", "k", "--file", "/nowhere/at/all"]);
-    assert!(run.refused().starts_with("cannot read /nowhere/at/all: No such file"));
+    assert!(run.error().starts_with("cannot read /nowhere/at/all: No such file"));
     let run = cache.run(["set", "k", "--file", "/dev/zero"]);
-    assert_eq!(run.refused(), "/dev/zero has more than 256.0 MiB, the most that is read");
+    assert_eq!(run.error(), "/dev/zero has more than 256.0 MiB, the most that is read");
     let run = cache.run(["set", "k", "value", "--file", "x"]);
-    assert!(run.refused().contains("cannot be used with"), "{run:?}");
+    assert!(run.error().contains("cannot be used with"), "{run:?}");
 }
 
 /// A hyphen was stored, and what was piped in was lost.
@@ -209,8 +211,8 @@ fn set_reads_a_file_or_stdin_and_names_what_it_cannot_read() {
 fn a_hyphen_in_place_of_the_value_is_refused_with_both_remedies() {
     let cache = Cache::start();
     for args in [&["set", "k", "-"][..], &["set-if-absent", "k", "-"]] {
-        let run = Run::of(cache.command(args).write_stdin("piped"));
-        assert!(run.refused().contains("--file - for stdin"), "{run:?}");
+        let run = cache.command(args).run_with_stdin("piped");
+        assert!(run.error().contains("--file - for stdin"), "{run:?}");
     }
     cache.run_with_stdin(["set", "k"], b"-").ended(0, "");
     cache.run(["get", "k"]).ended(0, "-");
@@ -223,7 +225,7 @@ fn a_value_lives_as_long_as_its_ttl() {
     cache.run(["set", "long", "x", "--ttl", "0"]).ended(0, "");
     let start = std::time::Instant::now();
     while cache.run(["get", "short"]).code == 0 {
-        assert!(start.elapsed() < crate::cache::PATIENCE);
+        assert!(start.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(50));
     }
     cache.run(["get", "long"]).ended(0, "x");
@@ -246,11 +248,11 @@ fn namespaces_keep_keys_apart() {
     cache.run(["get", "k"]).ended(1, "");
     cache.run(["get", "k", "--namespace", "team"]).ended(0, "v");
     let run = cache.run(["get", "k", "--namespace", "a b"]);
-    assert!(run.refused().starts_with("bad --namespace `a b`: "));
+    assert!(run.error().starts_with("bad --namespace `a b`: "));
     // A variable that was not set made this the shared keyspace.
     for blank in ["", " "] {
         let run = cache.run(["get", "k", "--namespace", blank]);
-        assert_eq!(run.refused(), "--namespace is blank; leave it out for the shared keyspace");
+        assert_eq!(run.error(), "--namespace is blank; leave it out for the shared keyspace");
     }
 }
 
@@ -260,13 +262,13 @@ fn a_value_that_is_too_large_is_refused_in_one_line() {
     let run = cache.run_with_stdin(["set", "k"], &[0; 1001]);
     let expected = ": Value exceeds maximum allowed cache entry size (the value has 1001 bytes); \
                     the server takes values of up to 1000 bytes";
-    assert!(run.refused().ends_with(expected), "{run:?}");
+    assert!(run.error().ends_with(expected), "{run:?}");
     let run = cache.run_with_stdin(["set-if-absent", "k"], &[0; 1001]);
-    assert!(run.refused().ends_with(expected), "{run:?}");
+    assert!(run.error().ends_with(expected), "{run:?}");
     let run = cache.run(["mset", "a=1", &format!("b={}", "x".repeat(1002))]);
     let expected = "entry size (the value has 1002 bytes); the server takes values of up to 1000 \
-                    bytes; the others are done";
-    assert!(run.refused().ends_with(expected), "{run:?}");
+                    bytes; the rest succeeded";
+    assert!(run.error().ends_with(expected), "{run:?}");
     // What is at the limit goes in, in each form.
     cache.run_with_stdin(["set", "k"], &[0xff; 1000]).ended(0, "");
     cache.run(["get", "k", "--format", "hex"]).ended(0, "ff".repeat(1000) + "\n");

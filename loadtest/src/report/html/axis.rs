@@ -15,7 +15,7 @@ const TIME_STEPS: [f64; 15] = [
 #[derive(Debug)]
 pub(super) struct Axis {
     low: f64,
-    high: f64,
+    pub(super) high: f64,
     is_log: bool,
     /// Marked values with their texts.
     pub(super) marks: Vec<(f64, String)>,
@@ -25,45 +25,33 @@ impl Axis {
     /// From `low` to a round number at or above `high`.
     pub(super) fn linear(low: f64, high: f64, label: impl Fn(f64) -> String) -> Self {
         let span = if high > low { high - low } else { 1.0 };
-        let step = round_step(span / 5.0);
+        let step = ceil_125(span / 5.0);
         let steps = (span / step - 1e-9).ceil().max(1.0) as usize;
         let marks = (0..=steps).map(|index| low + step * index as f64);
-        Self {
-            low,
-            high: low + step * steps as f64,
-            is_log: false,
-            marks: marks.map(|value| (value, label(value))).collect(),
-        }
+        let marks = marks.map(|value| (value, label(value))).collect();
+        Self { low, high: low + step * steps as f64, is_log: false, marks }
     }
 
     /// Seconds from 0.
     pub(super) fn seconds(length: f64) -> Self {
-        let length = length.max(1.0);
+        let high = length.max(1.0);
         let step = TIME_STEPS
             .into_iter()
-            .find(|step| length / step <= TIME_MARKS)
-            .unwrap_or_else(|| round_step(length / TIME_MARKS));
-        let marks = (0..=(length / step) as usize).map(|index| step * index as f64);
-        Self {
-            low: 0.0,
-            high: length,
-            is_log: false,
-            marks: marks.map(|value| (value, units::clock(value))).collect(),
-        }
+            .find(|step| high / step <= TIME_MARKS)
+            .unwrap_or_else(|| ceil_125(high / TIME_MARKS));
+        let marks = (0..=(high / step) as usize).map(|index| step * index as f64);
+        let marks = marks.map(|value| (value, units::clock(value))).collect();
+        Self { low: 0.0, high, is_log: false, marks }
     }
 
     /// Nanoseconds, each power of ten as long as the others. Zero lies where 1 does.
     pub(super) fn latency(values: impl IntoIterator<Item = f64>) -> Self {
-        let (low, high) = values
-            .into_iter()
-            .map(|value| value.max(1.0))
-            .fold((f64::INFINITY, 1.0_f64), |(low, high), value| (low.min(value), high.max(value)));
-        let (low, high) = if low <= high { (low, high) } else { (1e3, 1e6) };
+        let values = values.into_iter().map(|value| value.max(1.0));
+        let (low, high) = range(values).unwrap_or((1e3, 1e6));
         // A chart of less than a power of ten would make much of little.
         let low = floor_125(low);
         let high = ceil_125(high.max(low * 10.0));
-        let decades = (high / low).log10();
-        let every: &[f64] = match decades {
+        let every: &[f64] = match (high / low).log10() {
             decades if decades <= 2.0 => &[1.0, 2.0, 5.0],
             decades if decades <= 3.5 => &[1.0, 3.0],
             _ => &[1.0],
@@ -79,15 +67,15 @@ impl Axis {
 
     /// Quantiles up to that of one request among `count`: each nine as long as the others.
     pub(super) fn quantiles(count: u64) -> Self {
-        let nines = ((count.max(1) as f64).log10().ceil()).max(2.0);
-        let marks = (0..=nines as i32)
+        let high = ((count.max(1) as f64).log10().ceil()).max(2.0);
+        let marks = (0..=high as i32)
             .map(|nine| {
                 let digits = usize::try_from(nine - 2).unwrap_or(0);
                 let percent = (1.0 - 10_f64.powi(-nine)) * 100.0;
                 (f64::from(nine), format!("{percent:.digits$}"))
             })
             .collect();
-        Self { low: 0.0, high: nines, is_log: false, marks }
+        Self { low: 0.0, high, is_log: false, marks }
     }
 
     /// Where a value lies, from 0 to 1.
@@ -100,11 +88,6 @@ impl Axis {
         // What is not a number lies at the beginning.
         if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) }
     }
-
-    /// The last value.
-    pub(super) fn high(&self) -> f64 {
-        self.high
-    }
 }
 
 /// How many nines a quantile has: 0 for 0, 1 for 0.9, 2 for 0.99.
@@ -112,17 +95,22 @@ pub(super) fn nines(quantile: f64) -> f64 {
     -(1.0 - quantile).max(f64::MIN_POSITIVE).log10()
 }
 
-/// The next 1, 2 or 5 with zeros at or above.
-fn round_step(step: f64) -> f64 {
-    ceil_125(step)
+/// The least and the greatest; none of nothing.
+pub(super) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.fold(None, |range, value| {
+        let (low, high) = range.unwrap_or((value, value));
+        Some((value.min(low), value.max(high)))
+    })
 }
 
+/// The next 1, 2 or 5 with zeros at or above.
 fn ceil_125(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
     let digit = [1.0, 2.0, 5.0].into_iter().find(|digit| digit * power >= value * 0.999_999);
     digit.unwrap_or(10.0) * power
 }
 
+/// The next 1, 2 or 5 with zeros at or below.
 fn floor_125(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
     let digit = [5.0, 2.0].into_iter().find(|digit| digit * power <= value * 1.000_001);

@@ -5,13 +5,12 @@ use maud::{Markup, html};
 use super::{
     axis::Axis,
     frame::{Frame, Key, Path, Sample, line},
-    trends::PERCENTILES,
+    trends::LINES,
     units::{nanos, number, rate},
 };
 use crate::report::{Ending, Step};
 
-/// What was wrong with a step, if anything, the worst first. Shapes, not colours, tell them
-/// apart: colours are for percentiles.
+/// What was wrong with a step, the worst first. Flaws have shapes: colours are for percentiles.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Flaw {
     BrokenOff,
@@ -63,7 +62,7 @@ pub(super) fn chart(steps: &[Step]) -> Markup {
     });
     let [first, .., last] = steps.as_slice() else { return html! {} };
     let latencies = || steps.iter().filter_map(|step| step.figures.latency());
-    let drawn = &PERCENTILES[1..];
+    let drawn = &LINES[1..];
     let mut keys: Vec<_> = drawn.iter().map(|(class, name, _)| Key::line(class, *name)).collect();
     for flaw in Flaw::ALL {
         if steps.iter().any(|step| Flaw::of(step) == Some(flaw)) {

@@ -24,7 +24,7 @@ const STEP_NAME: f64 = 72.0;
 pub(super) struct Frame {
     pub(super) name: &'static str,
     pub(super) title: &'static str,
-    /// What is to be seen, for those who cannot see it.
+    /// What the chart shows, for screen readers.
     pub(super) about: String,
     pub(super) x: Axis,
     pub(super) y: Axis,
@@ -146,7 +146,7 @@ impl Frame {
             g.ticks {
                 @for step in timeline.steps.iter().filter(|step| room(step.at, step.end) > STEP_NAME) {
                     @if let Some(asked) = step.asked {
-                        text x=(Number(self.x((step.at + step.end) / 2.0))) y=(Number(TOP - 7.0)) {
+                        text x=(Number(self.x(step.at.midpoint(step.end)))) y=(Number(TOP - 7.0)) {
                             (super::units::rate(asked)) "/s"
                         }
                     }
@@ -155,7 +155,7 @@ impl Frame {
         }
     }
 
-    /// Columns that say something when a pointer rests on them.
+    /// Columns with a text under the pointer.
     pub(super) fn hover(&self, columns: impl Iterator<Item = (f64, f64, String)>) -> Markup {
         html! {
             g.hover {

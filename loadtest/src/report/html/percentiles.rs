@@ -48,8 +48,8 @@ pub(super) fn chart(figures: &Figures) -> Markup {
         note: "Across: per cent of the requests, which took no longer.".to_owned(),
     };
     let columns = (0..COLUMNS).map(|index| {
-        let from = f64::from(index) / f64::from(COLUMNS) * frame.x.high();
-        let to = f64::from(index + 1) / f64::from(COLUMNS) * frame.x.high();
+        let from = f64::from(index) / f64::from(COLUMNS) * frame.x.high;
+        let to = f64::from(index + 1) / f64::from(COLUMNS) * frame.x.high;
         (from, to, told(&lines, f64::midpoint(from, to)))
     });
     frame.around(&html! {
@@ -62,7 +62,7 @@ pub(super) fn chart(figures: &Figures) -> Markup {
     })
 }
 
-/// What a pointer is told at so many nines.
+/// The text under the pointer at a number of nines.
 fn told(lines: &[(&str, &str, &Hdr<u64>)], nines: f64) -> String {
     let left = 10_f64.powf(-nines);
     let digits = nines as usize + 1;

@@ -8,14 +8,32 @@ use serde_json::{Map, Value};
 
 use super::{
     curve::Flaw,
-    trends::PERCENTILES,
+    trends::LINES,
     units::{count, nanos, number, percent, rate, seconds},
 };
-use crate::report::{Figures, Latency, Report, ServerStats};
+use crate::report::{Failure, Figures, Latency, Report, ServerStats, Step};
+
+/// A part of the page below its heading.
+pub(super) fn section(heading: &str, content: &Markup) -> Markup {
+    html! { section { h2 { (heading) } (content) } }
+}
+
+/// A table that may be wider than the page, below the names of its columns.
+fn table(names: &[&str], rows: &Markup) -> Markup {
+    html! {
+        div.wide {
+            table {
+                thead { tr { @for name in names { th scope="col" { (name) } } } }
+                (rows)
+            }
+        }
+    }
+}
 
 /// Percentiles of all requests, and of each kind.
 pub(super) fn latencies(figures: &Figures) -> Markup {
-    let row = |name: &str, requests: u64, latency: &Latency| {
+    let row = |name: &str, requests: u64, latency: Option<Latency>| {
+        let Some(latency) = latency else { return html! {} };
         let Latency { mean, p50, p90, p99, p99_9, p99_99, max } = latency;
         html! {
             tr {
@@ -27,92 +45,54 @@ pub(super) fn latencies(figures: &Figures) -> Markup {
             }
         }
     };
-    let all = [
-        ("response", figures.response_us),
-        ("service", figures.service_us),
-        ("slip of the generator", figures.slip_us),
-    ];
-    html! {
-        div.wide {
-            table {
-                caption { "Latencies" }
-                thead {
-                    tr {
-                        th { }
-                        th scope="col" { "requests" }
-                        @for name in ["mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"] {
-                            th scope="col" { (name) }
-                        }
-                    }
-                }
-                tbody {
-                    @for (name, latency) in all {
-                        @if let Some(latency) = &latency { (row(name, figures.requests, latency)) }
-                    }
-                }
-                tbody {
-                    @for (name, operation) in &figures.operations {
-                        @let kinds = [
-                            ("response", operation.response_us),
-                            ("service", operation.service_us),
-                        ];
-                        @for (kind, latency) in kinds {
-                            @if let Some(latency) = &latency {
-                                (row(&format!("{name}, {kind}"), operation.requests, latency))
-                            }
-                        }
-                    }
+    let names = ["", "requests", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+    table(
+        &names,
+        &html! {
+            tbody {
+                (row("response", figures.requests, figures.response_us))
+                (row("service", figures.requests, figures.service_us))
+                (row("slip of the generator", figures.requests, figures.slip_us))
+            }
+            tbody {
+                @for (name, operation) in &figures.operations {
+                    (row(&format!("{name}, response"), operation.requests, operation.response_us))
+                    (row(&format!("{name}, service"), operation.requests, operation.service_us))
                 }
             }
-        }
-    }
+        },
+    )
 }
 
-/// What became of each rate.
+/// What became of each rate; nothing where there was one.
 pub(super) fn steps(report: &Report) -> Markup {
     if report.steps.is_empty() {
         return html! {};
     }
-    html! {
-        section {
-            h2 { "Steps" }
-            div.wide {
-                table {
-                    thead {
-                        tr {
-                            @for name in [
-                                "asked/s", "answered/s", "errors", "hit ratio", "p50", "p99",
-                                "p99.9", "max", "",
-                            ] {
-                                th scope="col" { (name) }
-                            }
-                        }
-                    }
-                    tbody {
-                        @for step in &report.steps {
-                            @let latency = step.figures.latency();
-                            tr {
-                                th scope="row" { (step.requests_per_second.map_or("-".to_owned(), rate)) }
-                                td { (number(step.figures.answered_per_second)) }
-                                td { (count(step.figures.failed)) }
-                                td { (step.figures.hit_ratio.map_or("-".to_owned(), percent)) }
-                                @for (_, _, of) in PERCENTILES.iter().rev() {
-                                    td { (latency.map_or("-".to_owned(), |latency| nanos(of(&latency) * 1e3))) }
-                                }
-                                td.text {
-                                    @match Flaw::of(step) {
-                                        Some(flaw) => (flaw.text()),
-                                        None if step.held == Some(true) => "held",
-                                        None => "",
-                                    }
-                                }
-                            }
-                        }
+    let names = ["asked/s", "answered/s", "errors", "hit ratio", "p50", "p99", "p99.9", "max", ""];
+    let row = |step: &Step| {
+        let latency = step.figures.latency();
+        html! {
+            tr {
+                th scope="row" { (step.requests_per_second.map_or("-".to_owned(), rate)) }
+                td { (number(step.figures.answered_per_second)) }
+                td { (count(step.figures.failed)) }
+                td { (step.figures.hit_ratio.map_or("-".to_owned(), percent)) }
+                @for (_, _, of) in LINES.iter().rev() {
+                    td { (latency.map_or("-".to_owned(), |latency| nanos(of(&latency) * 1e3))) }
+                }
+                td.text {
+                    @match Flaw::of(step) {
+                        Some(flaw) => (flaw.text()),
+                        None if step.held == Some(true) => "held",
+                        None => "",
                     }
                 }
             }
         }
-    }
+    };
+    let rows = html! { tbody { @for step in &report.steps { (row(step)) } } };
+    section("Steps", &table(&names, &rows))
 }
 
 /// Failed requests by kind; nothing where there are none.
@@ -120,98 +100,72 @@ pub(super) fn errors(figures: &Figures) -> Markup {
     if figures.errors.is_empty() {
         return html! {};
     }
-    html! {
-        section {
-            h2 { "Errors" }
-            div.wide {
-                table {
-                    thead {
-                        tr {
-                            @for name in ["kind", "requests", "the first", "what it said"] {
-                                th scope="col" { (name) }
-                            }
+    let rows = html! {
+        tbody {
+            @for Failure { kind, count: failed, first } in &figures.errors {
+                tr {
+                    th scope="row" { (kind) }
+                    td { (count(*failed)) }
+                    td.text {
+                        "a " (first.call) " after " (format!("{:.3} s", first.sent_seconds))
+                        @if let Some(line) = first.trace_line {
+                            ", line " (line) " of "
+                            (first.trace_file.as_deref().unwrap_or("the trace"))
                         }
                     }
-                    tbody {
-                        @for failure in &figures.errors {
-                            tr {
-                                th scope="row" { (failure.kind) }
-                                td { (count(failure.count)) }
-                                td.text {
-                                    "a " (failure.first.call) " after "
-                                    (format!("{:.3} s", failure.first.sent_seconds))
-                                    @if let Some(line) = failure.first.trace_line {
-                                        ", line " (line) " of "
-                                        (failure.first.trace_file.as_deref().unwrap_or("the trace"))
-                                    }
-                                }
-                                td.text { code { (failure.first.message) } }
-                            }
-                        }
-                    }
+                    td.text { code { (first.message) } }
                 }
             }
         }
-    }
+    };
+    section("Errors", &table(&["kind", "requests", "the first", "what it said"], &rows))
 }
 
-/// What verification found; nothing where nobody looked.
+/// What verification found; nothing if it was off.
 pub(super) fn verification(figures: &Figures) -> Markup {
     let Some(found) = &figures.verification else { return html! {} };
-    html! {
-        section {
-            h2 { "Verification" }
-            p {
-                (count(found.confirmed)) " reads returned what may be there; the age of "
-                (count(found.unchecked)) " values could not be judged; "
-                (count(found.foreign)) " values were of other runs."
-            }
-            @if !found.violations.is_empty() {
-                div.wide {
-                    table {
-                        thead {
-                            tr {
-                                @for name in ["violation", "reads", "the first"] {
-                                    th scope="col" { (name) }
-                                }
-                            }
-                        }
-                        tbody {
-                            @for violation in &found.violations {
-                                tr {
-                                    th scope="row" { (violation.kind) }
-                                    td { (count(violation.count)) }
-                                    td.text { code { (violation.first) } }
-                                }
-                            }
-                        }
-                    }
+    let rows = html! {
+        tbody {
+            @for violation in &found.violations {
+                tr {
+                    th scope="row" { (violation.kind) }
+                    td { (count(violation.count)) }
+                    td.text { code { (violation.first) } }
                 }
             }
         }
-    }
+    };
+    let content = html! {
+        p {
+            (count(found.confirmed)) " reads returned what may be there; the age of "
+            (count(found.unchecked)) " values could not be judged; "
+            (count(found.foreign)) " values were of other runs."
+        }
+        @if !found.violations.is_empty() {
+            (table(&["violation", "reads", "the first"], &rows))
+        }
+    };
+    section("Verification", &content)
 }
 
 /// Settings, server and machine.
 pub(super) fn conditions(report: &Report) -> Markup {
     let server = &report.server;
-    html! {
-        section {
-            h2 { "Conditions" }
-            div.tables {
-                (facts("Settings", &report.settings))
-                (stats(server.before.as_ref(), server.after.as_ref()))
-                @if let Some(usage) = &server.usage {
-                    (facts("Server usage", usage))
-                } @else if let Some(why) = &server.usage_unknown {
-                    p.none { "The server's usage is not known: " (why) }
-                }
-                (facts("Generator", &report.generator))
-                (facts("Machine of the generator", &report.machine))
-                (facts("Tool", &report.tool))
+    let tables = html! {
+        div.tables {
+            (facts("Settings", &report.settings))
+            (stats(server.before.as_ref(), server.after.as_ref()))
+            @if let Some(usage) = &server.usage {
+                (facts("Server usage", usage))
+            } @else if let Some(why) = &server.usage_unknown {
+                p.none { "The server's usage is not known: " (why) }
             }
+            (facts("Generator", &report.generator))
+            (facts("Machine of the generator", &report.machine))
+            (facts("Tool", &report.tool))
         }
-    }
+    };
+    section("Conditions", &tables)
 }
 
 /// The server's counters around the run.

@@ -6,8 +6,13 @@ use proptest::prelude::*;
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::*;
-use crate::report::{
-    Ending, Failure, Figures, FirstFailure, Histogram, Latency, SecondReport, Settings, Step, Tool,
+use crate::{
+    machine::Machine,
+    report::{
+        Ending, Failure, Figures, FirstFailure, Generator, Histogram, Latency, Report,
+        SecondReport, Server, Settings, Step, Tool,
+    },
+    usage::UsageReport,
 };
 
 fn histogram(nanos: &[u64]) -> hdrhistogram::Histogram<u64> {
@@ -100,9 +105,9 @@ fn report(seconds: Vec<SecondReport>) -> Report {
         search: None,
         steps: Vec::new(),
         seconds,
-        server: Default::default(),
-        generator: Default::default(),
-        machine: Default::default(),
+        server: Server::default(),
+        generator: Generator::default(),
+        machine: Machine::default(),
     }
 }
 
@@ -114,7 +119,7 @@ fn well_formed(page: &str) -> String {
     format!("<html lang=\"en\"><head><title>{rest}")
 }
 
-fn parsed<'a>(xml: &'a str) -> Document<'a> {
+fn parsed(xml: &str) -> Document<'_> {
     // A long run has more nodes than the parser's default allows a stranger.
     let options = ParsingOptions { nodes_limit: 1_000_000, ..ParsingOptions::default() };
     Document::parse_with_options(xml, options).unwrap()
@@ -139,6 +144,11 @@ fn path<'a>(document: &'a Document<'_>, chart: &str, class: &str) -> &'a str {
         .and_then(|svg| svg.children().find(|node| node.attribute("class") == Some(class)))
         .and_then(|path| path.attribute("d"))
         .unwrap()
+}
+
+/// A run of which nothing is to be said.
+pub(crate) fn answered() -> Report {
+    report(vec![second(0, 0, &[1_000_000; 4], 0)])
 }
 
 fn stepped() -> Report {
@@ -235,6 +245,7 @@ fn the_verdict_puts_what_spoils_figures_first() {
         rest.split_once("</strong>").unwrap().0.to_owned()
     };
     assert_eq!(text(|_| {}), "Clean.");
+    assert_eq!(text(busy), "Clean, with warnings.");
     assert_eq!(text(|report| report.figures.failed = 1), "Errors.");
     assert_eq!(
         text(|report| (report.figures.failed, report.kept_up) = (1, Some(false))),
@@ -243,6 +254,39 @@ fn the_verdict_puts_what_spoils_figures_first() {
     assert_eq!(text(|report| report.ending = Ending::FarBehind), "Do not trust.");
     assert_eq!(text(|report| report.ending = Ending::TooManyInFlight), "Broken off.");
     assert_eq!(text(|report| report.ending = Ending::Interrupted), "Interrupted.");
+}
+
+/// A machine with other work.
+fn busy(report: &mut Report) {
+    (report.machine.load_average, report.machine.online_cores) = (Some(1.5), Some(2));
+}
+
+/// A page said "Clean." of a run on a machine that was busy, and showed neither the generator's
+/// slip nor what the server itself had measured.
+#[test]
+fn the_page_leads_with_warnings_slip_and_the_servers_own_p99() {
+    let mut report = answered();
+    busy(&mut report);
+    report.figures.slip_us = Latency::of(&histogram(&[20_000]));
+    report.settings.max_slip_seconds = Some(0.005);
+    report.server.usage = Some(UsageReport {
+        source: "metrics".to_owned(),
+        cpu_seconds: 1.0,
+        resident_bytes_before: 1,
+        resident_bytes_after: 1,
+        peak_resident_bytes: None,
+        calls_p99_at_most_seconds: Some(0.0025),
+    });
+    let page = page(&report);
+    let lead = page.split_once("<section>").unwrap().0;
+    for shown in [
+        "<li>the machine was busy before the run, with a load average of 1.50 on 2 cores",
+        "<dt>Slip p99</dt><dd><strong>20.0 µs</strong>",
+        "limit\u{a0}5.00\u{a0}ms",
+        "<dt>Server's own p99</dt><dd><strong>2.50 ms</strong><span>or less",
+    ] {
+        assert!(lead.contains(shown), "{shown}: {lead}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The seconds of a run as columns of charts: those of all steps, one after the other. A long
 //! run has several seconds in a column, of which it shows the worst latencies.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::units;
 use crate::{
@@ -15,7 +15,7 @@ const MOST_COLUMNS: usize = 600;
 /// Rows of a power of ten.
 const ROWS_PER_DECADE: f64 = 10.0;
 
-/// Least part of a second of which a rate is told.
+/// Least part of a second that has a rate.
 const LEAST_PART: f64 = 0.5;
 
 /// All that was measured, by time.
@@ -96,13 +96,14 @@ impl Timeline {
             note.push_str(" The steps follow each other; a vertical line stands between them.");
         }
         if self.longest > 1 {
-            note.push_str(&format!(
+            let _ = write!(
+                note,
                 " {} seconds were drawn in {} columns of up to {}: a rate is their mean, a latency \
                  that of the worst of them.",
                 units::count(self.seconds as u64),
                 units::count(self.columns.len() as u64),
                 self.longest
-            ));
+            );
         }
         note
     }

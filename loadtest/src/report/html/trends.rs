@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    axis::Axis,
+    axis::{Axis, range},
     frame::{Frame, Key, Path, line},
     timeline::{Column, Timeline},
     units::{count, nanos, number, percent},
@@ -13,11 +13,11 @@ use crate::{
     report::{Latency, Report},
 };
 
-/// A percentile: class, name and where a summary has it.
-type Percentile = (&'static str, &'static str, fn(&Latency) -> f64);
+/// A line of a chart: its class, the percentile's name, and where a summary has it.
+type LatencyLine = (&'static str, &'static str, fn(&Latency) -> f64);
 
 /// The percentiles that are drawn.
-pub(super) const PERCENTILES: [Percentile; 4] = [
+pub(super) const LINES: [LatencyLine; 4] = [
     ("max", "max", |latency| latency.max),
     ("p999", "p99.9", |latency| latency.p99_9),
     ("p99", "p99", |latency| latency.p99),
@@ -33,7 +33,7 @@ pub(super) fn rate(report: &Report, timeline: &Timeline) -> Markup {
     let asked = || timeline.steps.iter().filter_map(|step| step.asked);
     let tops = rates().map(|(answered, failed)| answered + failed);
     let highest = tops.chain(asked().map(Rate::per_second)).fold(0.0, f64::max);
-    let (low, high) = range(rates().map(|(answered, _)| answered));
+    let (low, high) = range(rates().map(|(answered, _)| answered)).unwrap_or_default();
     let mut keys = vec![Key::area("answered", "answered")];
     if report.figures.failed > 0 {
         keys.push(Key::area("failed", "failed"));
@@ -108,8 +108,8 @@ fn area(frame: &Frame, timeline: &Timeline, heights: impl Fn((f64, f64)) -> (f64
 /// Percentiles of each second.
 pub(super) fn latency(report: &Report, timeline: &Timeline) -> Markup {
     let worst = || timeline.columns.iter().filter_map(|column| column.worst);
-    let all = worst().flat_map(|latency| PERCENTILES.map(|(_, _, of)| of(&latency) * 1e3));
-    let (low, high) = range(worst().map(|latency| latency.p99 * 1e3));
+    let all = worst().flat_map(|latency| LINES.map(|(_, _, of)| of(&latency) * 1e3));
+    let (low, high) = range(worst().map(|latency| latency.p99 * 1e3)).unwrap_or_default();
     let frame = Frame {
         name: "latency",
         title: "Latency by second",
@@ -120,21 +120,21 @@ pub(super) fn latency(report: &Report, timeline: &Timeline) -> Markup {
         ),
         x: Axis::seconds(timeline.seconds as f64),
         y: Axis::latency(all),
-        keys: PERCENTILES.map(|(class, name, _)| Key::line(class, name)).into(),
+        keys: LINES.map(|(class, name, _)| Key::line(class, name)).into(),
         note: kind(report).to_owned(),
     };
     // Where columns are this narrow, dashes and wide lines would run into each other.
     let is_fine = timeline.columns.len() > FINE;
     frame.around(&html! {
         (frame.steps(timeline))
-        @for (class, _, of) in PERCENTILES {
+        @for (class, _, of) in LINES {
             path.line.(class).fine[is_fine] d=(through(&frame, timeline, |column| {
                 column.worst.as_ref().map(|latency| of(latency) * 1e3)
             })) {}
         }
         (hover(&frame, timeline, |column| {
             let latency = column.worst?;
-            let texts = PERCENTILES.map(|(_, name, of)| format!("{name} {}", nanos(of(&latency) * 1e3)));
+            let texts = LINES.map(|(_, name, of)| format!("{name} {}", nanos(of(&latency) * 1e3)));
             Some(texts.join(", "))
         }))
     })
@@ -152,11 +152,8 @@ pub(super) fn kind(report: &Report) -> &'static str {
 /// Hits among the keys read in each second; nothing where none was read.
 pub(super) fn hit_ratio(timeline: &Timeline) -> Markup {
     let ratios = || timeline.columns.iter().filter_map(|column| column.hit_ratio);
-    let (low, high) = range(ratios());
-    if ratios().next().is_none() {
-        return html! {};
-    }
-    // A line at the upper edge would tell nothing.
+    let Some((low, high)) = range(ratios()) else { return html! {} };
+    // A line at the upper edge would show nothing.
     let begin = [0.98, 0.9, 0.5].into_iter().find(|begin| low > *begin).unwrap_or(0.0);
     let frame = Frame {
         name: "hit-ratio",
@@ -183,13 +180,13 @@ fn through(frame: &Frame, timeline: &Timeline, of: impl Fn(&Column) -> Option<f6
     let steps = timeline.columns.chunk_by(|one, other| one.step == other.step);
     line(steps.flat_map(|columns| {
         let points = columns.iter().map(|column| {
-            of(column).map(|value| (frame.x((column.at + column.end) / 2.0), frame.y(value)))
+            of(column).map(|value| (frame.x(column.at.midpoint(column.end)), frame.y(value)))
         });
         points.chain([None]).collect::<Vec<_>>()
     }))
 }
 
-/// What a pointer is told of each column.
+/// The text of each column under the pointer.
 pub(super) fn hover(
     frame: &Frame,
     timeline: &Timeline,
@@ -199,14 +196,4 @@ pub(super) fn hover(
         let text = format!("{}: {}", column.when(), text(column)?);
         Some((column.at, column.end, text))
     }))
-}
-
-/// The least and the greatest; zeros of nothing.
-fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    values
-        .fold(None, |range, value| {
-            let (low, high) = range.unwrap_or((value, value));
-            Some((value.min(low), value.max(high)))
-        })
-        .unwrap_or_default()
 }

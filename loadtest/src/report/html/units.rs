@@ -77,7 +77,7 @@ pub(super) fn clock(seconds: f64) -> String {
     }
 }
 
-/// A number with at most so many digits after the point.
+/// A number with at most `digits` after the point, without zeros at its end.
 pub(super) fn trimmed(number: f64, digits: usize) -> String {
     let text = format!("{number:.digits$}");
     if text.contains('.') {

@@ -32,7 +32,7 @@ impl<R: BufRead> Read for Gzip<R> {
     }
 }
 
-/// The input where the next member begins; none where there is none.
+/// The input at the next member, or none at the end.
 fn following<R: BufRead>(mut input: R) -> io::Result<Option<R>> {
     loop {
         let buffer = input.fill_buf()?;

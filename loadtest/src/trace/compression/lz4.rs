@@ -1,5 +1,5 @@
-//! Reads lz4 frames, one after another, and tells a frame that was cut short from one that has
-//! ended: the decoder ends in both cases without a word.
+//! Reads lz4 frames, one after another, and reports a frame that was cut short: the decoder ends
+//! without an error there, as it does at the end of a whole frame.
 //!
 //! A frame ends with a mark, which the decoder reads and nothing beyond. So where the input was
 //! found to be at its end, no mark was there. A legacy frame has no mark and ends with the
@@ -9,9 +9,12 @@ use std::io::{self, BufRead, Read};
 
 use lz4_flex::frame::FrameDecoder;
 
-use super::LZ4_LEGACY;
+use crate::trace::head::skip;
 
-/// Bytes that tell how long the next block is.
+/// What a legacy frame begins with.
+pub(super) const LEGACY: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
+
+/// Bytes of a block's length.
 const BLOCK_SIZE: usize = 4;
 
 /// What the frames of an lz4 file hold, put together.
@@ -42,7 +45,7 @@ impl<R: BufRead> Read for Lz4<R> {
             let input = frame.get_ref();
             match input.end {
                 End::Ahead => {}
-                End::BetweenBlocks if input.magic == LZ4_LEGACY => {}
+                End::BetweenBlocks if input.magic == LEGACY => {}
                 End::BetweenBlocks | End::Within => {
                     return Err(io::Error::new(
                         io::ErrorKind::UnexpectedEof,
@@ -93,11 +96,7 @@ impl<R: BufRead> Watched<R> {
             if matches!(self.magic, [0x50..=0x5f, 0x2a, 0x4d, 0x18]) {
                 let mut length = [0; 4];
                 self.input.read_exact(&mut length)?;
-                let length = u64::from(u32::from_le_bytes(length));
-                let skipped = io::copy(&mut self.input.by_ref().take(length), &mut io::sink())?;
-                if skipped < length {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
+                skip(&mut self.input, length)?;
                 continue;
             }
             self.left = self.magic.len();

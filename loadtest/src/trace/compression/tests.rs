@@ -1,6 +1,6 @@
 //! What the usual programs write, whole and cut short.
 
-use std::io::Write;
+use std::io::{Cursor, Write};
 
 use flate2::{Compression, write::GzEncoder};
 use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};

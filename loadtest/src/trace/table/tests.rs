@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::trace::header::Spec;
 
 const UNIT: Option<TimeUnit> = None;
 

@@ -1,4 +1,4 @@
-//! A system that does not tell which process listens on a port.
+//! A system that does not report which process listens on a port.
 
 use std::{convert::Infallible, fmt, net::SocketAddr};
 

@@ -12,7 +12,7 @@ use procfs::{
 };
 
 use super::listener::{is_here, listeners};
-use crate::usage::{Usage, UsageError};
+use crate::usage::{CallTimes, Usage, UsageError};
 
 /// The process that listens on an address of this machine; several where they share the
 /// socket or the port, as those of a server that forks do.
@@ -54,6 +54,7 @@ impl ServerProcess {
             resident_bytes: 0,
             peak_resident_bytes: Some(0),
             pids: Vec::with_capacity(self.0.len()),
+            calls: CallTimes::default(),
         };
         for holder in &self.0 {
             let usage = holder.sample()?;
@@ -107,6 +108,7 @@ impl Holder {
             resident_bytes: kibibytes(resident),
             peak_resident_bytes: status.vmhwm.map(kibibytes),
             pids: vec![self.pid()],
+            calls: CallTimes::default(),
         })
     }
 

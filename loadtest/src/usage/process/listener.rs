@@ -35,13 +35,13 @@ fn nearness(socket: SocketAddr, wanted: SocketAddr) -> Option<u8> {
     if socket.port() != wanted.port() {
         return None;
     }
-    // An IPv6 socket tells an IPv4 address as a mapped one.
+    // An IPv6 socket shows an IPv4 address as a mapped one.
     let wildcard = socket.ip().is_unspecified();
     let (bound, wanted) = (socket.ip().to_canonical(), connected_to(wanted.ip()));
     match (bound, wanted) {
         _ if bound == wanted => Some(0),
         (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) if wildcard => Some(1),
-        // Unless it is for IPv6 alone, which the table does not tell.
+        // Unless it is for IPv6 alone, which the table does not show.
         (IpAddr::V6(_), IpAddr::V4(_)) if wildcard => Some(2),
         _ => None,
     }

@@ -16,7 +16,7 @@ use self::{
     oracle::Oracle,
 };
 use super::{
-    super::{Expected, Findings, PendingDelete, PendingRead, Stamp},
+    super::{Expected, Findings, Stamp},
     *,
 };
 
@@ -57,9 +57,9 @@ enum Step {
 
 /// An operation that has begun.
 enum Pending {
-    Read(PendingRead<'static>, Duration, Option<Bytes>),
+    Read(Begun<'static>, Duration, Option<Bytes>),
     Write(Box<Written>),
-    Delete(Option<PendingDelete<'static>>, Duration),
+    Delete(Option<Begun<'static>>, Duration),
 }
 
 /// A write of some kind.
@@ -141,7 +141,7 @@ fn run(seed: u64, operations: usize, bug: Option<Bug>) -> Findings {
     let before = Ledger::new(RUN + 1);
     for place in [(0, 0), (1, 1)] {
         let left = before.begin_write(name(place), SIZE, 0, Duration::ZERO);
-        cache.set(place, left.value(), 0, Duration::ZERO);
+        cache.set(place, &left.value, 0, Duration::ZERO);
     }
     let mut world = World {
         ledger: Ledger::new(RUN),
@@ -166,8 +166,8 @@ impl World {
         let (name, ledger) = (name(plan.place), &self.ledger);
         let pending = match plan.call {
             Call::Evict => return,
-            Call::Get => Pending::Read(ledger.begin_read(name, now), now, None),
-            Call::Delete => Pending::Delete(Some(ledger.begin_delete(name, now)), now),
+            Call::Get => Pending::Read(Begun::new(name, now), now, None),
+            Call::Delete => Pending::Delete(Some(Begun::new(name, now)), now),
             Call::Set | Call::SetIfAbsent | Call::CompareAndSet => {
                 let expected = match plan.call {
                     Call::CompareAndSet => ledger.expected(name),
@@ -177,7 +177,7 @@ impl World {
                     Some(expected) => ledger.begin_swap(expected, SIZE, plan.ttl, now),
                     None => ledger.begin_write(name, SIZE, plan.ttl, now),
                 };
-                let (stamp, value) = (pending.stamp(), pending.value().clone());
+                let (stamp, value) = (pending.stamp, pending.value.clone());
                 self.oracles.entry(plan.place).or_default().begun(stamp.version, plan.ttl);
                 let (pending, stored) = (Some(pending), true);
                 let began = now;
@@ -198,7 +198,7 @@ impl World {
                 let value = &written.value;
                 written.stored = match (plan.call, &written.expected) {
                     (Call::SetIfAbsent, _) => cache.set_if_absent(place, value, ttl, now),
-                    (_, Some(expected)) => cache.swap(place, (expected.value(), value), ttl, now),
+                    (_, Some(expected)) => cache.swap(place, (&expected.value, value), ttl, now),
                     (_, None) => {
                         cache.set(place, value, ttl, now);
                         true
@@ -214,11 +214,11 @@ impl World {
             match self.pending.get_mut(&index) {
                 Some(Pending::Write(written)) => {
                     let pending = written.pending.take().expect("it ends once");
-                    self.ledger.end_write(pending, Outcome::Unknown, now).unwrap();
+                    self.ledger.end_write(pending, Fate::Unknown, now).unwrap();
                 }
                 Some(Pending::Delete(pending, _)) => {
                     let pending = pending.take().expect("it ends once");
-                    self.ledger.end_delete(pending, Outcome::Unknown, now);
+                    self.ledger.end_delete(pending, Fate::Unknown, now);
                 }
                 Some(Pending::Read(..)) | None => {}
             }
@@ -228,16 +228,16 @@ impl World {
         match self.pending.remove(&index) {
             None => {}
             Some(Pending::Delete(pending, began)) => {
-                self.ledger.end_delete(pending.expect("it ends once"), Outcome::Done, now);
+                self.ledger.end_delete(pending.expect("it ends once"), Fate::Done, now);
                 oracle.deleted(began, now);
             }
             Some(Pending::Write(written)) => {
                 let Written { pending, expected, stored, stamp, began, .. } = *written;
-                let outcome = if stored { Outcome::Done } else { Outcome::NotDone };
+                let outcome = if stored { Fate::Done } else { Fate::NotDone };
                 let pending = pending.expect("it ends once");
                 let said = self.ledger.end_write(pending, outcome, now);
                 let version = stamp.version;
-                let expected = expected.map(|it| Stamp::read(it.value()).unwrap().version);
+                let expected = expected.map(|it| Stamp::read(&it.value).unwrap().version);
                 // What is long gone may be let through.
                 let forgotten = oracle.may_be_forgotten(expected.unwrap_or(version), now);
                 let right = match (stored, expected) {
@@ -263,11 +263,11 @@ impl World {
 
 impl Oracle {
     /// Checks that a verdict is right.
-    fn compare(&mut self, verdict: &Verdict, value: Option<&[u8]>, time: (Duration, Duration)) {
+    fn compare(&mut self, verdict: &Judged, value: Option<&[u8]>, time: (Duration, Duration)) {
         let (began, now) = time;
         let Some(value) = value else {
             self.missed(began, now);
-            return assert!(matches!(verdict, Ok(Seen::Miss)));
+            return assert!(matches!(verdict, Ok(Allowed::Miss)));
         };
         let kind = match verdict {
             Ok(_) => Ok(()),
@@ -278,13 +278,13 @@ impl Oracle {
             return; // Only a bug makes such a value: the test of the bug asks for it.
         }
         let Ok(stamp) = Stamp::read(value) else {
-            return assert!(matches!(verdict, Ok(Seen::Foreign)), "{verdict:?}");
+            return assert!(matches!(verdict, Ok(Allowed::Foreign)), "{verdict:?}");
         };
         if stamp.run != RUN {
             return assert_eq!(kind, self.foreign(began), "{verdict:?}");
         }
         let forgotten = self.may_be_forgotten(stamp.version, now);
-        if let Ok(Seen::Unchecked) = verdict {
+        if let Ok(Allowed::Unchecked) = verdict {
             return assert!(forgotten, "{stamp:?}");
         }
         let right = self.read(stamp.version, began, now);

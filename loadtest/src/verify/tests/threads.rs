@@ -71,30 +71,30 @@ impl Lane<'_> {
             let name = Name::new("", key);
             match rng.random_range(0..10) {
                 0..5 => {
-                    let pending = ledger.begin_read(name, start.elapsed());
+                    let pending = Begun::new(name, start.elapsed());
                     let value = get(cache, key);
                     findings.read(ledger.judge(pending, value.as_deref(), start.elapsed()));
                 }
                 5 => {
-                    let pending = ledger.begin_delete(name, start.elapsed());
+                    let pending = Begun::new(name, start.elapsed());
                     cache.lock().unwrap().remove(key);
-                    ledger.end_delete(pending, Outcome::Done, start.elapsed());
+                    ledger.end_delete(pending, Fate::Done, start.elapsed());
                 }
                 6..8 => {
                     let pending = ledger.begin_write(name, SIZE, 0, start.elapsed());
-                    cache.lock().unwrap().insert(key, pending.value().clone());
-                    let ended = ledger.end_write(pending, Outcome::Done, start.elapsed());
+                    cache.lock().unwrap().insert(key, pending.value.clone());
+                    let ended = ledger.end_write(pending, Fate::Done, start.elapsed());
                     findings.wrote(ended);
                 }
                 _ => {
                     let Some(expected) = ledger.expected(name) else { continue };
                     let pending = ledger.begin_swap(&expected, SIZE, 0, start.elapsed());
                     let outcome = match cache.lock().unwrap().get_mut(key) {
-                        Some(value) if value == expected.value() => {
-                            *value = pending.value().clone();
-                            Outcome::Done
+                        Some(value) if *value == expected.value => {
+                            *value = pending.value.clone();
+                            Fate::Done
                         }
-                        _ => Outcome::NotDone,
+                        _ => Fate::NotDone,
                     };
                     findings.wrote(ledger.end_write(pending, outcome, start.elapsed()));
                 }

@@ -1,12 +1,9 @@
 //! The metrics, each declared once with its help. Counters and gauges are read when they are
 //! scraped; latencies are those of the seconds that are whole.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text::encode},
@@ -45,14 +42,14 @@ struct Buckets {
 impl Figures {
     /// Notes what rate is asked for from here on, and where requests are counted.
     pub(super) fn begin(&self, rate: Option<Rate>, live: &Arc<Live>) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         state.rate = rate;
         state.live = Arc::clone(live);
     }
 
     /// Adds the latencies of a second.
     pub(super) fn second(&self, second: &Second) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         state.response.add(&second.response);
         state.service.add(&second.service);
     }
@@ -67,10 +64,6 @@ impl Figures {
         encode(&mut text, &registry).expect("a String takes all that is written to it");
         text
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for Figures {
@@ -81,7 +74,7 @@ impl fmt::Debug for Figures {
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let state = self.state();
+        let state = self.0.lock();
         let seen = state.live.seen();
         let counters = [
             ("requests", "Requests done, those of prefill and warm-up among them", seen.done),
@@ -170,7 +163,7 @@ impl EncodeMetric for Buckets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::histogram;
+    use crate::hdr::histogram;
 
     #[test]
     fn a_latency_is_in_the_first_bucket_that_is_wide_enough() {

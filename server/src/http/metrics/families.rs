@@ -37,11 +37,11 @@ impl Families {
     /// The figures of this moment.
     pub(super) fn read(&self) -> Vec<Family> {
         let monitor = &*self.monitor;
-        let mut families = store::families(&monitor.store_detail());
+        let mut families = store::families(&monitor.parts.store.detail());
         families.extend(rpcs::families(monitor));
         families.extend(connections::families(monitor));
         families.extend(certificates::families(monitor));
-        families.extend(traces::families(monitor.spans(), monitor.dropped_lines()));
+        families.extend(traces::families(&monitor.parts.spans, monitor.dropped_lines()));
         families.extend(memory::families(&self.memory));
         #[cfg(target_os = "linux")]
         families.extend(self.process.families());

@@ -57,32 +57,13 @@ impl From<Snapshot> for Value {
 }
 
 impl Family {
-    pub(super) fn counter(
+    pub(super) fn new(
+        kind: Kind,
         name: &'static str,
         help: &'static str,
         samples: impl Into<Samples>,
     ) -> Self {
-        Self { name, help, kind: Kind::Counter, samples: samples.into().0 }
-    }
-
-    pub(super) fn gauge(
-        name: &'static str,
-        help: &'static str,
-        samples: impl Into<Samples>,
-    ) -> Self {
-        Self { name, help, kind: Kind::Gauge, samples: samples.into().0 }
-    }
-
-    pub(super) fn histogram(
-        name: &'static str,
-        help: &'static str,
-        samples: impl Into<Samples>,
-    ) -> Self {
-        Self { name, help, kind: Kind::Histogram, samples: samples.into().0 }
-    }
-
-    pub(super) fn info(name: &'static str, help: &'static str, labels: Vec<Label>) -> Self {
-        Self { name, help, kind: Kind::Info, samples: vec![Sample { labels, value: 1.into() }] }
+        Self { name, help, kind, samples: samples.into().0 }
     }
 
     /// The name without what the kind adds to it.
@@ -102,6 +83,17 @@ impl Family {
     }
 }
 
+/// Families as a table: kind, name, samples; help.
+macro_rules! families {
+    ($($kind:ident $name:literal = $samples:expr; $help:literal)*) => {
+        vec![$($crate::http::metrics::family::Family::new(
+            $crate::http::metrics::family::Kind::$kind, $name, $help, $samples,
+        )),*]
+    };
+}
+
+pub(super) use families;
+
 /// The samples of a family: one without labels, or as many as there are values of a label.
 pub(super) struct Samples(Vec<Sample>);
 
@@ -115,6 +107,11 @@ impl Samples {
     pub(super) fn new(samples: impl IntoIterator<Item = (Vec<Label>, impl Into<Value>)>) -> Self {
         let samples = samples.into_iter();
         Self(samples.map(|(labels, value)| Sample { labels, value: value.into() }).collect())
+    }
+
+    /// One without labels, if there is a value.
+    pub(super) fn if_known(value: Option<impl Into<Value>>) -> Self {
+        Self::new(value.map(|value| (Vec::new(), value)))
     }
 
     /// A sample for each value of one label.
@@ -159,11 +156,12 @@ pub(super) mod tests {
     #[test]
     fn a_unit_is_what_the_name_ends_in_without_its_suffix() {
         for (family, stem, unit) in [
-            (Family::counter("busy_seconds_total", "", 1), "busy_seconds", Some("seconds")),
-            (Family::gauge("used_ratio", "", 1), "used_ratio", Some("ratio")),
-            (Family::gauge("entries", "", 1), "entries", None),
-            (Family::info("build_info", "", Vec::new()), "build", None),
+            ((Kind::Counter, "busy_seconds_total"), "busy_seconds", Some("seconds")),
+            ((Kind::Gauge, "used_ratio"), "used_ratio", Some("ratio")),
+            ((Kind::Gauge, "entries"), "entries", None),
+            ((Kind::Info, "build_info"), "build", None),
         ] {
+            let family = Family::new(family.0, family.1, "", 1);
             assert_eq!((family.stem(), family.unit()), (stem, unit));
         }
     }

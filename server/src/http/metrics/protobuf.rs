@@ -14,12 +14,12 @@ use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
 };
 use prost::Message;
 
-use crate::histogram::{Sighting, Snapshot};
+use crate::histogram::{ExemplarSample, Snapshot};
 
 use super::family::{Family, Kind, Label, Sample, Value};
 
 /// Below this a value is zero: what Prometheus's own clients take.
-const ZERO_THRESHOLD: f64 = 2.938735877055719e-39; // 2^-128
+const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39; // 2^-128
 
 /// The whole page.
 pub(super) fn encode(families: &[Family]) -> Vec<u8> {
@@ -80,7 +80,7 @@ fn histogram(snapshot: &Snapshot) -> Histogram {
             .map(|classic| Bucket {
                 cumulative_count: classic.cumulative,
                 upper_bound: classic.bound,
-                exemplar: classic.sighting.map(exemplar),
+                exemplar: classic.sample.map(exemplar),
                 ..Bucket::default()
             })
             .collect(),
@@ -112,9 +112,9 @@ fn spans(buckets: &[(i32, u64)]) -> (Vec<BucketSpan>, Vec<i64>) {
     (spans, deltas)
 }
 
-fn exemplar(sighting: Sighting) -> Exemplar {
+fn exemplar(sample: ExemplarSample) -> Exemplar {
     let id = |name: &str, id: &[u8]| LabelPair { name: name.to_owned(), value: hex::encode(id) };
-    let Sighting { exemplar, value, at } = sighting;
+    let ExemplarSample { exemplar, value, at } = sample;
     Exemplar {
         label: vec![id("trace_id", &exemplar.trace_id), id("span_id", &exemplar.span_id)],
         value,
@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn a_histogram_has_both_kinds_of_buckets_and_its_exemplars() {
-        let family = Family::histogram("a_took_seconds", "Time", histogram_with_an_exemplar());
+        let family =
+            Family::new(Kind::Histogram, "a_took_seconds", "Time", histogram_with_an_exemplar());
         let [family] = decoded(&[family]).try_into().unwrap();
         assert_eq!((family.r#type(), family.unit.as_str()), (MetricType::Histogram, "seconds"));
         let histogram = family.metric[0].histogram.as_ref().unwrap();
@@ -176,8 +177,8 @@ mod tests {
     #[test]
     fn counters_and_gauges_keep_their_names_and_labels() {
         let page = decoded(&[
-            Family::counter("a_total", "A", Samples::by("of", [("x", 5), ("y", 6)])),
-            Family::info("b_info", "B", vec![("version", "1".into())]),
+            Family::new(Kind::Counter, "a_total", "A", Samples::by("of", [("x", 5), ("y", 6)])),
+            Family::new(Kind::Info, "b_info", "B", Samples::by("version", [("1", 1)])),
         ]);
         assert_eq!((page[0].name.as_str(), page[0].r#type()), ("a_total", MetricType::Counter));
         assert_eq!(page[0].metric[1].label[0].value, "y");

@@ -8,7 +8,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::histogram::{Sighting, Snapshot};
+use crate::histogram::{ExemplarSample, Snapshot};
 
 use super::family::{Family, Kind, Label, Value};
 
@@ -82,8 +82,8 @@ fn histogram(
         let labels = Labels { bound: Some(Bound(bucket.bound, dialect)), ..labels };
         count = bucket.cumulative;
         write!(page, "{name}_bucket{labels} {count}")?;
-        if let Some(sighting) = bucket.sighting.filter(|_| dialect == Dialect::OpenMetrics) {
-            write!(page, " # {}", Shown(sighting))?;
+        if let Some(sample) = bucket.sample.filter(|_| dialect == Dialect::OpenMetrics) {
+            write!(page, " # {}", Shown(sample))?;
         }
         page.push('\n');
     }
@@ -152,11 +152,11 @@ impl fmt::Display for Bound {
 }
 
 /// An exemplar as OpenMetrics has it.
-struct Shown(Sighting);
+struct Shown(ExemplarSample);
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sighting { exemplar, value, .. } = self.0;
+        let ExemplarSample { exemplar, value, .. } = self.0;
         let (trace, span) = (hex::encode(exemplar.trace_id), hex::encode(exemplar.span_id));
         let at = self.0.unix_time().as_secs_f64();
         write!(f, "{{trace_id=\"{trace}\",span_id=\"{span}\"}} {value} {at:.3}")
@@ -170,11 +170,21 @@ mod tests {
 
     fn page() -> Vec<Family> {
         vec![
-            Family::counter("a_hits_total", "Reads", 5),
-            Family::counter("a_busy_seconds_total", "Work", Samples::numbered("worker", [0.5])),
-            Family::gauge("a_size_bytes", "Size", Samples::by("of", [("x\"\\\n", 7)])),
-            Family::info("a_build_info", "What runs", vec![("version", "1".into())]),
-            Family::histogram("a_took_seconds", "Time", histogram_with_an_exemplar()),
+            Family::new(Kind::Counter, "a_hits_total", "Reads", 5),
+            Family::new(
+                Kind::Counter,
+                "a_busy_seconds_total",
+                "Work",
+                Samples::numbered("worker", [0.5]),
+            ),
+            Family::new(Kind::Gauge, "a_size_bytes", "Size", Samples::by("of", [("x\"\\\n", 7)])),
+            Family::new(
+                Kind::Info,
+                "a_build_info",
+                "What runs",
+                Samples::by("version", [("1", 1)]),
+            ),
+            Family::new(Kind::Histogram, "a_took_seconds", "Time", histogram_with_an_exemplar()),
         ]
     }
 

@@ -12,14 +12,13 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::Instant;
-use tonic::Status;
 
-use super::{
-    SMALL, Verdict,
-    budget::{IntakeBudget, Share},
-    pace::Pace,
-    second_message,
-};
+use super::budget::{IntakeBudget, Share};
+use super::pace::{Pace, Verdict};
+use crate::transport::STREAM_WINDOW_BYTES;
+
+/// A message up to this size needs no share: HTTP/2 takes as much of any stream.
+pub(super) const SMALL: usize = STREAM_WINDOW_BYTES as usize;
 
 /// Bytes that are taken from the budget at a time. Smaller ones would cost more walks through
 /// it, larger ones hold more than has arrived.
@@ -38,6 +37,8 @@ pub(super) struct Large {
     pace: Pace,
     /// What was read and has no block yet: at most one frame.
     in_hand: Bytes,
+    /// What came behind the message, which the reader of messages refuses.
+    surplus: Bytes,
     blocks: VecDeque<BytesMut>,
     /// Free bytes in the last block.
     room: usize,
@@ -57,6 +58,7 @@ impl Large {
             share: None,
             pace: Pace::new(Instant::now()),
             in_hand: Bytes::new(),
+            surplus: Bytes::new(),
             blocks: VecDeque::new(),
             room: 0,
             unpaid: whole,
@@ -66,19 +68,16 @@ impl Large {
     }
 
     /// Bytes that have not come.
-    pub(super) fn missing(&self) -> usize {
+    fn missing(&self) -> usize {
         self.unpaid + self.room - self.in_hand.len()
     }
 
     /// Takes the next frame, after the last one has found its place.
-    pub(super) fn take(&mut self, data: Bytes) -> Result<(), Status> {
-        if data.len() > self.missing() {
-            return Err(second_message());
-        }
+    pub(super) fn take(&mut self, mut data: Bytes) {
         self.pace.arrived(data.len());
         self.waited = self.waited.map(|read| read + data.len());
+        self.surplus = data.split_off(self.missing().min(data.len()));
         self.in_hand = data;
-        Ok(())
     }
 
     /// Puts into blocks what is in hand, as far as the budget lets it.
@@ -135,13 +134,12 @@ impl Large {
 
     /// The next block of a message that is complete.
     pub(super) fn next_block(&mut self) -> Option<Bytes> {
-        if self.missing() > 0 {
-            return None;
-        }
-        self.blocks.pop_front().map(BytesMut::freeze)
+        if self.missing() > 0 { None } else { self.pop() }
     }
 
-    pub(super) fn is_passed_on(&self) -> bool {
-        self.missing() == 0 && self.blocks.is_empty()
+    /// The next of what has come.
+    pub(super) fn pop(&mut self) -> Option<Bytes> {
+        let block = self.blocks.pop_front().map(BytesMut::freeze);
+        block.or_else(|| Some(std::mem::take(&mut self.surplus)).filter(|rest| !rest.is_empty()))
     }
 }

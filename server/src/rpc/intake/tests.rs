@@ -6,6 +6,10 @@ use http_body_util::BodyExt;
 use tokio::{task::JoinSet, time::timeout};
 
 use super::*;
+use crate::rpc::{
+    compression::Coding,
+    messages::{Form, Messages},
+};
 
 const MIB: usize = 1 << 20;
 
@@ -49,8 +53,14 @@ fn body(bytes: &[u8], frame: usize, ends: bool) -> Frames {
     Frames { frames: bytes.chunks(frame).map(Bytes::copy_from_slice).collect(), ends }
 }
 
+/// The body as the service gets it.
+fn messages(limits: &IntakeLimits, body: Frames) -> Messages<Intake<Frames>> {
+    let form = Form { coding: Coding::Identity, max: limits.max_message_bytes, single: true };
+    Messages::new(limits.admit(body), form)
+}
+
 async fn read(limits: &IntakeLimits, bytes: &[u8], frame: usize) -> Result<Vec<u8>, Status> {
-    let collected = limits.admit(body(bytes, frame, true)).collect().await?;
+    let collected = messages(limits, body(bytes, frame, true)).collect().await?;
     Ok(collected.to_bytes().to_vec())
 }
 
@@ -103,7 +113,7 @@ async fn a_body_that_is_not_one_message_is_the_callers_mistake() {
 async fn a_message_over_the_limit_is_refused_by_its_prefix() {
     let limits = limits(8 * MIB);
     for frame in [1, 5] {
-        let mut body = limits.admit(body(&message(4 * MIB + 1)[..5], frame, false));
+        let mut body = messages(&limits, body(&message(4 * MIB + 1)[..5], frame, false));
         let status = body.frame().await.unwrap().unwrap_err();
         assert_eq!(status.code(), tonic::Code::ResourceExhausted);
         assert_eq!(status.message(), "A message of 4194305 bytes is too large (max 4194304)");

@@ -15,7 +15,7 @@ fn refusal(container: u64, vars: &[(&str, &str)]) -> String {
     text
 }
 
-/// What docs/operations.md says that a process takes, in another arithmetic.
+/// What docs/sizing.md says that a process takes, in another arithmetic.
 fn documented(limits: &StoreLimits) -> f64 {
     let (entries, value) = (limits.max_bytes as f64, limits.max_value_bytes as f64);
     entries * 1.35 + 10.0 * MIB as f64 + value.max(entries / 16.0)
@@ -138,21 +138,18 @@ proptest! {
     ) {
         let value = value.map_or("auto".to_owned(), |value| value.to_string());
         let set = |mib: &str| within(container, &[(VARIABLE, mib), ("CACHE_MAX_VALUE_BYTES", &value)]);
-        match set("auto") {
-            Ok(Settings { limits, .. }) => {
-                let mib = limits.max_bytes / MIB;
-                prop_assert!(mib >= 1);
-                prop_assert!(documented(&limits) <= container as f64 + 1.0);
-                prop_assert!(mib <= container / MIB * 7 / 10);
-                prop_assert_eq!(set(&mib.to_string()).map(|set| set.limits), Ok(limits));
-                // And no more would have fitted, or its share is all that it may take.
-                let more = set(&(mib + 1).to_string());
-                prop_assert!(more.is_err() || mib == container / MIB * 7 / 10);
-            }
-            Err(_) => {
-                let least = value.parse().map_or(1, |value: u64| value.div_ceil(MIB));
-                prop_assert!(set(&least.to_string()).is_err());
-            }
+        if let Ok(Settings { limits, .. }) = set("auto") {
+            let mib = limits.max_bytes / MIB;
+            prop_assert!(mib >= 1);
+            prop_assert!(documented(&limits) <= container as f64 + 1.0);
+            prop_assert!(mib <= container / MIB * 7 / 10);
+            prop_assert_eq!(set(&mib.to_string()).map(|set| set.limits), Ok(limits));
+            // And no more would have fitted, or its share is all that it may take.
+            let more = set(&(mib + 1).to_string());
+            prop_assert!(more.is_err() || mib == container / MIB * 7 / 10);
+        } else {
+            let least = value.parse().map_or(1, |value: u64| value.div_ceil(MIB));
+            prop_assert!(set(&least.to_string()).is_err());
         }
     }
 

@@ -1,6 +1,9 @@
 //! The `OTEL_` variables of an environment, and the warnings about those that are wrong.
 
-use std::{collections::HashMap, ffi::OsString, fmt::Display, ops::RangeInclusive, str::FromStr};
+use std::{
+    collections::HashMap, ffi::OsString, fmt::Display, ops::RangeInclusive, str::FromStr,
+    time::Duration,
+};
 
 pub(super) struct Variables {
     /// Trimmed. A blank variable is as good as unset.
@@ -9,11 +12,9 @@ pub(super) struct Variables {
 }
 
 impl Variables {
-    pub(super) fn collect<N, V>(vars: impl IntoIterator<Item = (N, V)>) -> Self
-    where
-        N: Into<OsString>,
-        V: Into<OsString>,
-    {
+    pub(super) fn collect(
+        vars: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+    ) -> Self {
         let mut given = HashMap::new();
         let mut warnings = Vec::new();
         for (name, value) in vars {
@@ -34,37 +35,46 @@ impl Variables {
         self.given.get(name).cloned()
     }
 
-    /// A variable of the exporter: the one for traces, or else the one for every signal.
-    pub(super) fn of_exporter(&self, kind: &str) -> Option<(String, String)> {
+    /// The names of a variable of the exporter: the one for traces, and the one for every signal.
+    pub(super) fn names_of_exporter(kind: &str) -> [String; 2] {
         [format!("OTEL_EXPORTER_OTLP_TRACES_{kind}"), format!("OTEL_EXPORTER_OTLP_{kind}")]
-            .into_iter()
-            .find_map(|name| self.get(&name).map(|value| (name, value)))
     }
 
-    /// A limit of attributes: the one for spans, or else the one for everything.
-    pub(super) fn limit<T>(&mut self, kind: &str, allowed: RangeInclusive<T>) -> Option<T>
-    where
-        T: Clone + Display + FromStr + PartialOrd,
-    {
-        let of_spans = format!("OTEL_SPAN_{kind}");
-        match self.number(&of_spans, allowed.clone()) {
-            None => self.number(&format!("OTEL_{kind}"), allowed),
-            limit => limit,
-        }
+    /// A variable of the exporter, with its name.
+    pub(super) fn of_exporter(&self, kind: &str) -> Option<(String, String)> {
+        let mut names = Self::names_of_exporter(kind).into_iter();
+        names.find_map(|name| self.get(&name).map(|value| (name, value)))
     }
 
-    pub(super) fn number<T>(&mut self, name: &str, allowed: RangeInclusive<T>) -> Option<T>
+    /// The first of the variables that has an allowed number.
+    pub(super) fn number<T>(
+        &mut self,
+        names: &[impl AsRef<str>],
+        allowed: RangeInclusive<T>,
+        default: T,
+    ) -> T
     where
-        T: Clone + Display + FromStr + PartialOrd,
+        T: Display + FromStr + PartialOrd,
     {
-        let text = self.get(name)?;
-        let number = text.parse().ok().filter(|number| allowed.contains(number));
-        if number.is_none() {
-            let (least, most) = allowed.into_inner();
-            let remedy = format!("the default is taken; allowed: a number from {least} to {most}");
-            self.warn(name, &text, &remedy);
+        for name in names.iter().map(AsRef::as_ref) {
+            let Some(text) = self.get(name) else { continue };
+            match text.parse() {
+                Ok(number) if allowed.contains(&number) => return number,
+                _ => {
+                    let (least, most) = (allowed.start(), allowed.end());
+                    let remedy =
+                        format!("the default is taken; allowed: a number from {least} to {most}");
+                    self.warn(name, &text, &remedy);
+                }
+            }
         }
-        number
+        default
+    }
+
+    /// Milliseconds, up to a day.
+    pub(super) fn time(&mut self, names: &[impl AsRef<str>], default: Duration) -> Duration {
+        let default = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.number(names, 1..=86_400_000, default))
     }
 
     pub(super) fn flag(&mut self, name: &str) -> bool {

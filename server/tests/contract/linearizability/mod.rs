@@ -47,7 +47,7 @@ async fn a_counter_advanced_by_compare_and_set_loses_no_step(on: Deployment) {
     }
     clients.join_all().await;
 
-    let found = first.get(key("counter")).await.unwrap().into_inner();
+    let found = first.get(key("counter")).await.unwrap();
     let expected = (CLIENTS as u64 * STEPS).to_string();
     assert_eq!(found.value, expected);
 }
@@ -55,11 +55,11 @@ async fn a_counter_advanced_by_compare_and_set_loses_no_step(on: Deployment) {
 /// Adds one to the counter, as often as it takes.
 async fn step(cache: &mut Cache) {
     loop {
-        let old = cache.get(key("counter")).await.unwrap().into_inner().value;
+        let old = cache.get(key("counter")).await.unwrap().value;
         let count: u64 = std::str::from_utf8(&old).unwrap().parse().unwrap();
         let swap = swap("counter", old, (count + 1).to_string());
         let swapped = cache.compare_and_set(swap).await.unwrap();
-        match swapped.into_inner().status() {
+        match swapped.status() {
             ConditionalCacheStatus::Stored => return,
             ConditionalCacheStatus::Mismatch => {}
             other => panic!("the counter is there all the time, and got {other:?}"),
@@ -70,7 +70,7 @@ async fn step(cache: &mut Cache) {
 async fn of_racing_set_if_absent_exactly_one_wins(on: Deployment) {
     let race = async |cache: &mut Cache, name: &str, client: usize| {
         let set = cache.set_if_absent(item(name, client.to_string()));
-        set.await.unwrap().into_inner().status()
+        set.await.unwrap().status()
     };
     exactly_one_wins(on, async |_: &mut Cache, _: &str| {}, race).await;
 }
@@ -81,7 +81,7 @@ async fn of_racing_compare_and_set_exactly_one_wins(on: Deployment) {
     };
     let race = async |cache: &mut Cache, name: &str, client: usize| {
         let swap = cache.compare_and_set(swap(name, "start", client.to_string()));
-        swap.await.unwrap().into_inner().status()
+        swap.await.unwrap().status()
     };
     exactly_one_wins(on, prepare, race).await;
 }
@@ -110,7 +110,7 @@ async fn exactly_one_wins(
             .filter(|client| statuses[*client] == ConditionalCacheStatus::Stored)
             .collect();
         assert_eq!(winners.len(), 1, "round {round}: {statuses:?}");
-        let found = judge.get(key(&name)).await.unwrap().into_inner();
+        let found = judge.get(key(&name)).await.unwrap();
         assert_eq!(found.value, winners[0].to_string(), "round {round}");
     }
 }
@@ -182,19 +182,19 @@ async fn act(cache: &mut Cache, name: &str, action: Action) -> Outcome {
         }
         Action::SetIfAbsent(value) => {
             let set = cache.set_if_absent(item(name, value.to_string()));
-            Outcome::Decided(set.await.unwrap().into_inner().status())
+            Outcome::Decided(set.await.unwrap().status())
         }
         Action::CompareAndSet(expected, value) => {
             let swap = swap(name, expected.to_string(), value.to_string());
             let swapped = cache.compare_and_set(swap).await.unwrap();
-            Outcome::Decided(swapped.into_inner().status())
+            Outcome::Decided(swapped.status())
         }
         Action::Delete => {
             cache.delete(key(name)).await.unwrap();
             Outcome::Done
         }
         Action::Get => {
-            let found = cache.get(key(name)).await.unwrap().into_inner();
+            let found = cache.get(key(name)).await.unwrap();
             let value = || std::str::from_utf8(&found.value).unwrap().parse().unwrap();
             Outcome::Found(found.found.then(value))
         }

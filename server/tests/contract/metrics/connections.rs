@@ -54,9 +54,7 @@ async fn a_peer_that_goes_away_is_no_error(on: Deployment) {
     // Before a word, after half of one, and after a request.
     drop(TcpStream::connect(site.grpc_addr()).await.unwrap());
     let mut half = TcpStream::connect(site.grpc_addr()).await.unwrap();
-    half.write_all(if on == Deployment::Tls { b"\x16\x03\x01" } else { b"PRI * HT" })
-        .await
-        .unwrap();
+    half.write_all(if on.is_tls() { b"\x16\x03\x01" } else { b"PRI * HT" }).await.unwrap();
     drop(half);
     let mut cache = site.connect().await;
     cache.get(key("k")).await.unwrap();
@@ -77,7 +75,7 @@ async fn what_is_no_http2_is_an_error_of_protocol_or_tls(on: Deployment) {
     let mut answer = Vec::new();
     // The end of the connection, however it comes.
     let _ = socket.read_to_end(&mut answer).await;
-    let [tls, protocol] = if on == Deployment::Tls { [1.0, 0.0] } else { [0.0, 1.0] };
+    let [tls, protocol] = if on.is_tls() { [1.0, 0.0] } else { [0.0, 1.0] };
     assert_eq!(errors(&all_gone(&site).await), [0.0, tls, protocol, 0.0, 0.0, 0.0]);
 }
 

@@ -1,7 +1,7 @@
 //! Connections and the workers that own them, and the server as a whole.
 
 use crate::{
-    http::metrics::family::{Family, Samples},
+    http::metrics::family::{Family, Samples, families},
     monitor::Monitor,
     rpc::Meter,
     transport::Fault,
@@ -11,68 +11,35 @@ use crate::{
 const REVISION: Option<&str> = option_env!("TINY_CACHE_REVISION");
 
 pub(super) fn families(monitor: &Monitor) -> Vec<Family> {
-    let connections = monitor.connections();
-    let faults = Fault::ALL.map(|fault| (fault.name(), monitor.faults().of(fault)));
-    let mut families = vec![
-        Family::gauge(
-            "tiny_cache_connections_open",
-            "Open gRPC connections",
-            connections.open().sum::<usize>() as u64,
-        ),
-        Family::counter(
-            "tiny_cache_connections_accepted_total",
-            "gRPC connections accepted",
-            connections.accepted(),
-        ),
-        Family::counter(
-            "tiny_cache_connections_refused_total",
-            "gRPC connections closed at once because CACHE_MAX_CONNECTIONS were open",
-            connections.refused(),
-        ),
-        Family::counter(
-            "tiny_cache_connection_errors_total",
-            "gRPC connections that ended by an error, not because the peer went away, and requests \
-             that HTTP/2 refused before any service saw them",
-            Samples::by("kind", faults),
-        ),
+    let (connections, meters) = (&monitor.parts.handout, &monitor.parts.meters);
+    let faults = Fault::ALL.map(|fault| (fault.name(), monitor.parts.faults.of(fault)));
+    let of_each = connections.open().map(|open| open as u64);
+    let build = vec![
+        ("version", env!("CARGO_PKG_VERSION").into()),
+        ("revision", REVISION.unwrap_or("unknown").into()),
     ];
-    families.extend(workers(monitor));
-    families.extend([
-        Family::gauge("tiny_cache_uptime_seconds", "Time since the start", monitor.uptime()),
-        Family::info(
-            "tiny_cache_build_info",
-            "What is running",
-            vec![
-                ("version", env!("CARGO_PKG_VERSION").into()),
-                ("revision", REVISION.unwrap_or("unknown").into()),
-            ],
-        ),
-    ]);
-    families
-}
-
-fn workers(monitor: &Monitor) -> [Family; 4] {
-    let connections = monitor.connections().open().map(|open| open as u64);
-    [
-        Family::gauge(
-            "tiny_cache_workers",
-            "Threads that serve connections",
-            monitor.meters().len() as u64,
-        ),
-        Family::counter(
-            "tiny_cache_worker_busy_seconds_total",
-            "Time that each worker was at work",
-            Samples::numbered("worker", monitor.busy().map(|busy| busy.as_secs_f64())),
-        ),
-        Family::gauge(
-            "tiny_cache_worker_connections_open",
-            "Open gRPC connections of each worker",
-            Samples::numbered("worker", connections),
-        ),
-        Family::gauge(
-            "tiny_cache_worker_active_requests",
-            "RPCs that each worker has taken and not yet answered",
-            Samples::numbered("worker", monitor.meters().iter().map(Meter::active)),
-        ),
-    ]
+    families! {
+        Gauge "tiny_cache_connections_open" = connections.open().sum::<usize>() as u64;
+            "Open gRPC connections"
+        Counter "tiny_cache_connections_accepted_total" = connections.accepted();
+            "gRPC connections accepted"
+        Counter "tiny_cache_connections_refused_total" = connections.refused();
+            "gRPC connections closed at once because CACHE_MAX_CONNECTIONS were open"
+        Counter "tiny_cache_connection_errors_total" = Samples::by("kind", faults);
+            "gRPC connections that ended by an error, not because the peer went away, and requests that HTTP/2 refused before any service saw them"
+        Gauge "tiny_cache_workers" = meters.len() as u64;
+            "Threads that serve connections"
+        Counter "tiny_cache_worker_busy_seconds_total" =
+            Samples::numbered("worker", monitor.busy().map(|busy| busy.as_secs_f64()));
+            "Time that each worker was at work"
+        Gauge "tiny_cache_worker_connections_open" = Samples::numbered("worker", of_each);
+            "Open gRPC connections of each worker"
+        Gauge "tiny_cache_worker_active_requests" =
+            Samples::numbered("worker", meters.iter().map(Meter::active));
+            "RPCs that each worker has taken and not yet answered"
+        Gauge "tiny_cache_uptime_seconds" = monitor.uptime();
+            "Time since the start"
+        Info "tiny_cache_build_info" = Samples::new([(build, 1_u64)]);
+            "What is running"
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::ptr;
 
-use crate::{cgroup, http::metrics::family::Family};
+use crate::{
+    cgroup,
+    http::metrics::family::{Family, Samples, families},
+};
 
 /// What the control groups say, read once: a limit that is changed later counts at the next start.
 pub(super) struct GroupLimits {
@@ -17,27 +20,15 @@ impl GroupLimits {
     }
 }
 
-pub(super) fn families(groups: &GroupLimits) -> impl Iterator<Item = Family> {
-    let committed = Family::gauge(
-        "tiny_cache_allocator_committed_bytes",
-        "Memory that the allocator has from the system, in use or not",
-        committed(),
-    );
-    let limit = groups.limit.map(|limit| {
-        Family::gauge(
-            "tiny_cache_memory_limit_bytes",
-            "Most memory that the process may take without being killed or throttled, by its control groups",
-            limit,
-        )
-    });
-    let soft = groups.soft.map(|soft| {
-        Family::gauge(
-            "tiny_cache_memory_soft_limit_bytes",
-            "Memory that the kernel leaves to the process when the machine runs short, by its control groups",
-            soft,
-        )
-    });
-    [committed].into_iter().chain(limit).chain(soft)
+pub(super) fn families(groups: &GroupLimits) -> Vec<Family> {
+    families! {
+        Gauge "tiny_cache_allocator_committed_bytes" = committed();
+            "Memory that the allocator has from the system, in use or not"
+        Gauge "tiny_cache_memory_limit_bytes" = Samples::if_known(groups.limit);
+            "Most memory that the process may take without being killed or throttled, by its control groups"
+        Gauge "tiny_cache_memory_soft_limit_bytes" = Samples::if_known(groups.soft);
+            "Memory that the kernel leaves to the process when the machine runs short, by its control groups"
+    }
 }
 
 /// mimalloc's own count. Where another allocator serves the program, as one may that only
@@ -50,7 +41,16 @@ fn committed() -> u64 {
     // number that lives until the call is over. The call may be made at any time from any
     // thread.
     unsafe {
-        libmimalloc_sys::mi_process_info(none, none, none, none, none, &mut committed, none, none);
+        libmimalloc_sys::mi_process_info(
+            none,
+            none,
+            none,
+            none,
+            none,
+            &raw mut committed,
+            none,
+            none,
+        );
     }
     committed as u64
 }

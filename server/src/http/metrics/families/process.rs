@@ -10,7 +10,7 @@ use procfs::{
     ticks_per_second,
 };
 
-use crate::http::metrics::family::Family;
+use crate::http::metrics::family::{Family, Samples, families};
 
 /// Reads `/proc/self` at each scrape.
 #[derive(Debug)]
@@ -33,30 +33,20 @@ impl Process {
             LimitValue::Value(most) => Some(most),
             LimitValue::Unlimited => None,
         });
-        let told = [
-            stat.as_ref().map(|stat| {
-                let help = "CPU time of the process, user and system";
-                let cpu = seconds(stat.utime + stat.stime);
-                Family::counter("process_cpu_seconds_total", help, cpu)
-            }),
-            stat.map(|stat| {
-                let help = "Memory of the process that is in RAM";
-                let resident = stat.rss * page_size();
-                Family::gauge("process_resident_memory_bytes", help, resident)
-            }),
-            self.started.map(|started| {
-                let help = "Start of the process, in Unix time";
-                Family::gauge("process_start_time_seconds", help, started)
-            }),
-            open.map(|open| {
-                Family::gauge("process_open_fds", "Open file descriptors", open as u64)
-            }),
-            most.map(|most| {
-                let help = "Most file descriptors that may be open";
-                Family::gauge("process_max_fds", help, most)
-            }),
-        ];
-        told.into_iter().flatten().collect()
+        let cpu = stat.as_ref().map(|stat| seconds(stat.utime + stat.stime));
+        families! {
+            Counter "process_cpu_seconds_total" = Samples::if_known(cpu);
+                "CPU time of the process, user and system"
+            Gauge "process_resident_memory_bytes" =
+                Samples::if_known(stat.map(|stat| stat.rss * page_size()));
+                "Memory of the process that is in RAM"
+            Gauge "process_start_time_seconds" = Samples::if_known(self.started);
+                "Start of the process, in Unix time"
+            Gauge "process_open_fds" = Samples::if_known(open.map(|open| open as u64));
+                "Open file descriptors"
+            Gauge "process_max_fds" = Samples::if_known(most);
+                "Most file descriptors that may be open"
+        }
     }
 }
 

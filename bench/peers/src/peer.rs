@@ -1,0 +1,192 @@
+//! The servers that are compared, as data: name, protocol, and how each is started.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::protocol::Wire;
+
+/// MiB that the caches may take: more than a million entries need.
+const MEMORY_MB: &str = "4096";
+
+/// What a server is started from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This repository's server, with a transport.
+    Transport(&'static str),
+    /// A server that was built from another state of this repository.
+    Baseline,
+    /// A program that was built with this one.
+    Built(&'static str),
+    /// A program that `prepare.sh` found, unpacked or built: `NAME/run` in its directory.
+    Prepared,
+}
+
+/// A server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The name on the command line and in the output.
+    pub name: &'static str,
+    /// What it is, for readers.
+    pub title: &'static str,
+    /// Its protocol.
+    pub wire: Wire,
+    /// Where its program comes from.
+    pub origin: Origin,
+    /// Whether it keeps what is written, or answers each Get with the same value.
+    pub stores: bool,
+}
+
+const fn grpc(name: &'static str, title: &'static str, origin: Origin) -> Peer {
+    let stores = matches!(origin, Origin::Transport(_) | Origin::Baseline);
+    Peer { name, title, wire: Wire::Grpc, origin, stores }
+}
+
+const fn cache(name: &'static str, title: &'static str, wire: Wire) -> Peer {
+    Peer { name, title, wire, origin: Origin::Prepared, stores: true }
+}
+
+/// Every server, in the order of the tables. Ratios are to the first that runs.
+pub const PEERS: &[Peer] = &[
+    grpc("engine", "tiny-cache", Origin::Transport("engine")),
+    grpc("hyper", "tiny-cache on hyper", Origin::Transport("hyper")),
+    grpc("baseline", "tiny-cache, other build", Origin::Baseline),
+    grpc("tonic", "tonic, echo", Origin::Built("peer-tonic")),
+    grpc("grpc-cpp", "gRPC C++, echo", Origin::Prepared),
+    grpc("pajamax", "pajamax, echo", Origin::Built("peer-pajamax")),
+    cache("redis", "Redis", Wire::Redis),
+    cache("valkey", "Valkey", Wire::Redis),
+    cache("memcached", "memcached", Wire::Memcached),
+];
+
+impl Peer {
+    /// Whether it is tiny-cache, in any form.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.origin, Origin::Transport(_) | Origin::Baseline)
+    }
+
+    /// Reads names. No name: all.
+    ///
+    /// # Errors
+    ///
+    /// A name is none of theirs.
+    pub fn parse(names: &str) -> Result<Vec<Self>> {
+        if names.trim().is_empty() {
+            return Ok(PEERS.to_vec());
+        }
+        if let Some(unknown) =
+            names.split_whitespace().find(|name| PEERS.iter().all(|peer| peer.name != *name))
+        {
+            let known: Vec<_> = PEERS.iter().map(|peer| peer.name).collect();
+            bail!("no server is called {unknown:?}; there are {}", known.join(", "));
+        }
+        let wanted = |peer: &&Self| names.split_whitespace().any(|name| name == peer.name);
+        Ok(PEERS.iter().filter(wanted).copied().collect())
+    }
+
+    /// Arguments and environment for a port. `directory` is one that it may write to.
+    pub fn setup(&self, port: u16, tls: Option<&Files>, directory: &Path) -> Setup {
+        let port = port.to_string();
+        match (self.origin, self.wire) {
+            (Origin::Transport(_) | Origin::Baseline, _) => self.own(&port, tls),
+            (_, Wire::Grpc) => Setup::of_args(["--port", &port]),
+            (_, Wire::Redis) => Setup::of_args([
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+                &directory.to_string_lossy(),
+            ]),
+            // One thread, for the one core, as all others have; and memcached refuses to be root
+            // unless it is told to be.
+            (_, Wire::Memcached) => Setup::of_args([
+                "-l",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "0",
+                "-t",
+                "1",
+                "-m",
+                MEMORY_MB,
+                "-u",
+                "root",
+            ]),
+        }
+    }
+
+    fn own(&self, port: &str, tls: Option<&Files>) -> Setup {
+        let mut setup = Setup::default();
+        let mut set = |name: &str, value: &str| setup.env.push((name.into(), value.into()));
+        set("CACHE_HOST", "127.0.0.1");
+        set("CACHE_PORT", port);
+        set("CACHE_HEALTH_HOST", "127.0.0.1");
+        set("CACHE_HEALTH_PORT", "0");
+        set("CACHE_WORKERS", "1");
+        set("CACHE_MAX_MEMORY_MB", MEMORY_MB);
+        if let Origin::Transport(transport) = self.origin {
+            set(TRANSPORT, transport);
+        }
+        if let Some(files) = tls {
+            set("CACHE_TLS_ENABLED", "true");
+            set("CACHE_TLS_CERT_PATH", &files.certificate.to_string_lossy());
+            set("CACHE_TLS_KEY_PATH", &files.key.to_string_lossy());
+        }
+        setup
+    }
+}
+
+/// The variable that chooses a transport.
+pub const TRANSPORT: &str = "CACHE_TRANSPORT";
+
+/// A certificate and its key.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// PEM.
+    pub certificate: PathBuf,
+    /// PEM.
+    pub key: PathBuf,
+}
+
+/// What a server is started with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// Arguments.
+    pub args: Vec<String>,
+    /// Environment, beside that of this program.
+    pub env: Vec<(String, String)>,
+}
+
+impl Setup {
+    fn of_args<const N: usize>(args: [&str; N]) -> Self {
+        Self { args: args.map(str::to_owned).to_vec(), env: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_choose_servers_in_the_order_of_the_tables() {
+        let names: Vec<_> =
+            Peer::parse("redis tonic").unwrap().iter().map(|peer| peer.name).collect();
+        assert_eq!(names, ["tonic", "redis"]);
+        assert_eq!(Peer::parse("").unwrap().len(), PEERS.len());
+        assert!(Peer::parse("redis rediss").unwrap_err().to_string().contains("rediss"));
+    }
+
+    #[test]
+    fn tls_is_asked_of_our_own_server_alone() {
+        let files = Files { certificate: "c.pem".into(), key: "k.pem".into() };
+        let setup = PEERS[0].setup(1, Some(&files), Path::new("/"));
+        assert!(setup.env.contains(&("CACHE_TLS_CERT_PATH".into(), "c.pem".into())));
+        assert!(setup.env.contains(&("CACHE_TRANSPORT".into(), "engine".into())));
+    }
+}

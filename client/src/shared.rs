@@ -1,0 +1,77 @@
+//! The state that the clones of a client share, and the handle that calls reach it by.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use crate::{
+    error::Result, options::set_namespace, patience::Patience, pool::Pool, retry::RetryBudget,
+    transport::Head, ttl::Ttl,
+};
+
+/// Items in one part of a batch, unless the server was found to accept fewer. Ten times as many
+/// would fit, but a busy server could not answer four such parts within the deadline of a try,
+/// and other calls would wait behind them.
+const BATCH_ITEMS: usize = 1_000;
+
+/// A client's state and the scope of its calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle {
+    pub(crate) core: Arc<Core>,
+    pub(crate) scope: Arc<Scope>,
+}
+
+/// The state of a client and all its clones.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) budget: RetryBudget,
+    pub(crate) patience: Patience,
+    pub(crate) ttl: Ttl,
+    /// Items that the server accepts in one batch, as far as is known.
+    batch_items: AtomicUsize,
+}
+
+/// The settings that may differ between the clones of a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    pub(crate) head: Head,
+    /// Empty for the shared keyspace.
+    pub(crate) namespace: String,
+}
+
+impl Handle {
+    pub(crate) fn new(core: Core, scope: Scope) -> Self {
+        Self { core: Arc::new(core), scope: Arc::new(scope) }
+    }
+
+    /// The same state, with another keyspace.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> Result<Self> {
+        let mut scope = Scope::clone(&self.scope);
+        set_namespace(&mut scope.head, namespace)?;
+        namespace.clone_into(&mut scope.namespace);
+        Ok(Self { core: self.core.clone(), scope: Arc::new(scope) })
+    }
+}
+
+impl Core {
+    pub(crate) fn new(pool: Arc<Pool>, budget: RetryBudget, patience: Patience, ttl: Ttl) -> Self {
+        Self { pool, budget, patience, ttl, batch_items: AtomicUsize::new(BATCH_ITEMS) }
+    }
+
+    pub(crate) fn batch_items(&self) -> usize {
+        self.batch_items.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the server accepts batches of about this many items and no more.
+    pub(crate) fn learn_batch_items(&self, items: usize) {
+        self.batch_items.fetch_min(items.max(1), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.pool.end_upkeep();
+    }
+}

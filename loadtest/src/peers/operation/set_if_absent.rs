@@ -1,0 +1,44 @@
+//! Writes one key unless it is there.
+
+use tiny_cache_client::transport::rpc;
+
+use super::{Answer, Calls, Exchange, Memcached, Payloads, Reconnecting, Redis, Reply, Values};
+use crate::{
+    peers::{
+        memcached,
+        pipeline::Commands,
+        redis::{self, Piece},
+    },
+    workload::Write,
+};
+
+pub(in crate::peers) struct SetIfAbsent<'a>(pub(in crate::peers) &'a Write);
+
+impl Exchange for SetIfAbsent<'_> {
+    async fn tiny_cache(self, calls: Calls<'_>, payloads: Payloads<'_>) -> Reply {
+        let Write { key, ttl, .. } = self.0;
+        let pending = payloads.begin_write(self.0);
+        let set = rpc::SetIfAbsent { key, value: pending.value(), ttl: ttl.seconds() };
+        let reply = calls.stored(&set).await;
+        payloads.end_write(pending, reply.as_ref().copied());
+        reply.map(|stored| Answer::Conditional { stored })
+    }
+
+    async fn redis(self, redis: &Reconnecting<Redis>, values: &Values) -> Reply {
+        let set = Commands::new().put(self.0, &values.of(self.0), &[b"NX"]);
+        match redis.one(set).await? {
+            Piece::Word(_) => Ok(Answer::Conditional { stored: true }),
+            Piece::Nil => Ok(Answer::Conditional { stored: false }),
+            other => Err(redis::refusal(&other)),
+        }
+    }
+
+    async fn memcached(self, memcached: &Reconnecting<Memcached>, values: &Values) -> Reply {
+        let add = Commands::new().set("add", self.0, &values.of(self.0));
+        match &memcached.word(add).await?[..] {
+            b"STORED" => Ok(Answer::Conditional { stored: true }),
+            b"NOT_STORED" => Ok(Answer::Conditional { stored: false }),
+            other => Err(memcached::refusal(other)),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the pipeline and a command exchange around tonic, which lets only a message and extensions
+//! through. A call that does not go through tonic hands both over itself.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    facts::Facts,
+    keys::RecordedKeys,
+    message::{ReplyMessage, RequestMessage},
+};
+use crate::sync::{Mutex, PoisonError};
+
+/// What a command may know of its call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    /// When the caller stops waiting.
+    pub(crate) deadline: Option<Instant>,
+    /// Whether the call's span records keys.
+    pub(crate) records_keys: bool,
+}
+
+/// What a command reports of its call.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) facts: Facts,
+    pub(crate) keys: Option<RecordedKeys>,
+}
+
+/// The terms of a call, and the place of its report. Travels among the request's extensions;
+/// clones share the place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Exchange {
+    pub(crate) terms: Terms,
+    report: Arc<Mutex<Report>>,
+}
+
+impl Exchange {
+    pub(crate) fn new(terms: Terms) -> Self {
+        Self { terms, report: Arc::default() }
+    }
+
+    /// Leaves a report, in place of an earlier one.
+    pub(crate) fn leave(&self, report: Report) {
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
+    }
+
+    /// Takes what was left, if anything.
+    pub(crate) fn take(&self) -> Report {
+        std::mem::take(&mut *self.report.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Report {
+    /// The report on a request whose message has so many bytes.
+    pub(crate) fn of_request(message: &impl RequestMessage, bytes: usize) -> Self {
+        let facts = Facts {
+            request_bytes: Some(bytes as u64),
+            items: message.keys().len() as u64,
+            value_bytes: message.value_bytes() as u64,
+            ..Facts::NONE
+        };
+        Self { facts, keys: None }
+    }
+
+    /// The report on a request whose message broke off.
+    pub(crate) fn of_lost_caller() -> Self {
+        Self { facts: Facts { caller_gone: true, ..Facts::NONE }, keys: None }
+    }
+
+    /// Adds the keys of a request in `namespace`.
+    pub(crate) fn add_keys(&mut self, namespace: &str, message: &impl RequestMessage) {
+        self.keys = Some(RecordedKeys::of(namespace, message));
+    }
+
+    /// Adds what the reply reports, whose message has so many bytes.
+    pub(crate) fn add_reply(&mut self, message: &impl ReplyMessage, bytes: usize) {
+        self.facts.reply_bytes = Some(bytes as u64);
+        message.describe(&mut self.facts);
+    }
+}

@@ -1,0 +1,85 @@
+//! Records how long the sweeps of the upkeep took, and how late they were.
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    histogram::{Histogram, Layout, Schema, Snapshot},
+    sync::{AtomicU64, Ordering},
+};
+
+use super::stats::SweepStats;
+
+/// From 60 ns to 64 s, in nanoseconds.
+static DURATIONS: LazyLock<Layout> = LazyLock::new(|| {
+    const BOUNDS: [f64; 16] = [
+        100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3,
+        1.0, 2.5, 5.0, 10.0,
+    ];
+    Layout::new(Schema::Eighths, [-191, 48], &BOUNDS, 1e9)
+});
+
+/// The sweeps so far. The upkeep records them; any thread reads.
+#[derive(Debug)]
+pub(super) struct Sweeps {
+    durations: Histogram,
+    /// Nanoseconds.
+    lag: AtomicU64,
+    /// Nanoseconds in Unix time.
+    completed: AtomicU64,
+    /// Entries that left the window up to the last sweep, and how many did in a second of late, in
+    /// thousandths.
+    left_window: AtomicU64,
+    leaving: AtomicU64,
+}
+
+impl Sweeps {
+    pub(super) fn new() -> Self {
+        Self {
+            durations: Histogram::new(&DURATIONS),
+            lag: AtomicU64::new(0),
+            completed: AtomicU64::new(unix_now()),
+            left_window: AtomicU64::new(0),
+            leaving: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn stats(&self) -> SweepStats {
+        let mut durations = Snapshot::new(&DURATIONS);
+        durations.add(&self.durations);
+        SweepStats {
+            durations,
+            lag: Duration::from_nanos(self.lag.load(Ordering::Relaxed)),
+            completed: Duration::from_nanos(self.completed.load(Ordering::Relaxed)),
+            left_window_per_second: self.leaving.load(Ordering::Relaxed) as f64 / 1e3,
+        }
+    }
+
+    /// Records how many entries have left the window in all. The rate is that of some ten sweeps,
+    /// the last ones counting most.
+    pub(super) fn record_left_window(&self, left: u64) {
+        const SHARE: f64 = 0.2;
+        let since = unix_now().saturating_sub(self.completed.load(Ordering::Relaxed)).max(1);
+        let more = left.saturating_sub(self.left_window.swap(left, Ordering::Relaxed));
+        let now = more as f64 * 1e3 / (since as f64 / 1e9);
+        let before = self.leaving.load(Ordering::Relaxed) as f64;
+        self.leaving.store((before + (now - before) * SHARE) as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn record(&self, took: Duration, lag: Duration) {
+        self.durations.record(nanos(took), None);
+        self.lag.store(nanos(lag), Ordering::Relaxed);
+        self.completed.store(unix_now(), Ordering::Relaxed);
+    }
+}
+
+fn unix_now() -> u64 {
+    nanos(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
+/// 584 years fit.
+fn nanos(span: Duration) -> u64 {
+    span.as_nanos() as u64
+}
