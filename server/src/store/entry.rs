@@ -129,6 +129,16 @@ impl Entry {
         }
     }
 
+    /// Whether it is in the window.
+    pub(super) fn waits(&self) -> bool {
+        self.place() != Place::Resident
+    }
+
+    /// Whether it is in the window under this number.
+    pub(super) fn waits_as(&self, mark: u32) -> bool {
+        self.waits() && self.mark() == mark
+    }
+
     pub(super) fn mark(&self) -> u32 {
         self.header().mark.load(Relaxed)
     }

@@ -17,9 +17,9 @@ const UNJUDGED_WRITES: u64 = 384 + 64;
 /// maintenance, so the figures are exact whenever none of them is at work.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    entries: AtomicU64,
-    bytes: AtomicU64,
-    weight: AtomicU64,
+    all: Totals,
+    /// The window's part of `all`.
+    window: Totals,
     marks: AtomicU32,
     residents_let_in: AtomicU32,
     graduated: [AtomicU64; 2],
@@ -36,6 +36,14 @@ pub(super) struct Ledger {
     namespaces: OnceLock<Box<[Held]>>,
     /// Evictions from the shared keyspace, which has no place in `namespaces`.
     shared_evictions: AtomicU64,
+}
+
+/// Entries, and what they count as together.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    entries: AtomicU64,
+    bytes: AtomicU64,
+    weight: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +67,7 @@ pub(super) struct EntrySize {
     pub(super) bytes: u64,
     pub(super) weight: u64,
     pub(super) slot: Slot,
+    pub(super) in_window: bool,
 }
 
 /// Why an entry left.
@@ -124,24 +133,26 @@ impl Ledger {
     }
 
     /// Adds an entry to what is held.
-    pub(super) fn add(&self, EntrySize { bytes, weight, slot }: EntrySize) {
-        self.entries.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.weight.fetch_add(weight, Ordering::Relaxed);
-        if let Some(held) = self.held(slot) {
+    pub(super) fn add(&self, size: EntrySize) {
+        self.all.add(size);
+        if size.in_window {
+            self.window.add(size);
+        }
+        if let Some(held) = self.held(size.slot) {
             held.entries.fetch_add(1, Ordering::Relaxed);
-            held.bytes.fetch_add(bytes, Ordering::Relaxed);
+            held.bytes.fetch_add(size.bytes, Ordering::Relaxed);
         }
     }
 
     /// Takes an entry off what is held.
-    pub(super) fn take_off(&self, EntrySize { bytes, weight, slot }: EntrySize) {
-        self.entries.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.weight.fetch_sub(weight, Ordering::Relaxed);
-        if let Some(held) = self.held(slot) {
+    pub(super) fn take_off(&self, size: EntrySize) {
+        self.all.take_off(size);
+        if size.in_window {
+            self.window.take_off(size);
+        }
+        if let Some(held) = self.held(size.slot) {
             held.entries.fetch_sub(1, Ordering::Relaxed);
-            held.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            held.bytes.fetch_sub(size.bytes, Ordering::Relaxed);
         }
     }
 
@@ -167,7 +178,7 @@ impl Ledger {
             // before it.
             Departure::Unjudged { mark } => {
                 let age = u64::from(self.marks.load(Ordering::Relaxed).wrapping_sub(mark));
-                if age <= UNJUDGED_WRITES.min(self.entries()) {
+                if age <= UNJUDGED_WRITES.min(self.all.entries()) {
                     &self.admission_rejections
                 } else {
                     &self.lru_evictions
@@ -183,17 +194,14 @@ impl Ledger {
         self.take_off(size);
     }
 
-    /// The sum of weights held.
-    pub(super) fn weight(&self) -> u64 {
-        self.weight.load(Ordering::Relaxed)
+    /// What the shard holds.
+    pub(super) fn all(&self) -> &Totals {
+        &self.all
     }
 
-    pub(super) fn entries(&self) -> u64 {
-        self.entries.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// What its window holds.
+    pub(super) fn window(&self) -> &Totals {
+        &self.window
     }
 
     /// Adds the removal counters. The shard reports the current size, because only it knows which
@@ -230,8 +238,8 @@ impl Ledger {
             }
         }
         each[Slot::SHARED.index()] = NamespaceShare {
-            entries: self.entries().saturating_sub(entries),
-            bytes: self.bytes().saturating_sub(bytes),
+            entries: self.all.entries().saturating_sub(entries),
+            bytes: self.all.bytes().saturating_sub(bytes),
             evictions: self.shared_evictions.load(Ordering::Relaxed),
         };
         each
@@ -243,6 +251,32 @@ impl Ledger {
             let none = || (0..SLOTS).map(|_| Held::default()).collect();
             &self.namespaces.get_or_init(none)[slot.index()]
         })
+    }
+}
+
+impl Totals {
+    pub(super) fn entries(&self) -> u64 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn weight(&self) -> u64 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, size: EntrySize) {
+        self.entries.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(size.bytes, Ordering::Relaxed);
+        self.weight.fetch_add(size.weight, Ordering::Relaxed);
+    }
+
+    fn take_off(&self, size: EntrySize) {
+        self.entries.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(size.bytes, Ordering::Relaxed);
+        self.weight.fetch_sub(size.weight, Ordering::Relaxed);
     }
 }
 

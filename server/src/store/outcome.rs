@@ -43,7 +43,8 @@ impl Value {
         Self(entry.clone())
     }
 
-    /// The bytes without a copy of them, for what is large. It takes an allocation.
+    /// The bytes: those of the entry itself where they are many, which takes one allocation, or a
+    /// copy, which takes one too and lets go of the entry.
     pub fn lend(&self) -> Bytes {
         if self.len() < 4096 {
             return Bytes::copy_from_slice(self);

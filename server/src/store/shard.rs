@@ -49,9 +49,12 @@ enum Next {
     Settle,
 }
 
-/// Entries are counted, and removed by the upkeep, so many at a time while their stripe waits:
-/// some tens of microseconds.
-const STEP: usize = 1024;
+/// Lapsed entries are counted so many at a time while their stripe waits: some tens of
+/// microseconds.
+const COUNTED: usize = 1024;
+
+/// They are removed so many at a time: likewise.
+const REMOVED: usize = 64;
 
 /// What removing a resident costs, in removals from the window: moka unlinks its handle.
 const RESIDENT_COST: usize = 8;
@@ -68,6 +71,11 @@ impl Shard {
         clock: Clock,
         namespaces: Arc<Namespaces>,
     ) -> Self {
+        // A shard too small for a window keeps the exact order of use instead.
+        let policy = match policy {
+            EvictionPolicy::Window if capacity.window == 0 => EvictionPolicy::Lru,
+            policy => policy,
+        };
         Self {
             stripes: Stripes::new(StripeCount::of(capacity.bytes)),
             window: Window::new(if capacity.window == 0 { 0 } else { capacity.ghost_slots() }),
@@ -86,7 +94,8 @@ impl Shard {
         self.settle();
         // First what is held: an entry that a sweep removes between the two is then counted once
         // too often for a moment. The other way round, entries that stay were not counted.
-        let (entries, memory_bytes) = (self.ledger.entries(), self.ledger.bytes());
+        let all = self.ledger.all();
+        let (entries, memory_bytes) = (all.entries(), all.bytes());
         let (lapsed, lapsed_bytes) = self.lapsed(|| {});
         let held = ShardStats {
             entries: entries.saturating_sub(lapsed),
@@ -95,8 +104,8 @@ impl Shard {
         stats.entries += held.entries;
         stats.memory_bytes += held.memory_bytes;
         self.ledger.add_to(stats);
-        stats.window_entries += self.window.entries();
-        stats.window_bytes += self.window.bytes();
+        stats.window_entries += self.ledger.window().entries();
+        stats.window_bytes += self.ledger.window().bytes();
         stats.window_hits += self.stripes.each().map(|stripe| stripe.window_hits).sum::<u64>();
         held
     }
@@ -112,23 +121,19 @@ impl Shard {
     }
 
     pub(super) fn get(&self, key: HashedKey<'_>) -> Lookup {
-        let (value, next) = {
+        let (found, next) = {
             let mut stripe = self.stripes.lock(key.hash);
-            let Some(entry) = stripe.find(key.hash).filter(|entry| self.is_live(entry, key)) else {
-                drop(stripe);
-                self.follow_miss(key.hash);
-                return Lookup::Miss;
-            };
-            let (value, place, next) = (Value::of(entry), entry.place(), self.use_of(entry));
-            if place != Place::Resident {
-                stripe.window_hits += 1;
-            }
-            (value, next)
+            let live = stripe.find(key.hash).filter(|entry| self.is_live(entry, key));
+            let next = self.asked_for(live);
+            let found = live.map_or(Lookup::Miss, |entry| Lookup::Hit(Value::of(entry)));
+            let in_window = live.is_some_and(Entry::waits);
+            stripe.window_hits += u64::from(in_window);
+            (found, next)
         };
         if next == Next::Report {
             self.report(key.hash);
         }
-        Lookup::Hit(value)
+        found
     }
 
     /// Writes a value. Returns the number of its namespace.
@@ -156,11 +161,7 @@ impl Shard {
         let current = stripe.find(key.hash).filter(|entry| entry.is_live_of(key, || now));
         let outcome = decide(current.map(Entry::value))?;
         if outcome != Outcome::Stored {
-            let next = match current {
-                Some(entry) => self.use_of(entry),
-                None if self.policy == EvictionPolicy::TinyLfu => Next::Report,
-                None => Next::Nothing,
-            };
+            let next = self.asked_for(current);
             drop(stripe);
             self.follow_up(key.hash, next, now);
             return Ok((outcome, None));
@@ -179,7 +180,7 @@ impl Shard {
             self.take_if(&mut stripe, key.hash, |entry| entry.is_of(key))
         };
         if let Some(entry) = gone {
-            self.count_off(&entry, self.departure(&entry, Departure::Deleted));
+            self.ledger.remove(self.size(&entry), self.departure(&entry, Departure::Deleted));
             self.bury();
         }
     }
@@ -193,17 +194,17 @@ impl Shard {
         {
             let mut stripe = self.stripes.at(stripe);
             let mut cost = 0;
-            while cost < STEP / 16
+            while cost < REMOVED
                 && let Some((deadline, hash)) = stripe.first_over(now)
             {
                 lag = lag.max(deadline.lag(now));
                 let Some(entry) = self.take_if(&mut stripe, hash, |_| true) else { break };
-                cost += if entry.place() == Place::Resident { RESIDENT_COST } else { 1 };
+                cost += if entry.waits() { 1 } else { RESIDENT_COST };
                 gone.push(entry);
             }
         }
         for entry in &gone {
-            self.count_off(entry, Departure::Expired);
+            self.ledger.remove(self.size(entry), Departure::Expired);
         }
         (gone.len(), lag)
     }
@@ -221,7 +222,7 @@ impl Shard {
 
     /// Takes out of the window's queue what deletes and expiry have left there.
     pub(super) fn compact(&self) {
-        self.window.compact(|item| self.is_waiting(item));
+        self.window.compact(self.ledger.window().entries(), |item| self.is_waiting(item));
     }
 
     fn entry(&self, key: HashedKey<'_>, value: &[u8], ttl: Ttl, now: Moment) -> (Entry, Slot) {
@@ -240,7 +241,7 @@ impl Shard {
     ) -> (Option<Entry>, Next) {
         let HashedKey { hash, .. } = key;
         if let Some(other) = self.take_if(stripe, hash, |held| !held.is_of(key)) {
-            self.count_off(&other, Departure::Evicted);
+            self.ledger.remove(self.size(&other), Departure::Evicted);
         }
         let fits = self.size_of(&entry, false).weight <= self.capacity.window;
         let before = stripe.find(hash).map(|held| (held.place(), held.mark(), self.size(held)));
@@ -250,7 +251,7 @@ impl Shard {
             {
                 entry.put(Place::Resident, mark);
                 entry.set_reported(stripe.find(hash).map_or(0, Entry::reported));
-                self.use_of(&entry)
+                self.asked_for(Some(&entry))
             }
             Some((place @ Place::Window { .. }, mark, _)) if fits => {
                 entry.put(place, mark);
@@ -270,13 +271,10 @@ impl Shard {
                 Next::Settle
             }
         };
-        self.count_in(&entry);
+        self.ledger.add(self.size(&entry));
         let replaced = stripe.put(hash, entry);
-        if let Some((place, _, size)) = before {
+        if let Some((_, _, size)) = before {
             let over = replaced.as_ref().is_some_and(|held| held.is_over(|| now));
-            if place != Place::Resident {
-                self.window.remove(size.bytes, size.weight);
-            }
             self.ledger.remove(size, if over { Departure::Expired } else { Departure::Replaced });
         }
         if replaced.as_ref().is_none_or(|held| held.is_over(|| now)) {
@@ -288,7 +286,7 @@ impl Shard {
     /// Lets a new key into the window, unless the ghost knows it.
     fn wait(&self, hash: u64, entry: &Entry) -> bool {
         let mark = self.ledger.mark();
-        let waits = self.window.admit((hash, mark), self.ledger.entries());
+        let waits = self.window.admit((hash, mark), self.ledger.all().entries());
         if waits {
             entry.put(Place::Window { hits: 0 }, mark);
         }
@@ -303,20 +301,28 @@ impl Shard {
         self.residents.insert((hash, mark), self.size(entry).weight);
     }
 
-    /// Counts a use of a live entry, and says whether moka is to be told.
+    /// Counts that a key was asked for whose live entry is this, and says whether moka is to be
+    /// told. Of a key that is not there TinyLFU wants to know: it lets it in when it was asked for
+    /// more often than those that are.
     ///
     /// With a window moka's order is that of least recent use, and what was reported of late is
     /// among its youngest anyway: until a sixteenth as many residents as there are have come in,
     /// an entry is not reported again. The other policies are told of every use.
-    fn use_of(&self, entry: &Entry) -> Next {
-        if entry.place() != Place::Resident {
+    fn asked_for(&self, live: Option<&Entry>) -> Next {
+        let Some(entry) = live else {
+            let counts = self.policy == EvictionPolicy::TinyLfu;
+            return if counts { Next::Report } else { Next::Nothing };
+        };
+        if entry.waits() {
             entry.count_hit();
             return Next::Nothing;
         }
         if self.policy == EvictionPolicy::Window {
             let now = self.ledger.residents_let_in();
             let since = u64::from(now.wrapping_sub(entry.reported()));
-            if since < self.ledger.entries().saturating_sub(self.window.entries()) / 16 {
+            let residents = self.ledger.all().entries();
+            let residents = residents.saturating_sub(self.ledger.window().entries());
+            if since < residents / 16 {
                 return Next::Nothing;
             }
             entry.set_reported(now);
@@ -327,14 +333,6 @@ impl Shard {
     fn report(&self, hash: u64) {
         self.residents.report(hash);
         self.bury();
-    }
-
-    /// Tells moka of a key that was asked for and is not there: TinyLFU lets it in when it was
-    /// asked for more often than those that are.
-    fn follow_miss(&self, hash: u64) {
-        if self.policy == EvictionPolicy::TinyLfu {
-            self.report(hash);
-        }
     }
 
     /// What a call has left to do, when it holds no stripe any more.
@@ -356,7 +354,8 @@ impl Shard {
     /// share. Returns whether there was anything to do.
     fn make_room(&self, now: Moment) -> bool {
         let Capacity { weight, window, .. } = self.capacity;
-        let is_over = || self.ledger.weight() > weight && self.window.weight() > window;
+        let is_over =
+            || self.ledger.all().weight() > weight && self.ledger.window().weight() > window;
         let mut judged = false;
         while is_over()
             && let Some(item) = self.window.pop()
@@ -373,7 +372,8 @@ impl Shard {
     /// Has moka evict what it holds beyond its weight, or `always` what it has pending. moka goes
     /// by the number of pending writes, up to 384 of them; here it goes by their weight.
     fn relieve(&self, always: bool) {
-        let residents = self.ledger.weight().saturating_sub(self.window.weight());
+        let all = self.ledger.all().weight();
+        let residents = all.saturating_sub(self.ledger.window().weight());
         let is_over = residents > self.capacity.residents() + self.capacity.slack();
         if is_over {
             self.ledger.count_forced_maintenance();
@@ -388,13 +388,10 @@ impl Shard {
     fn judge(&self, item: Item, now: Moment) {
         let (hash, mark) = item;
         let mut stripe = self.stripes.lock(hash);
-        let waits = |entry: &Entry| entry.place() != Place::Resident && entry.mark() == mark;
-        let Some(entry) = stripe.find(hash).filter(|entry| waits(entry)) else { return };
+        let Some(entry) = stripe.find(hash).filter(|entry| entry.waits_as(mark)) else { return };
         let is_over = entry.is_over(|| now);
         if !is_over && matches!(entry.place(), Place::Window { hits: 2.. }) {
-            let size = self.size(entry);
-            self.window.remove(size.bytes, size.weight);
-            self.ledger.take_off(size);
+            self.ledger.take_off(self.size(entry));
             self.make_resident(hash, entry);
             self.ledger.add(self.size(entry));
             self.ledger.count_graduation(Graduation::Hits);
@@ -404,7 +401,7 @@ impl Shard {
         drop(stripe);
         if let Some(entry) = dropped {
             let departure = if is_over { Departure::Expired } else { Departure::Dropped };
-            self.count_off(&entry, departure);
+            self.ledger.remove(self.size(&entry), departure);
             if !is_over {
                 self.window.remember_dropped(hash);
             }
@@ -414,14 +411,14 @@ impl Shard {
     /// Takes what moka evicted out of the table. The caller holds no stripe.
     fn bury(&self) {
         for (hash, mark) in self.residents.take_evicted() {
-            let is_it = |entry: &Entry| entry.place() == Place::Resident && entry.mark() == mark;
+            let is_it = |entry: &Entry| !entry.waits() && entry.mark() == mark;
             let gone = self.stripes.lock(hash).take_if(hash, is_it);
             if let Some(entry) = gone {
                 let evicted = match self.policy {
                     EvictionPolicy::TinyLfu => Departure::Unjudged { mark },
                     EvictionPolicy::Window | EvictionPolicy::Lru => Departure::Evicted,
                 };
-                self.count_off(&entry, self.departure(&entry, evicted));
+                self.ledger.remove(self.size(&entry), self.departure(&entry, evicted));
             }
         }
     }
@@ -434,16 +431,16 @@ impl Shard {
         wanted: impl FnOnce(&Entry) -> bool,
     ) -> Option<Entry> {
         let gone = stripe.take_if(hash, wanted)?;
-        if gone.place() == Place::Resident {
+        if !gone.waits() {
             self.residents.remove(hash);
         }
         Some(gone)
     }
 
     /// Counts what has passed its deadline and is not removed yet: entries and bytes. After a mass
-    /// expiry that is many, so it lets go of a stripe after each [`STEP`]; what is removed or added
+    /// expiry that is many, so it lets go of a stripe now and then, and calls `between`; what is removed or added
     /// meanwhile may be counted or not.
-    fn lapsed(&self, mut between: impl FnMut()) -> (u64, u64) {
+    pub(super) fn lapsed(&self, mut between: impl FnMut()) -> (u64, u64) {
         let now = self.clock.now();
         let (mut entries, mut bytes) = (0, 0);
         for index in 0..self.stripes.len() {
@@ -452,10 +449,10 @@ impl Shard {
                 let mut last = None;
                 {
                     let stripe = self.stripes.at(index);
-                    for (seen, (at, entry)) in (1..=STEP).zip(stripe.over(now, after)) {
+                    for (seen, (at, entry)) in (1..=COUNTED).zip(stripe.over(now, after)) {
                         entries += 1;
                         bytes += self.size(entry).bytes;
-                        last = (seen == STEP).then_some(at);
+                        last = (seen == COUNTED).then_some(at);
                     }
                 }
                 let Some(last) = last else { break };
@@ -467,9 +464,7 @@ impl Shard {
     }
 
     fn is_waiting(&self, (hash, mark): Item) -> bool {
-        let stripe = self.stripes.lock(hash);
-        let found = stripe.find(hash);
-        found.is_some_and(|entry| entry.place() != Place::Resident && entry.mark() == mark)
+        self.stripes.lock(hash).find(hash).is_some_and(|entry| entry.waits_as(mark))
     }
 
     fn is_live(&self, entry: &Entry, key: HashedKey<'_>) -> bool {
@@ -481,28 +476,13 @@ impl Shard {
     }
 
     fn size(&self, entry: &Entry) -> EntrySize {
-        self.size_of(entry, entry.place() == Place::Resident)
+        self.size_of(entry, !entry.waits())
     }
 
     fn size_of(&self, entry: &Entry, resident: bool) -> EntrySize {
         let bytes = bytes_of(entry, resident);
-        EntrySize { bytes, weight: self.capacity.weigh(bytes), slot: entry.slot() }
-    }
-
-    fn count_in(&self, entry: &Entry) {
-        let size = self.size(entry);
-        if entry.place() != Place::Resident {
-            self.window.add(size.bytes, size.weight);
-        }
-        self.ledger.add(size);
-    }
-
-    fn count_off(&self, entry: &Entry, departure: Departure) {
-        let size = self.size(entry);
-        if entry.place() != Place::Resident {
-            self.window.remove(size.bytes, size.weight);
-        }
-        self.ledger.remove(size, departure);
+        let weight = self.capacity.weigh(bytes);
+        EntrySize { bytes, weight, slot: entry.slot(), in_window: !resident }
     }
 }
 
@@ -519,13 +499,14 @@ impl Shard {
     /// Whether one more entry has the window judged.
     #[cfg(feature = "shuttle")]
     pub(super) fn is_full(&self) -> bool {
-        let one = self.ledger.bytes() / self.ledger.entries().max(1);
-        self.ledger.weight() + one > self.capacity.weight
+        let all = self.ledger.all();
+        let one = all.bytes() / all.entries().max(1);
+        all.weight() + one > self.capacity.weight
     }
 
     #[cfg(feature = "shuttle")]
     pub(super) fn is_resident(&self, hash: u64) -> bool {
-        self.stripes.lock(hash).find(hash).is_some_and(|entry| entry.place() == Place::Resident)
+        self.stripes.lock(hash).find(hash).is_some_and(|entry| !entry.waits())
     }
 
     /// Items in the window's queue.
@@ -556,9 +537,9 @@ impl Shard {
                 deadlines += usize::from(entry.deadline() != Deadline::NEVER);
             }
         }
-        let ledger = &self.ledger;
-        assert_eq!((ledger.entries(), ledger.bytes(), ledger.weight()), all);
-        assert_eq!((self.window.entries(), self.window.weight()), waiting);
+        let (whole, window) = (self.ledger.all(), self.ledger.window());
+        assert_eq!((whole.entries(), whole.bytes(), whole.weight()), all);
+        assert_eq!((window.entries(), window.weight()), waiting);
         assert_eq!(self.residents.count_and_weight(), residents);
         assert_eq!(self.indexed(), deadlines);
     }

@@ -57,13 +57,12 @@ impl Sweeps {
         }
     }
 
-    /// Records how many entries have left the window in all. The rate is that of some ten sweeps,
-    /// the last ones counting most.
-    pub(super) fn record_left_window(&self, left: u64) {
+    /// Records how many entries have left the window in all, some time after the last record. The
+    /// rate is that of some ten sweeps, the last ones counting most.
+    pub(super) fn record_left_window(&self, left: u64, since: Duration) {
         const SHARE: f64 = 0.2;
-        let since = unix_now().saturating_sub(self.completed.load(Ordering::Relaxed)).max(1);
         let more = left.saturating_sub(self.left_window.swap(left, Ordering::Relaxed));
-        let now = more as f64 * 1e3 / (since as f64 / 1e9);
+        let now = more as f64 * 1e3 / since.as_secs_f64().max(1e-9);
         let before = self.leaving.load(Ordering::Relaxed) as f64;
         self.leaving.store((before + (now - before) * SHARE) as u64, Ordering::Relaxed);
     }

@@ -35,18 +35,20 @@ impl Upkeep {
 
     /// Sweeps until it is dropped.
     pub async fn run(self) {
+        let mut last = Instant::now();
         loop {
             tokio::time::sleep(self.pause).await;
             // For the traces: what the store did while a request waited.
             let span = info_span!("sweep", removed = Empty, lag_seconds = Empty);
-            self.sweep().instrument(span).await;
+            last = self.sweep(last).instrument(span).await;
         }
     }
 
     /// Removes everything that was due when it began. It rests as long as it worked, so that a
     /// mass of entries that end together takes at most half of a core from the requests; only
-    /// when it is late it does not rest.
-    async fn sweep(&self) {
+    /// when it is late it does not rest. Takes the moment when the last sweep ended, and returns
+    /// its own.
+    async fn sweep(&self, last: Instant) -> Instant {
         let begun = Instant::now();
         let mut longest_lag = Duration::ZERO;
         let mut all_removed = 0_i64;
@@ -78,14 +80,16 @@ impl Upkeep {
         Span::current().record("removed", all_removed);
         Span::current().record("lag_seconds", longest_lag.as_secs_f64());
         let left = self.store.shards.iter().map(Shard::left_window).sum();
-        self.store.sweeps.record_left_window(left);
-        self.store.sweeps.record(begun.elapsed(), longest_lag);
+        let ended = Instant::now();
+        self.store.sweeps.record_left_window(left, ended - last);
+        self.store.sweeps.record(ended - begun, longest_lag);
+        ended
     }
 }
 
 #[cfg(test)]
 impl Upkeep {
     pub(super) async fn sweep_once(&self) {
-        self.sweep().await;
+        self.sweep(Instant::now()).await;
     }
 }

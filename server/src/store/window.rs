@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::ghost::Ghost;
 
@@ -18,12 +18,7 @@ pub(super) type Item = (u64, u32);
 
 /// The window of one shard. Its lock is a leaf: nothing else is taken under it.
 #[derive(Debug)]
-pub(super) struct Window {
-    queue: Mutex<Queue>,
-    entries: AtomicU64,
-    bytes: AtomicU64,
-    weight: AtomicU64,
-}
+pub(super) struct Window(Mutex<Queue>);
 
 #[derive(Debug)]
 struct Queue {
@@ -33,13 +28,7 @@ struct Queue {
 
 impl Window {
     pub(super) fn new(ghost_slots: u64) -> Self {
-        let queue = Queue { ring: Ring::default(), ghost: Ghost::new(ghost_slots) };
-        Self {
-            queue: Mutex::new(queue),
-            entries: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            weight: AtomicU64::new(0),
-        }
+        Self(Mutex::new(Queue { ring: Ring::default(), ghost: Ghost::new(ghost_slots) }))
     }
 
     /// Lets a new key in at the end, unless the ghost knows it. Returns whether it did.
@@ -61,36 +50,9 @@ impl Window {
         self.lock().ghost.put(hash);
     }
 
-    /// Counts an entry that came in.
-    pub(super) fn add(&self, bytes: u64, weight: u64) {
-        self.entries.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.weight.fetch_add(weight, Ordering::Relaxed);
-    }
-
-    /// Counts an entry that left.
-    pub(super) fn remove(&self, bytes: u64, weight: u64) {
-        self.entries.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.weight.fetch_sub(weight, Ordering::Relaxed);
-    }
-
-    pub(super) fn entries(&self) -> u64 {
-        self.entries.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn weight(&self) -> u64 {
-        self.weight.load(Ordering::Relaxed)
-    }
-
-    /// Takes out the items whose entries are gone, when they are more than half: deletes and
-    /// expiry leave them. Works chunk by chunk, and asks `is_there` while the lock is free.
-    pub(super) fn compact(&self, is_there: impl Fn(Item) -> bool) {
-        let entries = self.entries();
+    /// Takes out the items whose entries are gone, when they are more than half, `entries` being
+    /// there: deletes and expiry leave them. Works chunk by chunk, and asks `is_there` while the lock is free.
+    pub(super) fn compact(&self, entries: u64, is_there: impl Fn(Item) -> bool) {
         let mut at = {
             let ring = &self.lock().ring;
             if (ring.len as u64) < 2 * entries + 4 * CHUNK as u64 {
@@ -113,7 +75,7 @@ impl Window {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -61,6 +61,26 @@ fn what_is_past_its_deadline_is_not_counted_even_before_it_is_removed() {
     assert_eq!(both.memory_bytes, 2 * one.memory_bytes);
 }
 
+/// The figures of a store in which very many entries had lapsed held a stripe for as long as it
+/// took to count them.
+#[test]
+fn counting_what_lapsed_lets_writers_in_between() {
+    let store = store(64 * MIB, 0, 1, EvictionPolicy::Window);
+    let handle = handle_of(&store);
+    for i in 0..140_000 {
+        handle.set(key(&format!("{i}")), b"v", seconds(10)).unwrap();
+    }
+    advance(&handle, Duration::from_secs(11));
+    let mut times = 0;
+    let (lapsed, _) = store.shards[0].lapsed(|| {
+        times += 1;
+        // Every stripe is free, or this would wait for ever.
+        assert_eq!(store.shards[0].indexed(), 140_000);
+    });
+    assert_eq!(lapsed, 140_000);
+    assert!(times >= 64, "{times}");
+}
+
 /// The clock counts the time of a suspend, the timers of the upkeep do not: after the resume an
 /// entry whose TTL ran out meanwhile is absent for every operation before any sweep.
 #[test]

@@ -214,7 +214,7 @@ fn overwrites_of_other_sizes_that_are_deleted_leave_nothing_behind() {
             handle.delete(key("k"));
         }
         assert_books_balance(&store);
-        assert_eq!(store.shards[0].ledger().weight(), 0, "{policy:?}");
+        assert_eq!(store.shards[0].ledger().all().weight(), 0, "{policy:?}");
     }
 }
 
