@@ -3,20 +3,22 @@
 
 mod facts; // sizes and counts of a call
 mod keys; // its keys, for a span that records them
-mod message; // what requests and replies report of themselves
+mod message; // what requests and replies are to the server
+mod fields; // reads a request's message where it lies
+mod writer; // writes a reply's message
 mod method; // the RPC that it asks for
 mod exchange; // what the pipeline and a command exchange around tonic
 mod request_id; // its name in logs and replies
-mod segments; // a large reply, cut at its values
 mod start; // when it came
 
 pub(crate) use self::{
     exchange::{Exchange, Report, Terms},
     facts::{Facts, Reads},
+    fields::{Field, each_field},
     keys::RecordedKeys,
     message::{ReplyMessage, RequestMessage},
     method::Method,
     request_id::{EMPTY_ID, RequestIds, X_REQUEST_ID, text as request_id_text},
-    segments::{LARGE, Segments, SegmentsBuilder},
     start::CallStart,
+    writer::{ReplyWriter, Segments, field_len},
 };

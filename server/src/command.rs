@@ -14,7 +14,10 @@ mod set;
 mod set_if_absent;
 mod stats;
 
-mod batch; // the bounds of the three batches, and a result for each item
+mod batch; // bounds and groups of the three batches, and a result for each item
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod testing;
 
 pub(crate) use self::{
     compare_and_set::CompareAndSet,

@@ -4,13 +4,19 @@
 use futures::FutureExt;
 use prost::Message;
 use tiny_cache_proto::{
-    X_CACHE_NAMESPACE, cache::cache_service_server::CacheService, key::Namespace,
+    X_CACHE_NAMESPACE,
+    cache::{
+        CacheItem, CacheKey, CacheResponse, CacheStats, CacheValue, CompareAndSetRequest,
+        ConditionalCacheResponse, Empty, MultiCacheItemRequest, MultiCacheKeyRequest,
+        MultiCacheResponse, MultiCacheValueResponse, cache_service_server::CacheService,
+    },
+    key::Namespace,
     method::CacheMethod,
 };
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Extensions, Request, Response, Status, async_trait, metadata::MetadataMap};
 
 use crate::{
-    call::{Exchange, ReplyMessage, Report, RequestMessage, Segments, Terms},
+    call::{Exchange, ReplyMessage, ReplyWriter, Report, RequestMessage, Segments, Terms},
     command::{
         Bounds, Command, CompareAndSet, Context, Delete, GROUP, Get, MultiDelete, MultiGet,
         MultiSet, Set, SetIfAbsent, Stats,
@@ -26,31 +32,36 @@ pub(crate) struct CacheRpcs {
     bounds: Bounds,
 }
 
-/// The table of RPCs: one row for each, with its name in the trait and its command.
+/// The table of RPCs: one row for each, with its name in tonic's trait, its command and the
+/// messages that tonic knows it by.
 macro_rules! serve {
-    ($($rpc:ident: $command:ident;)*) => {
+    ($($rpc:ident: $command:ident($message:ident) -> $reply:ident;)*) => {
         #[async_trait]
         impl CacheService for CacheRpcs {
             $(
                 async fn $rpc(
                     &self,
-                    request: Request<<$command as Command>::Request>,
-                ) -> Result<Response<<$command as Command>::Reply>, Status> {
-                    self.answer::<$command>(request).await
+                    request: Request<$message>,
+                ) -> Result<Response<$reply>, Status> {
+                    let (metadata, extensions, message) = request.into_parts();
+                    let bytes = message.encoded_len();
+                    let request = (&message).into();
+                    let answered = self.answer::<$command>(&metadata, extensions, request, bytes);
+                    Ok(in_segments(answered.await?))
                 }
             )*
         }
 
         impl CacheRpcs {
-            /// Answers a message that is there as a whole, and writes the reply's into `reply`.
-            /// `begin` is asked for the terms of the call once the message is decoded. `None`:
-            /// it is no message of the RPC, or too long for one go, and nothing was done.
+            /// Answers a message that is there as a whole, and writes the reply's. `begin` is asked
+            /// for the terms of the call once the message is decoded. `None`: it is no message of
+            /// the RPC, or an unusual one, or too long for one go, and nothing was done.
             pub(crate) fn answer_whole(
                 &self,
                 method: CacheMethod,
                 message: Encoded<'_>,
                 begin: impl FnOnce() -> Terms,
-                reply: &mut Vec<u8>,
+                reply: &mut ReplyWriter,
             ) -> Option<Whole> {
                 match method {
                     $(CacheMethod::$command => self.whole::<$command>(message, begin, reply),)*
@@ -71,21 +82,29 @@ pub(crate) struct Encoded<'a> {
 /// How a message was answered.
 #[derive(Debug)]
 pub(crate) struct Whole {
-    /// The segments of a large reply. A small one is written.
-    pub(crate) done: Result<Option<Segments>, Rejection>,
+    /// Whether there is a reply. It is written then.
+    pub(crate) done: Result<(), Rejection>,
     pub(crate) report: Report,
 }
 
 serve! {
-    get: Get;
-    multi_get: MultiGet;
-    set: Set;
-    set_if_absent: SetIfAbsent;
-    compare_and_set: CompareAndSet;
-    multi_set: MultiSet;
-    delete: Delete;
-    multi_delete: MultiDelete;
-    stats: Stats;
+    get: Get(CacheKey) -> CacheValue;
+    multi_get: MultiGet(MultiCacheKeyRequest) -> MultiCacheValueResponse;
+    set: Set(CacheItem) -> CacheResponse;
+    set_if_absent: SetIfAbsent(CacheItem) -> ConditionalCacheResponse;
+    compare_and_set: CompareAndSet(CompareAndSetRequest) -> ConditionalCacheResponse;
+    multi_set: MultiSet(MultiCacheItemRequest) -> MultiCacheResponse;
+    delete: Delete(CacheKey) -> CacheResponse;
+    multi_delete: MultiDelete(MultiCacheKeyRequest) -> MultiCacheResponse;
+    stats: Stats(Empty) -> CacheStats;
+}
+
+/// A reply whose message is written, and not to be encoded by tonic: it never encodes what is
+/// dropped first (`rpc/reply.rs`).
+fn in_segments<M: Default>(message: Segments) -> Response<M> {
+    let mut response = Response::new(M::default());
+    response.extensions_mut().insert(message);
+    response
 }
 
 impl CacheRpcs {
@@ -97,76 +116,70 @@ impl CacheRpcs {
         &self,
         Encoded { namespace, bytes }: Encoded<'_>,
         begin: impl FnOnce() -> Terms,
-        reply: &mut Vec<u8>,
+        reply: &mut ReplyWriter,
     ) -> Option<Whole> {
-        let message = C::Request::decode(bytes).ok()?;
-        if message.keys().len() > GROUP {
+        let request = C::Request::decode(bytes)?;
+        if request.keys().len() > GROUP {
             return None;
         }
-        let report = Report::of_request(&message, bytes.len());
-        let answered = self.run::<C>(namespace, begin(), message, report).now_or_never();
-        let (done, mut report) = answered.expect("no command lets others go first within a group");
-        let done = done.map(|message| {
-            let segments = message.segments();
-            let before = reply.len();
-            if segments.is_none() {
-                message.encode(reply).expect("a Vec takes all that is written to it");
-            }
-            let bytes = segments.as_ref().map_or(reply.len() - before, Segments::bytes);
-            report.add_reply(&message, bytes);
-            segments
-        });
+        let report = Report::of_request(&request, bytes.len());
+        let answered = self.run::<C>(namespace, begin(), request, report, reply).now_or_never();
+        let (done, report) = answered.expect("no command lets others go first within a group");
         Some(Whole { done, report })
     }
 
-    /// Answers one of tonic's requests.
-    async fn answer<C: Command>(
-        &self,
-        request: Request<C::Request>,
-    ) -> Result<Response<C::Reply>, Status> {
-        let (metadata, mut extensions, message) = request.into_parts();
+    /// Answers one of tonic's requests, whose message has so many bytes.
+    async fn answer<'a, C: Command>(
+        &'a self,
+        metadata: &'a MetadataMap,
+        mut extensions: Extensions,
+        request: C::Request<'a>,
+        bytes: usize,
+    ) -> Result<Segments, Status> {
         let exchange: Exchange = extensions.remove().unwrap_or_default();
         // Bytes that are no text are no namespace either; "?" is none.
         let namespace = metadata.get(X_CACHE_NAMESPACE).map(|text| text.to_str().unwrap_or("?"));
-        let report = Report::of_request(&message, message.encoded_len());
-        let (done, mut report) = self.run::<C>(namespace, exchange.terms, message, report).await;
-        if let Ok(reply) = &done {
-            report.add_reply(reply, reply.encoded_len());
-        }
+        let report = Report::of_request(&request, bytes);
+        let mut reply = ReplyWriter::new();
+        let running = self.run::<C>(namespace, exchange.terms, request, report, &mut reply);
+        let (done, report) = running.await;
         exchange.leave(report);
-        let reply = done?;
-        let segments = reply.segments();
-        let mut response = Response::new(reply);
-        if let Some(segments) = segments {
-            response.extensions_mut().insert(segments);
-        }
-        Ok(response)
+        done?;
+        Ok(reply.take())
     }
 
-    /// Runs a command in the namespace that the caller named, if any, and adds its keys to the
-    /// report where they are asked for.
-    async fn run<C: Command>(
-        &self,
-        namespace: Option<&str>,
+    /// Runs a command in the namespace that the caller named, if any, and writes its reply. Adds to
+    /// the report what was read, and the keys where they are asked for.
+    async fn run<'a, C: Command>(
+        &'a self,
+        namespace: Option<&'a str>,
         terms: Terms,
-        message: C::Request,
+        request: C::Request<'a>,
         mut report: Report,
-    ) -> (Result<C::Reply, Rejection>, Report) {
+        reply: &mut ReplyWriter,
+    ) -> (Result<(), Rejection>, Report) {
         let namespace = match namespace.map_or(Ok(Namespace::SHARED), Namespace::parse) {
             Ok(namespace) => namespace,
             Err(invalid) => return (Err(invalid.into()), report),
         };
         if terms.records_keys {
-            report.add_keys(namespace.as_str(), &message);
+            report.add_keys(namespace.as_str(), &request);
         }
         let deadline = terms.deadline;
         let context = Context { store: &self.store, namespace, bounds: self.bounds, deadline };
-        let done = C::run(&context, message).await;
-        match &done {
+        let done = match C::run(&context, request).await {
+            Ok(answer) => {
+                answer.write(reply);
+                report.add_reply(&answer, reply.len());
+                Ok(())
+            }
             // The store counts what it refuses itself.
-            Ok(_) | Err(Rejection::Store(_)) => {}
-            Err(_) => self.store.count_refusal(namespace),
-        }
+            Err(refused @ Rejection::Store(_)) => Err(refused),
+            Err(rejection) => {
+                self.store.count_refusal(namespace);
+                Err(rejection)
+            }
+        };
         (done, report)
     }
 }

@@ -11,6 +11,7 @@ mod route; // hashes a key, chooses its shard and its stripe
 mod shard; // a table, a window and residents that share its room
 mod stripes; // the table of a shard, with its locks
 mod entry; // what is kept for a key: one block
+mod prefetch; // has the processor fetch what is looked at next
 mod window; // new entries, in the order in which they came
 mod ghost; // what the window dropped of late
 mod residents; // what has proved itself: moka's handles
@@ -39,7 +40,7 @@ pub use self::{
     capacity::{ENTRY_OVERHEAD_BYTES, StoreLimits},
     handle::StoreHandle,
     outcome::{EvictionPolicy, Lookup, Outcome, Refused, Value},
-    sharded::Store,
+    sharded::{Located, Store},
     stats::Stats,
     ttl::Ttl,
     upkeep::Upkeep,

@@ -153,6 +153,10 @@ const fn work(name: &'static str, mix: Mix, value: Value, keys: Keys) -> Work {
     Work { name, mix, value, keys, tls: false, shapes: SHAPES }
 }
 
+const fn batches(name: &'static str, keys: Keys) -> Work {
+    Work { shapes: BATCHES, ..work(name, Mix::Only(Operation::MultiGet), Value::Small, keys) }
+}
+
 const GET: Mix = Mix::Only(Operation::Get);
 const SET: Mix = Mix::Only(Operation::Set);
 
@@ -162,10 +166,9 @@ pub const WORKS: &[Work] = &[
     work("get-1k", GET, Value::Large, Keys::Few),
     work("set-64", SET, Value::Small, Keys::Few),
     work("set-1k", SET, Value::Large, Keys::Few),
-    Work {
-        shapes: BATCHES,
-        ..work("multi-get", Mix::Only(Operation::MultiGet), Value::Small, Keys::Few)
-    },
+    batches("multi-get", Keys::Few),
+    batches("multi-random", Keys::Million),
+    batches("multi-zipf", Keys::Zipf),
     work("random", GET, Value::Small, Keys::Million),
     work("mix-zipf", Mix::NineToOne, Value::Small, Keys::Zipf),
     Work { tls: true, shapes: ENCRYPTED, ..work("tls-get-64", GET, Value::Small, Keys::Few) },

@@ -52,7 +52,7 @@ impl Exchange {
 
 impl Report {
     /// The report on a request whose message has so many bytes.
-    pub(crate) fn of_request(message: &impl RequestMessage, bytes: usize) -> Self {
+    pub(crate) fn of_request<'a>(message: &impl RequestMessage<'a>, bytes: usize) -> Self {
         let facts = Facts {
             request_bytes: Some(bytes as u64),
             items: message.keys().len() as u64,
@@ -68,7 +68,7 @@ impl Report {
     }
 
     /// Adds the keys of a request in `namespace`.
-    pub(crate) fn add_keys(&mut self, namespace: &str, message: &impl RequestMessage) {
+    pub(crate) fn add_keys<'a>(&mut self, namespace: &str, message: &impl RequestMessage<'a>) {
         self.keys = Some(RecordedKeys::of(namespace, message));
     }
 

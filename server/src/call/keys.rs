@@ -18,7 +18,7 @@ pub(crate) struct RecordedKeys {
 }
 
 impl RecordedKeys {
-    pub(super) fn of(namespace: &str, message: &impl RequestMessage) -> Self {
+    pub(super) fn of<'a>(namespace: &str, message: &impl RequestMessage<'a>) -> Self {
         let mut bytes = 0;
         let fits = |key: &&str| {
             bytes += key.len();

@@ -1,14 +1,16 @@
-//! What the messages of an RPC report of themselves. The file of each command implements it for
-//! the messages that it introduces.
+//! What the messages of an RPC are to the server. The file of each command has those that it
+//! introduces.
 
-use prost::Message;
+use super::{facts::Facts, writer::ReplyWriter};
 
-use super::{facts::Facts, segments::Segments};
+/// What a caller asks, borrowed from the message in which it came.
+pub(crate) trait RequestMessage<'a>: Sized {
+    /// Reads an encoded message. `None`: it is none of the RPC, or has fields that the contract
+    /// does not know. What this reads, prost reads too, and in the same way.
+    fn decode(message: &'a [u8]) -> Option<Self>;
 
-/// A message that a caller sends.
-pub(crate) trait RequestMessage: Message + Default + 'static {
     /// The keys that it names, one for each item.
-    fn keys(&self) -> impl ExactSizeIterator<Item = &str>;
+    fn keys(&self) -> impl ExactSizeIterator<Item = &'a str>;
 
     /// Bytes of the values that it brings.
     fn value_bytes(&self) -> usize {
@@ -16,13 +18,11 @@ pub(crate) trait RequestMessage: Message + Default + 'static {
     }
 }
 
-/// A message that answers a call.
-pub(crate) trait ReplyMessage: Message + Default + 'static {
+/// What answers a call.
+pub(crate) trait ReplyMessage {
     /// Adds what was read.
     fn describe(&self, _: &mut Facts) {}
 
-    /// The message in segments; `None` when it has no large value.
-    fn segments(&self) -> Option<Segments> {
-        None
-    }
+    /// Writes the message.
+    fn write(&self, message: &mut ReplyWriter);
 }

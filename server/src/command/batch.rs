@@ -1,83 +1,126 @@
-//! What the three batches share: their bounds, and a result for each item.
+//! What the three batches share: their bounds, their groups, and a result for each item.
 
 use std::time::Instant;
 
-use tiny_cache_proto::cache::{CacheOperationResult, CacheStatus};
+use tiny_cache_proto::{cache::CacheStatus, key::Key};
 use tokio::task::yield_now;
 
 use super::contract::{Context, GROUP};
-use crate::rejection::Rejection;
+use crate::{
+    call::{ReplyMessage, ReplyWriter, field_len},
+    rejection::Rejection,
+    store::Located,
+};
 
-/// Runs a batch item by item, unless it has more items than are allowed. Between groups it lets
+/// What became of each item of a batch of writes, in their order.
+#[derive(Debug)]
+pub(crate) struct Results<'a>(Vec<ItemResult<'a>>);
+
+#[derive(Debug)]
+struct ItemResult<'a> {
+    key: &'a str,
+    /// Why it was not carried out, if it was not.
+    error: Option<String>,
+}
+
+/// Runs a batch group by group, unless it has more items than are allowed. Between groups it lets
 /// others go first, and stops at the deadline of its call. What was done stays done, as with any
 /// call whose caller stops waiting.
 pub(super) async fn run<T, R>(
     context: &Context<'_>,
-    items: Vec<T>,
-    one: impl FnMut(T) -> R,
+    items: &[T],
+    one_group: impl FnMut(&[T], &mut Vec<R>),
 ) -> Result<Vec<R>, Rejection> {
     let max = context.bounds.max_batch_items;
     if items.len() > max {
         return Err(Rejection::BatchTooLarge { items: items.len(), max });
     }
-    until(context.deadline, items, one).await
+    until(context.deadline, items, one_group).await
+}
+
+/// Runs a batch of writes: an item that is refused does not fail the others.
+pub(super) async fn write<'a, T: Copy>(
+    context: &Context<'_>,
+    items: &[T],
+    key_of: impl Fn(T) -> &'a str,
+    one: impl Fn(T, Located<'_>) -> Result<(), Rejection>,
+) -> Result<Results<'a>, Rejection> {
+    let results = run(context, items, |group, results| {
+        let keys = group.iter().map(|&item| Key::parse(context.namespace, key_of(item)));
+        let places = context.store.locate_all(keys);
+        results.extend(group.iter().zip(places).map(|(&item, place)| {
+            let done = place.map_err(Rejection::from).and_then(|place| one(item, place));
+            ItemResult { key: key_of(item), error: done.err().map(|error| error.to_string()) }
+        }));
+    });
+    Ok(Results(results.await?))
 }
 
 async fn until<T, R>(
     deadline: Option<Instant>,
-    items: Vec<T>,
-    mut one: impl FnMut(T) -> R,
+    items: &[T],
+    mut one_group: impl FnMut(&[T], &mut Vec<R>),
 ) -> Result<Vec<R>, Rejection> {
     let mut results = Vec::with_capacity(items.len());
-    for (place, item) in items.into_iter().enumerate() {
-        // The first items come right after the call's own look.
-        if place > 0 && place % GROUP == 0 {
+    for group in items.chunks(GROUP) {
+        // The first group comes right after the call's own look.
+        if !results.is_empty() {
             yield_now().await;
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(Rejection::DeadlineExceeded);
             }
         }
-        results.push(one(item));
+        one_group(group, &mut results);
     }
     Ok(results)
 }
 
-/// The result of one write: an item that is refused does not fail the others.
-pub(super) fn result(key: String, done: Result<(), Rejection>) -> CacheOperationResult {
-    match done {
-        Ok(()) => {
-            CacheOperationResult { key, status: CacheStatus::Ok.into(), error: String::new() }
+impl ReplyMessage for Results<'_> {
+    fn write(&self, message: &mut ReplyWriter) {
+        for ItemResult { key, error } in &self.0 {
+            const STATUS: usize = 2;
+            let error_text = error.as_deref().unwrap_or_default();
+            let len = field_len(key.len()) + STATUS + field_len(error_text.len());
+            message.begin_message(1, len);
+            message.text(1, key);
+            let status = if error.is_none() { CacheStatus::Ok } else { CacheStatus::Error };
+            message.number(2, status as u64);
+            message.text(3, error_text);
         }
-        Err(rejection) => CacheOperationResult {
-            key,
-            status: CacheStatus::Error.into(),
-            error: rejection.to_string(),
-        },
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::testing::written, *};
     use std::{future::poll_fn, pin::pin, time::Duration};
+    use tiny_cache_proto::cache::{CacheOperationResult, MultiCacheResponse};
+
+    fn each<T: Copy>(group: &[T], results: &mut Vec<T>) {
+        results.extend(group);
+    }
 
     #[tokio::test]
     async fn a_batch_stops_at_the_deadline_of_its_call() {
         let items: Vec<u32> = (0..1000).collect();
         let passed = Instant::now();
         let mut done = 0;
-        let stopped = until(Some(passed), items.clone(), |_| done += 1).await;
-        assert_eq!((stopped, done), (Err(Rejection::DeadlineExceeded), GROUP));
+        let stopped = until(Some(passed), &items, |group, results| {
+            done += group.len();
+            each(group, results);
+        });
+        assert_eq!((stopped.await, done), (Err(Rejection::DeadlineExceeded), GROUP));
 
         for deadline in [None, Some(passed + Duration::from_secs(600))] {
-            assert_eq!(until(deadline, items.clone(), |item| item).await.as_ref(), Ok(&items));
+            assert_eq!(until(deadline, &items, each).await.as_ref(), Ok(&items));
         }
     }
 
     #[tokio::test]
     async fn a_batch_lets_others_go_first_between_groups_and_not_within() {
         for (items, turns) in [(1, 1), (GROUP, 1), (GROUP + 1, 2), (10 * GROUP, 10)] {
-            let mut batch = pin!(until(None, vec![(); items], |()| ()));
+            let items = vec![(); items];
+            let mut batch = pin!(until(None, &items, each));
             let mut polls = 0;
             poll_fn(|cx| {
                 polls += 1;
@@ -85,7 +128,21 @@ mod tests {
             })
             .await
             .unwrap();
-            assert_eq!(polls, turns, "{items} items");
+            assert_eq!(polls, turns, "{} items", items.len());
         }
+    }
+
+    #[test]
+    fn a_reply_is_the_contracts_message() {
+        let results = [("a", None), ("", Some("Key cannot be empty"))];
+        let items = results.map(|(key, error)| CacheOperationResult {
+            key: key.to_owned(),
+            status: if error.is_none() { CacheStatus::Ok } else { CacheStatus::Error }.into(),
+            error: error.unwrap_or_default().to_owned(),
+        });
+        let results =
+            results.map(|(key, error)| ItemResult { key, error: error.map(str::to_owned) });
+        let reply: MultiCacheResponse = written(&Results(results.into()));
+        assert_eq!(reply, MultiCacheResponse { items: items.into() });
     }
 }

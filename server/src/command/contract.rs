@@ -10,16 +10,16 @@ use crate::{
     store::StoreHandle,
 };
 
-/// An RPC of the contract. Each way of a call decodes the request, runs the command and encodes the
+/// An RPC of the contract. Each way of a call decodes the request, runs the command and writes the
 /// reply. A command waits for nothing, but a long one lets others go first now and then.
 pub(crate) trait Command {
-    type Request: RequestMessage;
-    type Reply: ReplyMessage;
+    type Request<'a>: RequestMessage<'a>;
+    type Reply<'a>: ReplyMessage;
 
-    fn run(
-        context: &Context<'_>,
-        message: Self::Request,
-    ) -> impl Future<Output = Result<Self::Reply, Rejection>> + Send;
+    fn run<'a>(
+        context: &Context<'a>,
+        request: Self::Request<'a>,
+    ) -> impl Future<Output = Result<Self::Reply<'a>, Rejection>> + Send;
 }
 
 /// Items of a batch that are carried out in one go: about a millisecond. A message with no more

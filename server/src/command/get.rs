@@ -2,69 +2,90 @@
 
 use std::iter;
 
-use bytes::Bytes;
-use tiny_cache_proto::{
-    cache::{CacheKey, CacheValue},
-    key::Key,
-};
+use tiny_cache_proto::{cache::CacheKey, key::Key};
 
 use super::contract::{Command, Context};
 use crate::{
-    call::{Facts, LARGE, Reads, ReplyMessage, RequestMessage, Segments, SegmentsBuilder},
+    call::{Facts, Reads, ReplyMessage, ReplyWriter, RequestMessage, each_field},
     rejection::Rejection,
     store::Lookup,
 };
 
 pub(crate) struct Get;
 
+/// One key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OneKey<'a> {
+    pub(super) key: &'a str,
+}
+
 impl Command for Get {
-    type Request = CacheKey;
-    type Reply = CacheValue;
+    type Request<'a> = OneKey<'a>;
+    type Reply<'a> = Lookup;
 
-    async fn run(context: &Context<'_>, message: CacheKey) -> Result<CacheValue, Rejection> {
-        let key = Key::parse(context.namespace, &message.key)?;
-        Ok(match context.store.get(key) {
-            Lookup::Hit(value) => CacheValue { found: true, value: value.lend() },
-            Lookup::Miss => CacheValue::default(),
-        })
+    async fn run<'a>(context: &Context<'a>, request: OneKey<'a>) -> Result<Lookup, Rejection> {
+        let key = Key::parse(context.namespace, request.key)?;
+        Ok(context.store.get(key))
     }
 }
 
-impl RequestMessage for CacheKey {
-    fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
-        iter::once(self.key.as_str())
+impl<'a> From<&'a CacheKey> for OneKey<'a> {
+    fn from(message: &'a CacheKey) -> Self {
+        Self { key: &message.key }
     }
 }
 
-impl ReplyMessage for CacheValue {
+impl<'a> RequestMessage<'a> for OneKey<'a> {
+    fn decode(message: &'a [u8]) -> Option<Self> {
+        let mut request = Self::default();
+        each_field(message, |number, field| {
+            match number {
+                1 => request.key = field.text()?,
+                _ => return None,
+            }
+            Some(())
+        })?;
+        Some(request)
+    }
+
+    fn keys(&self) -> impl ExactSizeIterator<Item = &'a str> {
+        iter::once(self.key)
+    }
+}
+
+impl ReplyMessage for Lookup {
     fn describe(&self, facts: &mut Facts) {
         facts.reads = Reads::One;
-        facts.hits = u64::from(self.found);
-        facts.misses = u64::from(!self.found);
-        facts.value_bytes = self.value.len() as u64;
+        match self {
+            Self::Hit(value) => (facts.hits, facts.value_bytes) = (1, value.len() as u64),
+            Self::Miss => facts.misses = 1,
+        }
     }
 
-    fn segments(&self) -> Option<Segments> {
-        if self.value.len() < LARGE {
-            return None;
+    fn write(&self, message: &mut ReplyWriter) {
+        if let Self::Hit(value) = self {
+            message.number(1, 1);
+            message.value(2, value, || value.lend());
         }
-        let mut reply = SegmentsBuilder::default();
-        reply.encode(&CacheValue { found: self.found, value: Bytes::new() });
-        reply.value(2, &self.value);
-        Some(reply.finish())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use prost::Message;
+    use super::{super::testing::written, *};
+    use crate::store::Value;
+    use tiny_cache_proto::cache::CacheValue;
 
     #[test]
-    fn a_large_value_is_cut_off_and_a_small_reply_is_left_to_tonic() {
-        let reply = |bytes| CacheValue { found: true, value: vec![7; bytes].into() };
-        assert_eq!(reply(LARGE - 1).segments(), None);
-        let large = reply(LARGE);
-        assert_eq!(large.segments().unwrap().joined(), large.encode_to_vec());
+    fn a_reply_is_the_contracts_message() {
+        for bytes in [0, 1, 64, 1 << 20] {
+            let value = vec![7; bytes];
+            let reply = Lookup::Hit(Value::holding(&value));
+            assert_eq!(
+                written::<CacheValue>(&reply),
+                CacheValue { found: true, value: value.into() }
+            );
+        }
+        assert_eq!(written::<CacheValue>(&Lookup::Miss), CacheValue::default());
     }
 }

@@ -1,35 +1,28 @@
 //! MultiDelete: removes many values.
 
-use tiny_cache_proto::{
-    cache::{MultiCacheKeyRequest, MultiCacheResponse},
-    key::Key,
-};
-
 use super::{
-    batch,
+    batch::{self, Results},
     contract::{Command, Context},
+    multi_get::Keys,
 };
 use crate::rejection::Rejection;
 
 pub(crate) struct MultiDelete;
 
 impl Command for MultiDelete {
-    type Request = MultiCacheKeyRequest;
-    type Reply = MultiCacheResponse;
+    type Request<'a> = Keys<'a>;
+    type Reply<'a> = Results<'a>;
 
-    async fn run(
-        context: &Context<'_>,
-        message: MultiCacheKeyRequest,
-    ) -> Result<MultiCacheResponse, Rejection> {
-        let remove = |text: &str| -> Result<(), Rejection> {
-            context.store.delete(Key::parse(context.namespace, text)?);
-            Ok(())
-        };
-        let items = batch::run(context, message.keys, |key| {
-            let done = remove(&key);
-            batch::result(key, done)
-        })
-        .await?;
-        Ok(MultiCacheResponse { items })
+    async fn run<'a>(context: &Context<'a>, request: Keys<'a>) -> Result<Results<'a>, Rejection> {
+        batch::write(
+            context,
+            &request.keys,
+            |key| key,
+            |_, place| {
+                context.store.delete_at(place);
+                Ok(())
+            },
+        )
+        .await
     }
 }

@@ -1,51 +1,67 @@
 //! MultiSet: writes many values.
 
-use tiny_cache_proto::{
-    cache::{CacheItem, MultiCacheItemRequest, MultiCacheResponse},
-    key::Key,
-};
+use tiny_cache_proto::cache::MultiCacheItemRequest;
 
 use super::{
-    batch,
+    batch::{self, Results},
     contract::{Command, Context},
+    set::Item,
 };
 use crate::{
-    call::{ReplyMessage, RequestMessage},
+    call::{Field, RequestMessage, each_field},
     rejection::Rejection,
     store::Ttl,
 };
 
 pub(crate) struct MultiSet;
 
-impl Command for MultiSet {
-    type Request = MultiCacheItemRequest;
-    type Reply = MultiCacheResponse;
+/// The items of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Items<'a> {
+    items: Vec<Item<'a>>,
+}
 
-    async fn run(
-        context: &Context<'_>,
-        message: MultiCacheItemRequest,
-    ) -> Result<MultiCacheResponse, Rejection> {
-        let write = |item: &CacheItem| -> Result<(), Rejection> {
-            let key = Key::parse(context.namespace, &item.key)?;
-            Ok(context.store.set(key, &item.value, Ttl::from_seconds(item.ttl))?)
-        };
-        let items = batch::run(context, message.items, |item| {
-            let done = write(&item);
-            batch::result(item.key, done)
-        })
-        .await?;
-        Ok(MultiCacheResponse { items })
+impl Command for MultiSet {
+    type Request<'a> = Items<'a>;
+    type Reply<'a> = Results<'a>;
+
+    async fn run<'a>(context: &Context<'a>, request: Items<'a>) -> Result<Results<'a>, Rejection> {
+        batch::write(
+            context,
+            &request.items,
+            |item| item.key,
+            |item, place| {
+                Ok(context.store.set_at(place, item.value, Ttl::from_seconds(item.ttl))?)
+            },
+        )
+        .await
     }
 }
 
-impl RequestMessage for MultiCacheItemRequest {
-    fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.items.iter().map(|item| item.key.as_str())
+impl<'a> From<&'a MultiCacheItemRequest> for Items<'a> {
+    fn from(message: &'a MultiCacheItemRequest) -> Self {
+        Self { items: message.items.iter().map(Item::from).collect() }
+    }
+}
+
+impl<'a> RequestMessage<'a> for Items<'a> {
+    fn decode(message: &'a [u8]) -> Option<Self> {
+        let mut request = Self::default();
+        each_field(message, |number, field| {
+            match (number, field) {
+                (1, Field::Bytes(item)) => request.items.push(Item::decode(item)?),
+                _ => return None,
+            }
+            Some(())
+        })?;
+        Some(request)
+    }
+
+    fn keys(&self) -> impl ExactSizeIterator<Item = &'a str> {
+        self.items.iter().map(|item| item.key)
     }
 
     fn value_bytes(&self) -> usize {
         self.items.iter().map(|item| item.value.len()).sum()
     }
 }
-
-impl ReplyMessage for MultiCacheResponse {}

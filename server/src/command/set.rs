@@ -9,27 +9,55 @@ use tiny_cache_proto::{
 
 use super::contract::{Command, Context};
 use crate::{
-    call::{ReplyMessage, RequestMessage},
+    call::{Field, ReplyMessage, ReplyWriter, RequestMessage, each_field},
     rejection::Rejection,
     store::Ttl,
 };
 
 pub(crate) struct Set;
 
-impl Command for Set {
-    type Request = CacheItem;
-    type Reply = CacheResponse;
+/// A key, and the value and time to live that it is to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Item<'a> {
+    pub(super) key: &'a str,
+    pub(super) value: &'a [u8],
+    pub(super) ttl: i32,
+}
 
-    async fn run(context: &Context<'_>, message: CacheItem) -> Result<CacheResponse, Rejection> {
-        let key = Key::parse(context.namespace, &message.key)?;
-        context.store.set(key, &message.value, Ttl::from_seconds(message.ttl))?;
+impl Command for Set {
+    type Request<'a> = Item<'a>;
+    type Reply<'a> = CacheResponse;
+
+    async fn run<'a>(context: &Context<'a>, item: Item<'a>) -> Result<CacheResponse, Rejection> {
+        let key = Key::parse(context.namespace, item.key)?;
+        context.store.set(key, item.value, Ttl::from_seconds(item.ttl))?;
         Ok(CacheResponse { status: CacheStatus::Ok.into() })
     }
 }
 
-impl RequestMessage for CacheItem {
-    fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
-        iter::once(self.key.as_str())
+impl<'a> From<&'a CacheItem> for Item<'a> {
+    fn from(message: &'a CacheItem) -> Self {
+        Self { key: &message.key, value: &message.value, ttl: message.ttl }
+    }
+}
+
+impl<'a> RequestMessage<'a> for Item<'a> {
+    fn decode(message: &'a [u8]) -> Option<Self> {
+        let mut item = Self::default();
+        each_field(message, |number, field| {
+            match (number, field) {
+                (1, key) => item.key = key.text()?,
+                (2, Field::Bytes(value)) => item.value = value,
+                (3, Field::Number(ttl)) => item.ttl = ttl as i32,
+                _ => return None,
+            }
+            Some(())
+        })?;
+        Some(item)
+    }
+
+    fn keys(&self) -> impl ExactSizeIterator<Item = &'a str> {
+        iter::once(self.key)
     }
 
     fn value_bytes(&self) -> usize {
@@ -37,4 +65,8 @@ impl RequestMessage for CacheItem {
     }
 }
 
-impl ReplyMessage for CacheResponse {}
+impl ReplyMessage for CacheResponse {
+    fn write(&self, message: &mut ReplyWriter) {
+        message.fields_of(self);
+    }
+}

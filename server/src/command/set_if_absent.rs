@@ -1,13 +1,16 @@
 //! SetIfAbsent: writes one value unless a live one is there.
 
 use tiny_cache_proto::{
-    cache::{CacheItem, ConditionalCacheResponse, ConditionalCacheStatus},
+    cache::{ConditionalCacheResponse, ConditionalCacheStatus},
     key::Key,
 };
 
-use super::contract::{Command, Context};
+use super::{
+    contract::{Command, Context},
+    set::Item,
+};
 use crate::{
-    call::ReplyMessage,
+    call::{ReplyMessage, ReplyWriter},
     rejection::Rejection,
     store::{Outcome, Ttl},
 };
@@ -15,28 +18,23 @@ use crate::{
 pub(crate) struct SetIfAbsent;
 
 impl Command for SetIfAbsent {
-    type Request = CacheItem;
-    type Reply = ConditionalCacheResponse;
+    type Request<'a> = Item<'a>;
+    type Reply<'a> = Outcome;
 
-    async fn run(
-        context: &Context<'_>,
-        message: CacheItem,
-    ) -> Result<ConditionalCacheResponse, Rejection> {
-        let key = Key::parse(context.namespace, &message.key)?;
-        let ttl = Ttl::from_seconds(message.ttl);
-        Ok(reply(context.store.set_if_absent(key, &message.value, ttl)?))
+    async fn run<'a>(context: &Context<'a>, item: Item<'a>) -> Result<Outcome, Rejection> {
+        let key = Key::parse(context.namespace, item.key)?;
+        Ok(context.store.set_if_absent(key, item.value, Ttl::from_seconds(item.ttl))?)
     }
 }
 
-impl ReplyMessage for ConditionalCacheResponse {}
-
-/// The reply of a conditional write.
-pub(super) fn reply(outcome: Outcome) -> ConditionalCacheResponse {
-    let status = match outcome {
-        Outcome::Stored => ConditionalCacheStatus::Stored,
-        Outcome::Exists => ConditionalCacheStatus::Exists,
-        Outcome::NotFound => ConditionalCacheStatus::NotFound,
-        Outcome::Mismatch => ConditionalCacheStatus::Mismatch,
-    };
-    ConditionalCacheResponse { status: status.into() }
+impl ReplyMessage for Outcome {
+    fn write(&self, message: &mut ReplyWriter) {
+        let status = match self {
+            Self::Stored => ConditionalCacheStatus::Stored,
+            Self::Exists => ConditionalCacheStatus::Exists,
+            Self::NotFound => ConditionalCacheStatus::NotFound,
+            Self::Mismatch => ConditionalCacheStatus::Mismatch,
+        };
+        message.fields_of(&ConditionalCacheResponse { status: status.into() });
+    }
 }

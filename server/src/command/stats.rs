@@ -6,29 +6,48 @@ use tiny_cache_proto::cache::{CacheStats, Empty};
 
 use super::contract::{Command, Context};
 use crate::{
-    call::{ReplyMessage, RequestMessage},
+    call::{ReplyMessage, ReplyWriter, RequestMessage, each_field},
     rejection::Rejection,
     store,
 };
 
 pub(crate) struct Stats;
 
-impl Command for Stats {
-    type Request = Empty;
-    type Reply = CacheStats;
+/// A question without content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Nothing;
 
-    async fn run(context: &Context<'_>, Empty {}: Empty) -> Result<CacheStats, Rejection> {
+impl Command for Stats {
+    type Request<'a> = Nothing;
+    type Reply<'a> = CacheStats;
+
+    async fn run<'a>(context: &Context<'a>, Nothing: Nothing) -> Result<CacheStats, Rejection> {
         Ok(reply(&context.store.store().stats()))
     }
 }
 
-impl RequestMessage for Empty {
-    fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
+impl From<&Empty> for Nothing {
+    fn from(Empty {}: &Empty) -> Self {
+        Self
+    }
+}
+
+impl<'a> RequestMessage<'a> for Nothing {
+    fn decode(message: &'a [u8]) -> Option<Self> {
+        each_field(message, |_, _| None)?;
+        Some(Self)
+    }
+
+    fn keys(&self) -> impl ExactSizeIterator<Item = &'a str> {
         iter::empty()
     }
 }
 
-impl ReplyMessage for CacheStats {}
+impl ReplyMessage for CacheStats {
+    fn write(&self, message: &mut ReplyWriter) {
+        message.fields_of(self);
+    }
+}
 
 fn reply(stats: &store::Stats) -> CacheStats {
     CacheStats {

@@ -12,6 +12,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use prost::Message;
 use tiny_cache_proto::{
+    PREFIX_BYTES,
     cache::{
         CacheItem, CacheKey, CompareAndSetRequest, Empty, MultiCacheItemRequest,
         MultiCacheKeyRequest,
@@ -24,14 +25,16 @@ use super::{
     compression::Coding,
     messages::{Form, Messages},
 };
+use crate::command::testing::read_as_prost_does;
 
 /// Longest message: small, so that inputs are longer.
 const MAX: usize = 1 << 12;
 
-/// Reads a body. Its first byte chooses the message and its coding, the second where it is cut.
+/// Reads a body, and what lies behind its prefix in place. Its first byte chooses the message and its coding, the second where it is cut.
 ///
 /// # Panics
-/// The body leads to other messages, or to another refusal, if it arrives in pieces.
+/// The body leads to other messages, or to another refusal, if it arrives in pieces; or a message
+/// that is read in place is not the one that prost reads.
 pub fn request(bytes: &[u8]) {
     let [choice, piece, body @ ..] = bytes else { return };
     let coding = [Coding::Identity, Coding::Gzip, Coding::Deflate][usize::from(choice >> 4) % 3];
@@ -45,6 +48,7 @@ pub fn request(bytes: &[u8]) {
         _ => same_in_pieces::<Empty>,
     };
     read(body, usize::from(*piece).max(1), form);
+    read_as_prost_does(body.get(PREFIX_BYTES..).unwrap_or_default());
 }
 
 fn same_in_pieces<M: Message + Default + Debug + PartialEq + 'static>(

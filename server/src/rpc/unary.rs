@@ -26,7 +26,7 @@ use super::{
     reply::{self, Answered as Refusal},
 };
 use crate::{
-    call::{CallStart, EMPTY_ID, Method, Report, RequestIds, Segments, Terms},
+    call::{CallStart, EMPTY_ID, Method, ReplyWriter, Report, RequestIds, Terms},
     rejection::Rejection,
     service::{CacheRpcs, Encoded, Whole},
     telemetry::{Carrier, RpcSpan, TRACERESPONSE},
@@ -56,9 +56,6 @@ const REQUEST_ID: usize = 5;
 const PARENT: usize = 6;
 const STATE: usize = 7;
 
-/// Memory that is kept for replies.
-const KEPT_BYTES: usize = 64 << 10;
-
 /// Calls of the contract come whole, if they are small.
 pub(super) fn lane(head: &Head) -> Lane {
     match method(head) {
@@ -82,8 +79,7 @@ pub(super) struct UnaryCalls {
     ok: Block,
     request_id: FieldName,
     traceresponse: FieldName,
-    /// The reply's message, behind gRPC's prefix.
-    message: RefCell<Vec<u8>>,
+    message: RefCell<ReplyWriter>,
     clock: Clock,
 }
 
@@ -167,8 +163,8 @@ impl Carrier for Fields<'_> {
 
 /// How a call ended.
 enum Done {
-    /// Its reply is written, or is here if it is large.
-    Ok(Option<Segments>),
+    /// Its reply is written.
+    Ok,
     Refused(Rejection),
     Late,
     Panicked,
@@ -190,7 +186,7 @@ impl UnaryCalls {
             ok: Block::empty().field("grpc-status", "0"),
             request_id: FieldName::new(X_REQUEST_ID),
             traceresponse: FieldName::new(TRACERESPONSE.as_str()),
-            message: RefCell::default(),
+            message: RefCell::new(ReplyWriter::new()),
             clock: Clock::new(),
         }
     }
@@ -204,9 +200,9 @@ impl UnaryCalls {
         let start =
             CallStart { method: Method::Cache(regular.method), at: self.clock.begin(came, turn) };
         let mut call = Call { calls: self, origin, head, start, span: None };
-        let mut buffer = self.message.borrow_mut();
-        let Some((done, report)) = call.carry_out(&regular, came, &mut buffer) else {
-            buffer.clear();
+        let mut message = self.message.borrow_mut();
+        message.clear();
+        let Some((done, report)) = call.carry_out(&regular, came, &mut message) else {
             return Answered::No;
         };
         let mut made = EMPTY_ID;
@@ -220,13 +216,11 @@ impl UnaryCalls {
             panicked: matches!(done, Done::Panicked),
         };
         match done {
-            Done::Ok(segments) => call.send(reply, outcome, segments, &mut buffer),
+            Done::Ok => call.send(reply, outcome, &mut message),
             Done::Refused(rejection) => call.refuse(reply, outcome, rejection.into()),
             Done::Late => call.refuse(reply, outcome, deadline::exceeded()),
             Done::Panicked => call.refuse(reply, outcome, Status::internal("")),
         }
-        buffer.clear();
-        buffer.shrink_to(KEPT_BYTES);
         Answered::Yes
     }
 }
@@ -247,7 +241,7 @@ impl Call<'_> {
         &mut self,
         call: &Regular<'_>,
         came: Instant,
-        reply: &mut Vec<u8>,
+        reply: &mut ReplyWriter,
     ) -> Option<(Done, Report)> {
         // A deadline beyond the clock's range is none.
         let deadline = call.timeout.and_then(|timeout| came.checked_add(timeout));
@@ -255,7 +249,6 @@ impl Call<'_> {
             self.begin_span();
             return Some((Done::Late, Report::default()));
         }
-        reply.extend_from_slice(&[0; PREFIX_BYTES]);
         let rpcs = &self.calls.rpcs;
         // A panic costs the request that met it. What a command may have left half done is its
         // own: the store's locks are free again, and guard no data.
@@ -265,7 +258,7 @@ impl Call<'_> {
         }));
         Some(match answered {
             Ok(None) => return None,
-            Ok(Some(Whole { done: Ok(segments), report })) => (Done::Ok(segments), report),
+            Ok(Some(Whole { done: Ok(()), report })) => (Done::Ok, report),
             Ok(Some(Whole { done: Err(rejection), report })) => (Done::Refused(rejection), report),
             Err(_panic) => (Done::Panicked, Report::default()),
         })
@@ -284,25 +277,14 @@ impl Call<'_> {
         outcome.report(self.span.take(), caller, count)
     }
 
-    /// Sends the reply whose message is in `segments`, or in `message` behind room for gRPC's
-    /// prefix.
-    fn send(
-        &mut self,
-        reply: ReplyTo<'_>,
-        outcome: Outcome<'_>,
-        segments: Option<Segments>,
-        message: &mut [u8],
-    ) {
+    /// Sends the reply whose message is written.
+    fn send(&mut self, reply: ReplyTo<'_>, outcome: Outcome<'_>, message: &mut ReplyWriter) {
         let UnaryCalls { head, ok, request_id, traceresponse, .. } = self.calls;
         let id = (request_id, outcome.request_id.as_bytes());
         let response = self.report(outcome);
-        let body = if let Some(segments) = segments {
-            Body::Lent(segments.into_frames().collect())
-        } else {
-            // A reply stays below the message limit, and that below 4 GiB.
-            let length = (message.len() - PREFIX_BYTES) as u32;
-            message[1..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
-            Body::Copied(message)
+        let body = match message.finish() {
+            Some(whole) => Body::Copied(whole),
+            None => Body::Lent(message.take().into_frames().collect()),
         };
         let all = [id, (traceresponse, response.as_ref().map_or(b"", |value| value.as_bytes()))];
         let fields = if response.is_some() { &all[..] } else { &all[..1] };

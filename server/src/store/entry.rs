@@ -12,6 +12,7 @@ use triomphe::{Arc, HeaderSlice, HeaderWithLength, ThinArc, UniqueArc};
 use super::{
     clock::{Deadline, Moment},
     namespaces::Slot,
+    prefetch,
 };
 
 /// Bytes of a block before the key: the count of references, [`Header`], and the length.
@@ -103,6 +104,12 @@ impl Entry {
     /// Bytes of its block.
     pub(super) fn block_bytes(&self) -> usize {
         HEADER_BYTES + self.0.slice.len()
+    }
+
+    /// Has the processor fetch the block: its first lines, as far as a short key reaches.
+    pub(super) fn fetch(&self) {
+        prefetch::line_of(&self.0.header);
+        prefetch::line_of(&self.0.slice[self.0.slice.len().min(48)..]);
     }
 
     pub(super) fn value(&self) -> &[u8] {

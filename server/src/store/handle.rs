@@ -8,7 +8,7 @@ use super::{
     counters::Counters,
     namespaces::Slot,
     outcome::{Lookup, Outcome, Refused},
-    sharded::Store,
+    sharded::{Located, Store},
     ttl::Ttl,
 };
 
@@ -31,11 +31,32 @@ impl StoreHandle {
         &self.store
     }
 
+    /// Finds the places of a batch's keys. The processor fetches meanwhile what is looked at there:
+    /// in a large store each place is some misses of its caches away, and one after another they
+    /// would be waited for.
+    pub fn locate_all<'a, E>(
+        &'a self,
+        keys: impl Iterator<Item = Result<Key<'a>, E>>,
+    ) -> Vec<Result<Located<'a>, E>> {
+        let places: Vec<_> = keys.map(|key| Ok(self.store.locate(key?))).collect();
+        for place in places.iter().flatten() {
+            place.shard.fetch_stripe(place.key.hash);
+        }
+        for place in places.iter().flatten() {
+            place.shard.fetch_entry(place.key.hash);
+        }
+        places
+    }
+
     /// Reads a live value, and counts a hit or a miss.
     pub fn get(&self, key: Key<'_>) -> Lookup {
-        let (shard, hashed) = self.store.locate(key);
-        let found = shard.get(hashed);
-        let slot = self.store.namespaces.find(key.namespace().as_str());
+        self.get_at(self.store.locate(key))
+    }
+
+    /// As [`get`](Self::get).
+    pub fn get_at(&self, Located { shard, key }: Located<'_>) -> Lookup {
+        let found = shard.get(key);
+        let slot = self.store.namespaces.find(key.key.namespace().as_str());
         self.counters().count_read(slot, matches!(found, Lookup::Hit(_)));
         found
     }
@@ -46,9 +67,21 @@ impl StoreHandle {
     /// # Errors
     /// [`Refused`] when the value is too large; the old value stands.
     pub fn set(&self, key: Key<'_>, value: &[u8], ttl: Ttl) -> Result<(), Refused> {
-        self.admissible(key, value)?;
-        let (shard, hashed) = self.store.locate(key);
-        let slot = shard.set(hashed, value, ttl);
+        self.set_at(self.store.locate(key), value, ttl)
+    }
+
+    /// As [`set`](Self::set).
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn set_at(
+        &self,
+        Located { shard, key }: Located<'_>,
+        value: &[u8],
+        ttl: Ttl,
+    ) -> Result<(), Refused> {
+        self.admissible(key.key, value)?;
+        let slot = shard.set(key, value, ttl);
         self.counters().count_write(slot, value.len());
         Ok(())
     }
@@ -58,8 +91,8 @@ impl StoreHandle {
     /// # Errors
     /// [`Refused`] when nothing is there and the value is too large.
     pub fn set_if_absent(&self, key: Key<'_>, value: &[u8], ttl: Ttl) -> Result<Outcome, Refused> {
-        let (shard, hashed) = self.store.locate(key);
-        let done = shard.set_if(hashed, value, ttl, |current| match current {
+        let place = self.store.locate(key);
+        let done = place.shard.set_if(place.key, value, ttl, |current| match current {
             Some(_) => Ok(Outcome::Exists),
             None => self.admissible(key, value).map(|()| Outcome::Stored),
         });
@@ -77,8 +110,8 @@ impl StoreHandle {
         value: &[u8],
         ttl: Ttl,
     ) -> Result<Outcome, Refused> {
-        let (shard, hashed) = self.store.locate(key);
-        let done = shard.set_if(hashed, value, ttl, |current| match current {
+        let place = self.store.locate(key);
+        let done = place.shard.set_if(place.key, value, ttl, |current| match current {
             None => Ok(Outcome::NotFound),
             Some(current) if current != expected => Ok(Outcome::Mismatch),
             Some(_) => self.admissible(key, value).map(|()| Outcome::Stored),
@@ -100,8 +133,12 @@ impl StoreHandle {
 
     /// Removes the entry, if there is one.
     pub fn delete(&self, key: Key<'_>) {
-        let (shard, hashed) = self.store.locate(key);
-        shard.delete(hashed);
+        self.delete_at(self.store.locate(key));
+    }
+
+    /// As [`delete`](Self::delete).
+    pub fn delete_at(&self, Located { shard, key }: Located<'_>) {
+        shard.delete(key);
     }
 
     /// Every value up to the limit can be taken: a shard always holds several of the largest,

@@ -43,12 +43,8 @@ impl Value {
         Self(entry.clone())
     }
 
-    /// The bytes: those of the entry itself where they are many, which takes one allocation, or a
-    /// copy, which takes one too and lets go of the entry.
+    /// The bytes themselves, without a copy. It takes an allocation.
     pub fn lend(&self) -> Bytes {
-        if self.len() < 4096 {
-            return Bytes::copy_from_slice(self);
-        }
         Bytes::from_owner(self.clone())
     }
 }

@@ -136,6 +136,18 @@ impl Shard {
         found
     }
 
+    /// Has the processor fetch the stripe of this hash.
+    pub(super) fn fetch_stripe(&self, hash: u64) {
+        self.stripes.fetch(hash);
+    }
+
+    /// Has the processor fetch the entry with this hash, if there is one.
+    pub(super) fn fetch_entry(&self, hash: u64) {
+        if let Some(entry) = self.stripes.lock(hash).find(hash) {
+            entry.fetch();
+        }
+    }
+
     /// Writes a value. Returns the number of its namespace.
     pub(super) fn set(&self, key: HashedKey<'_>, value: &[u8], ttl: Ttl) -> Slot {
         let now = self.clock.now();

@@ -32,6 +32,13 @@ pub struct Store {
     limits: StoreLimits,
 }
 
+/// A key, and the shard that has it or would have it.
+#[derive(Clone, Copy, Debug)]
+pub struct Located<'a> {
+    pub(super) shard: &'a Shard,
+    pub(super) key: HashedKey<'a>,
+}
+
 impl Store {
     /// Makes an empty store of about `shards` shards (a power of two, and fewer when a
     /// shard could not hold several of the largest values), with counters for each of
@@ -139,8 +146,8 @@ impl Store {
         }
     }
 
-    pub(super) fn locate<'a>(&self, key: Key<'a>) -> (&Shard, HashedKey<'a>) {
+    pub(super) fn locate<'a>(&'a self, key: Key<'a>) -> Located<'a> {
         let hash = self.route.hash(key);
-        (&self.shards[self.route.shard(hash)], HashedKey { hash, key })
+        Located { shard: &self.shards[self.route.shard(hash)], key: HashedKey { hash, key } }
     }
 }

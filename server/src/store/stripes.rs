@@ -17,6 +17,7 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 use super::{
     clock::{Deadline, Moment},
     entry::Entry,
+    prefetch,
     route::{self, StripeCount},
 };
 
@@ -53,6 +54,11 @@ impl Stripes {
     /// Waits for the stripe of this hash.
     pub(super) fn lock(&self, hash: u64) -> MutexGuard<'_, Stripe> {
         self.at(route::stripe(hash, self.count))
+    }
+
+    /// Has the processor fetch the stripe of this hash: its lock, and where its table lies.
+    pub(super) fn fetch(&self, hash: u64) {
+        prefetch::line_of(&self.stripes[route::stripe(hash, self.count)]);
     }
 
     /// Each stripe in turn, locked while it is looked at.
