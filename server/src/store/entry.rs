@@ -92,8 +92,8 @@ impl Entry {
         let stored = &self.0.slice[..usize::from(self.header().key_len)];
         stored.len() == key.stored_len()
             && stored[0] == mark
-            && stored[1..].starts_with(namespace)
-            && stored[1 + namespace.len()..] == *text
+            && same(&stored[1..=namespace.len()], namespace)
+            && same(&stored[1 + namespace.len()..], text)
     }
 
     /// Whether this is the entry of `key`, and not past its deadline.
@@ -181,6 +181,17 @@ impl Entry {
     }
 }
 
+/// Whether two keys, or namespaces, are the same bytes. Eight at a time and in place: to compare 16
+/// bytes, the C library's function took a third of what a MultiGet costs (glibc 2.36, which loads
+/// them under a mask where the processor has AVX-512).
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    a.len() == b.len()
+        && a_rest.len() == b_rest.len()
+        && a.iter().zip(b).all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
+        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
+}
+
 /// Copies the parts behind the header into one block.
 fn block(header: Header, parts: [&[u8]; 4]) -> ThinArc<Header, u8> {
     type Block<T> = HeaderSlice<HeaderWithLength<Header>, [T]>;
@@ -234,6 +245,20 @@ mod tests {
         assert!(!stored.is_of(HashedKey { hash: 7, key }));
         let key = Key::parse(team, "x").unwrap();
         assert!(stored.is_of(HashedKey { hash: 7, key }));
+    }
+
+    #[test]
+    fn bytes_are_the_same_when_all_of_them_are() {
+        for len in 0..40 {
+            let bytes: Vec<u8> = (0..len).collect();
+            assert!(same(&bytes, &bytes.clone()));
+            assert!(!same(&bytes, &[&bytes[..], &[7]].concat()));
+            for place in 0..bytes.len() {
+                let mut other = bytes.clone();
+                other[place] ^= 0x80;
+                assert!(!same(&bytes, &other), "{len} {place}");
+            }
+        }
     }
 
     #[test]
