@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 use rand_pcg::Pcg64Mcg;
 
-use crate::work::{BATCH, Keys, Mix, Operation, SKEW, Work};
+use crate::work::{BATCH, Keys, MILLION, Mix, Operation, SKEW, Work};
 
 /// Drawn keys. The sequence begins anew at its end.
 const DRAWN: usize = 1 << 20;
@@ -21,6 +21,8 @@ pub trait Source {
 pub struct Draws {
     keys: Vec<u32>,
     at: usize,
+    /// The next key of [`Keys::New`].
+    new: Option<[u32; 1]>,
     mix: Mix,
     sent: u64,
 }
@@ -31,6 +33,7 @@ impl Draws {
         let mut random = Pcg64Mcg::seed_from_u64(1);
         let count = work.keys.count();
         let keys = match work.keys {
+            Keys::New => Vec::new(),
             Keys::Few | Keys::Million => {
                 (0..DRAWN).map(|_| random.random_range(0..count)).collect()
             }
@@ -40,10 +43,11 @@ impl Draws {
                 (0..DRAWN).map(|_| zipf.sample(&mut random) as u32 - 1).collect()
             }
         };
-        Self { keys, at: 0, mix: work.mix, sent: 0 }
+        let new = (work.keys == Keys::New).then_some([MILLION]);
+        Self { keys, at: 0, new, mix: work.mix, sent: 0 }
     }
 
-    /// Begins again with the first request.
+    /// Begins again with the first request, but no key that is new becomes an old one.
     pub fn rewind(&mut self) {
         (self.at, self.sent) = (0, 0);
     }
@@ -57,6 +61,10 @@ impl Source for Draws {
             Mix::NineToOne => Operation::Get,
         };
         self.sent += 1;
+        if let Some([key]) = &mut self.new {
+            *key = key.wrapping_add(1);
+            return Some((operation, self.new.as_ref()?));
+        }
         let keys = if operation == Operation::MultiGet { BATCH } else { 1 };
         if self.at + keys > self.keys.len() {
             self.at = 0;
@@ -125,6 +133,15 @@ mod tests {
         for _ in 0..=DRAWN / BATCH {
             assert_eq!(draws.next().unwrap().1.len(), BATCH);
         }
+    }
+
+    #[test]
+    fn new_keys_come_once_and_are_not_those_that_were_filled_in() {
+        let mut draws = Draws::new(work("set-new"));
+        let mut next = || draws.next().unwrap().1[0];
+        assert_eq!([next(), next()], [MILLION + 1, MILLION + 2]);
+        draws.rewind();
+        assert_eq!(draws.next().unwrap().1, [MILLION + 3]);
     }
 
     #[test]

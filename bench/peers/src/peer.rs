@@ -6,8 +6,11 @@ use anyhow::{Result, bail};
 
 use crate::protocol::Wire;
 
-/// MiB that the caches may take: more than a million entries need.
-const MEMORY_MB: &str = "4096";
+/// MiB that the caches may take: more than a million entries of 1 KiB need.
+const ROOMY_MB: &str = "4096";
+
+/// MiB that a million entries of 64 bytes do not fit into, in any cache.
+const FULL_MB: &str = "64";
 
 /// What a server is started from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,23 +88,13 @@ impl Peer {
     }
 
     /// Arguments and environment for a port. `directory` is one that it may write to.
-    pub fn setup(&self, port: u16, tls: Option<&Files>, directory: &Path) -> Setup {
+    pub fn setup(&self, port: u16, wants: Wants<'_>, directory: &Path) -> Setup {
         let port = port.to_string();
+        let memory_mb = if wants.full { FULL_MB } else { ROOMY_MB };
         match (self.origin, self.wire) {
-            (Origin::Transport(_) | Origin::Baseline, _) => self.own(&port, tls),
+            (Origin::Transport(_) | Origin::Baseline, _) => self.own(&port, memory_mb, wants.tls),
             (_, Wire::Grpc) => Setup::of_args(["--port", &port]),
-            (_, Wire::Redis) => Setup::of_args([
-                "--port",
-                &port,
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--dir",
-                &directory.to_string_lossy(),
-            ]),
+            (_, Wire::Redis) => Setup::redis(&port, wants.full, directory),
             // One thread, for the one core, as all others have; and memcached refuses to be root
             // unless it is told to be.
             (_, Wire::Memcached) => Setup::of_args([
@@ -114,14 +107,13 @@ impl Peer {
                 "-t",
                 "1",
                 "-m",
-                MEMORY_MB,
+                memory_mb,
                 "-u",
                 "root",
             ]),
         }
     }
-
-    fn own(&self, port: &str, tls: Option<&Files>) -> Setup {
+    fn own(&self, port: &str, memory_mb: &str, tls: Option<&Files>) -> Setup {
         let mut setup = Setup::default();
         let mut set = |name: &str, value: &str| setup.env.push((name.into(), value.into()));
         set("CACHE_HOST", "127.0.0.1");
@@ -129,7 +121,7 @@ impl Peer {
         set("CACHE_HEALTH_HOST", "127.0.0.1");
         set("CACHE_HEALTH_PORT", "0");
         set("CACHE_WORKERS", "1");
-        set("CACHE_MAX_MEMORY_MB", MEMORY_MB);
+        set("CACHE_MAX_MEMORY_MB", memory_mb);
         if let Origin::Transport(transport) = self.origin {
             set(TRANSPORT, transport);
         }
@@ -154,6 +146,15 @@ pub struct Files {
     pub key: PathBuf,
 }
 
+/// What a work wants of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants<'a> {
+    /// Encryption.
+    pub tls: Option<&'a Files>,
+    /// Room for less than it is given.
+    pub full: bool,
+}
+
 /// What a server is started with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Setup {
@@ -164,6 +165,20 @@ pub struct Setup {
 }
 
 impl Setup {
+    fn redis(port: &str, full: bool, directory: &Path) -> Self {
+        let directory = directory.to_string_lossy();
+        let common = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        let mut setup = Self::of_args(common);
+        let mut add = |name: &str, value: &str| setup.args.extend([name.into(), value.into()]);
+        add("--dir", &directory);
+        // Without a limit unless it is to be felt: Redis looks at it with every write.
+        if full {
+            add("--maxmemory", &format!("{FULL_MB}mb"));
+            add("--maxmemory-policy", "allkeys-lru");
+        }
+        setup
+    }
+
     fn of_args<const N: usize>(args: [&str; N]) -> Self {
         Self { args: args.map(str::to_owned).to_vec(), env: Vec::new() }
     }
@@ -185,7 +200,9 @@ mod tests {
     #[test]
     fn tls_is_asked_of_our_own_server_alone() {
         let files = Files { certificate: "c.pem".into(), key: "k.pem".into() };
-        let setup = PEERS[0].setup(1, Some(&files), Path::new("/"));
+        let wants = Wants { tls: Some(&files), full: true };
+        let setup = PEERS[0].setup(1, wants, Path::new("/"));
+        assert!(setup.env.contains(&("CACHE_MAX_MEMORY_MB".into(), "64".into())));
         assert!(setup.env.contains(&("CACHE_TLS_CERT_PATH".into(), "c.pem".into())));
         assert!(setup.env.contains(&("CACHE_TRANSPORT".into(), "engine".into())));
     }

@@ -42,14 +42,16 @@ pub enum Keys {
     Million,
     /// [`MILLION`], by Zipf's law with [`SKEW`].
     Zipf,
+    /// None twice.
+    New,
 }
 
 impl Keys {
-    /// How many there are.
+    /// How many there are before the clock starts.
     pub fn count(self) -> u32 {
         match self {
             Self::Few => FEW,
-            Self::Million | Self::Zipf => MILLION,
+            Self::Million | Self::Zipf | Self::New => MILLION,
         }
     }
 }
@@ -145,12 +147,14 @@ pub struct Work {
     pub keys: Keys,
     /// Whether it goes over TLS, which only tiny-cache is asked for.
     pub tls: bool,
+    /// Whether the servers may keep less than there is.
+    pub full: bool,
     /// How many requests at a time.
     pub shapes: &'static [Shape],
 }
 
 const fn work(name: &'static str, mix: Mix, value: Value, keys: Keys) -> Work {
-    Work { name, mix, value, keys, tls: false, shapes: SHAPES }
+    Work { name, mix, value, keys, tls: false, full: false, shapes: SHAPES }
 }
 
 const fn batches(name: &'static str, keys: Keys) -> Work {
@@ -166,6 +170,7 @@ pub const WORKS: &[Work] = &[
     work("get-1k", GET, Value::Large, Keys::Few),
     work("set-64", SET, Value::Small, Keys::Few),
     work("set-1k", SET, Value::Large, Keys::Few),
+    Work { full: true, ..work("set-new", SET, Value::Small, Keys::New) },
     batches("multi-get", Keys::Few),
     batches("multi-random", Keys::Million),
     batches("multi-zipf", Keys::Zipf),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     draws::{Draws, Fill},
     load::{Load, Target, Times},
-    peer::Peer,
+    peer::{Peer, Wants},
     server::{Identity, Program, Server, own_cpu},
     work::{Cell, Shape, Value, Work},
 };
@@ -34,13 +34,15 @@ pub(super) struct Contestant {
     core: usize,
     identity: Identity,
     directory: PathBuf,
-    plain: Option<Hosted>,
-    encrypted: Option<Hosted>,
+    /// One for each way in which works want it started.
+    hosted: Vec<Hosted>,
 }
 
 /// Its process.
 #[derive(Debug)]
 struct Hosted {
+    tls: bool,
+    full: bool,
     server: Server,
     target: Target,
     /// Keys that are there, of small and of large values.
@@ -55,7 +57,7 @@ impl Contestant {
         identity: Identity,
         directory: PathBuf,
     ) -> Self {
-        Self { peer, program, core, identity, directory, plain: None, encrypted: None }
+        Self { peer, program, core, identity, directory, hosted: Vec::new() }
     }
 
     /// A round of the closed loop.
@@ -87,16 +89,21 @@ impl Contestant {
 
     /// The process, with the keys of a work.
     fn host(&mut self, work: &Work) -> Result<&mut Hosted> {
-        let place = if work.tls { &mut self.encrypted } else { &mut self.plain };
-        if place.is_none() {
-            let files = work.tls.then_some(&self.identity.files);
+        let Work { tls, full, .. } = *work;
+        let is_it = |hosted: &Hosted| (hosted.tls, hosted.full) == (tls, full);
+        let index = if let Some(index) = self.hosted.iter().position(is_it) {
+            index
+        } else {
+            let files = tls.then_some(&self.identity.files);
+            let wants = Wants { tls: files, full };
             let server =
-                Server::start(&self.peer, &self.program, self.core, files, &self.directory)?;
-            let trust = work.tls.then(|| self.identity.trust.clone());
+                Server::start(&self.peer, &self.program, self.core, wants, &self.directory)?;
+            let trust = tls.then(|| self.identity.trust.clone());
             let target = Target { port: server.port(), wire: self.peer.wire, trust };
-            *place = Some(Hosted { server, target, filled: [0; 2] });
-        }
-        let hosted = place.as_mut().context("it was started")?;
+            self.hosted.push(Hosted { tls, full, server, target, filled: [0; 2] });
+            self.hosted.len() - 1
+        };
+        let hosted = &mut self.hosted[index];
         if self.peer.stores {
             hosted.fill(work)?;
         }

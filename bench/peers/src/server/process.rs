@@ -16,7 +16,7 @@ use nix::{
 };
 
 use super::Program;
-use crate::peer::{Files, Peer};
+use crate::peer::{Peer, Wants};
 
 /// How long a server may take until it listens.
 const START: Duration = Duration::from_secs(20);
@@ -41,12 +41,16 @@ impl Server {
         peer: &Peer,
         program: &Program,
         core: usize,
-        tls: Option<&Files>,
+        wants: Wants<'_>,
         directory: &Path,
     ) -> Result<Self> {
         let port = free_port()?;
-        let setup = peer.setup(port, tls, directory);
-        let kind = if tls.is_some() { "-tls" } else { "" };
+        let setup = peer.setup(port, wants, directory);
+        let kind = match (wants.tls, wants.full) {
+            (Some(_), _) => "-tls",
+            (None, true) => "-full",
+            (None, false) => "",
+        };
         let log = directory.join(format!("{}{kind}.log", peer.name));
         // The kernel ends it with this program, however that ends; both tools replace
         // themselves by what they start, so that the process stays the same.
@@ -145,7 +149,8 @@ mod tests {
         let program = Program { path: "/bin/false".into(), version: String::new() };
         let tonic = PEERS.iter().find(|peer| peer.name == "tonic").unwrap();
         let core = super::super::Cores::choose().unwrap().server;
-        let error = Server::start(tonic, &program, core, None, &directory).unwrap_err();
+        let wants = Wants { tls: None, full: false };
+        let error = Server::start(tonic, &program, core, wants, &directory).unwrap_err();
         assert!(error.to_string().contains("ended with"), "{error:#}");
     }
 }
