@@ -7,6 +7,8 @@ PYTHON ?= python3
 # try. Without one a trace is made.
 TRACE ?=
 LIMITS_MB ?= $(if $(TRACE),8 16 32 64 128 256,4 8 16)
+# Where `make replay` draws what it prints, as SVG; nowhere unless given.
+PICTURE ?=
 
 # How long `make fuzz` runs each target, and which: names of files in fuzz/fuzz_targets.
 FUZZ_SECONDS ?= 60
@@ -323,7 +325,7 @@ test-bench-peers: ## Test the program of bench-peers
 replay: ## Replay a made trace, or TRACE=FILE, at memory limits (LIMITS_MB) and print hit ratios
 	@loadtest/hit-ratios.sh --check '$(TRACE)' $(LIMITS_MB)
 	@$(MAKE) --no-print-directory build
-	@loadtest/hit-ratios.sh $(TARGET)/release/tiny-cache-server $(TARGET)/release/tiny-cache-loadtest \
+	@PICTURE='$(PICTURE)' loadtest/hit-ratios.sh $(TARGET)/release/tiny-cache-server $(TARGET)/release/tiny-cache-loadtest \
 		'$(TRACE)' $(LIMITS_MB)
 
 ## Release

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Replays a trace against servers of several memory limits, under each eviction policy, and
-# prints the hit ratios. Run it with `make replay`, which builds what it needs.
+# prints the hit ratios beside the best that any policy could reach. Run it with `make replay`,
+# which builds what it needs.
 #
 #   hit-ratios.sh SERVER LOADTEST TRACE LIMIT_MB...
 #   hit-ratios.sh --check TRACE LIMIT_MB...
 #
-# TRACE is a file, or empty for a trace that is made. --check looks at the arguments and runs
+# TRACE is a file, or empty for a trace that is made. PICTURE names a file to draw the ratios into,
+# as SVG. --check looks at the arguments and runs
 # nothing, so that what is missing is said before minutes of building.
 #
 # Every run has a fresh server on free ports. 16 requests in flight are few enough that
@@ -119,12 +121,18 @@ run() {
     entries=$(figure '"after": {"entries": ')
 }
 
-heading() {
-    printf '%s, values of %s, %s requests in flight\n\n' "$name" "$VALUE_SIZE" "$IN_FLIGHT"
-    printf '%12s %12s %12s %12s %12s\n' "memory limit" "entries held" "window hits" "TinyLFU hits" "LRU hits"
+# optimum ENTRIES: the best hit ratio with so many entries, in percent.
+optimum() {
+    "$loadtest" trace optimum "$trace" --entries "$1" | awk '$NF == "%" { print $(NF - 1) }'
 }
 
-# The entries are those of the window: residents, as all are under the others, take more memory.
+heading() {
+    printf '%s, values of %s, %s requests in flight\n\n' "$name" "$VALUE_SIZE" "$IN_FLIGHT"
+    printf '%12s %12s %10s %10s %10s %10s\n' "memory limit" "entries" "optimum" "window" "TinyLFU" "LRU"
+}
+
+# The entries are those under the window, and the optimum is that of so many: residents, as all are
+# under the other policies, take more memory.
 heading >"$dir/table"
 for limit in "$@"; do
     run window "$limit"
@@ -132,8 +140,15 @@ for limit in "$@"; do
     run tinylfu "$limit"
     tinylfu=$ratio
     run lru "$limit"
-    awk -v limit="$limit" -v held="$held" -v window="$window" -v tinylfu="$tinylfu" -v lru="$ratio" 'BEGIN {
-        printf "%8d MiB %12d %10.2f %% %10.2f %% %10.2f %%\n", limit, held, 100 * window, 100 * tinylfu, 100 * lru
-    }' >>"$dir/table"
+    awk -v limit="$limit" -v held="$held" -v best="$(optimum "$held")" \
+        -v window="$window" -v tinylfu="$tinylfu" -v lru="$ratio" 'BEGIN {
+        print limit, held, best, 100 * window, 100 * tinylfu, 100 * lru
+    }' >>"$dir/rows"
 done
+awk '{ printf "%8d MiB %12d %8.2f %% %8.2f %% %8.2f %% %8.2f %%\n", $1, $2, $3, $4, $5, $6 }' \
+    "$dir/rows" >>"$dir/table"
 cat "$dir/table"
+[ -z "${PICTURE:-}" ] || {
+    awk -v title="Hit ratio of $name" -f "${0%.sh}.awk" "$dir/rows" >"$PICTURE"
+    echo "the picture is in $PICTURE" >&2
+}

@@ -10,6 +10,7 @@ mod drive; // what all three drive
 mod compare; // reports
 mod html; // a page of one
 mod trace; // traces to replay
+mod trace_file; // what a trace is, wherever one is read
 mod parse; // numbers and durations
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -23,7 +24,8 @@ pub use self::{
     replay::ReplayArgs,
     run::{Rates, RunArgs},
     search::SearchArgs,
-    trace::{GenerateArgs, TraceCommand},
+    trace::{GenerateArgs, OptimumArgs, TraceCommand},
+    trace_file::TraceArgs,
     workload::WorkloadArgs,
 };
 

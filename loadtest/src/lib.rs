@@ -20,6 +20,7 @@ pub mod slo;
 pub mod compare;
 pub mod generate;
 pub mod html;
+pub mod optimum;
 pub mod replay;
 pub mod run;
 pub mod search;

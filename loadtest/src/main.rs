@@ -12,7 +12,7 @@ use tiny_cache_loadtest::{
     compare::{self, Comparison},
     console::say,
     error::Error,
-    generate, html,
+    generate, html, optimum,
     outcome::Outcome,
     output_file::OutputError,
     preset, replay, report, run, search,
@@ -46,6 +46,9 @@ fn obey(command: Command) -> Result<ExitCode, Error> {
         Command::Trace { command: TraceCommand::Generate(args) } => {
             generate::run(&args.make()?, args.output.as_deref())?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Trace { command: TraceCommand::Optimum(args) } => {
+            print(&optimum::run(&args.spec()?, &args.entries)?.to_string())
         }
         Command::Schema => print(&report::schema()),
         Command::Html(args) => match html::draw(&args.report, args.output.as_deref())? {

@@ -21,7 +21,7 @@ use crate::{
 ///
 /// The replay could not begin: the trace or the server is not what it should be.
 pub fn run(spec: &Replay, wanted: &Wanted) -> Result<Outcome, Error> {
-    let trace = Trace::open(&spec.traces, spec.reading.clone())?;
+    let trace = Trace::open(&spec.trace.files, spec.trace.reading.clone())?;
     let course = spec.course();
     let keeps_times = course.pace.is_open();
     if keeps_times && !trace.has_times() {
@@ -31,10 +31,11 @@ pub fn run(spec: &Replay, wanted: &Wanted) -> Result<Outcome, Error> {
     let parts = SessionParts::new(&spec.drive, Supply::Traced(Arc::new(feed)))?;
     let settings = spec.settings(&trace);
     let findings = trace.findings();
-    let goal = spec.limit.map_or(Goal::File(trace.meter()), |limit| Goal::Requests(limit.get()));
+    let goal =
+        spec.trace.limit.map_or(Goal::File(trace.meter()), |limit| Goal::Requests(limit.get()));
     block_on(async {
         let mut session = Session::open(parts, Outputs::open(wanted)?).await?;
-        let reading = reader.start(trace, spec.limit, keeps_times)?;
+        let reading = reader.start(trace, spec.trace.limit, keeps_times)?;
         let played = session.play(course, "replay", goal).await;
         let verdict = match Verdict::of(played.stopped, spec.drive.max_slip, &played.tally) {
             // A replay that was stopped does not wait for its reader.
@@ -52,7 +53,7 @@ pub fn run(spec: &Replay, wanted: &Wanted) -> Result<Outcome, Error> {
         if let Verdict::TraceBroken(error) = &outcome.verdict {
             outcome.report.trace_error = Some(error.to_string());
         }
-        outcome.report.trace = Some(TraceReport::of(&findings, spec.reading.max_gap));
+        outcome.report.trace = Some(TraceReport::of(&findings, spec.trace.reading.max_gap));
         Ok(outcome)
     })
 }

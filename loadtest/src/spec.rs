@@ -92,16 +92,23 @@ pub struct Rules {
 pub struct Replay {
     /// What is driven.
     pub drive: Drive,
-    /// The files, which are one trace.
-    pub traces: Vec<PathBuf>,
-    /// How they are read.
-    pub reading: Reading,
+    /// What is replayed.
+    pub trace: TraceSpec,
     /// What stands before every key.
     pub key_prefix: String,
-    /// Most accesses to issue; none for the whole trace.
-    pub limit: Option<NonZeroU64>,
     /// At which pace.
     pub pace: Pace,
+}
+
+/// A trace, or its beginning.
+#[derive(Clone, Debug)]
+pub struct TraceSpec {
+    /// The files, which are one trace.
+    pub files: Vec<PathBuf>,
+    /// How they are read.
+    pub reading: Reading,
+    /// Most accesses to take; none for the whole trace.
+    pub limit: Option<NonZeroU64>,
 }
 
 impl Drive {
@@ -169,7 +176,7 @@ impl Replay {
     /// What a report has of it.
     pub(crate) fn settings(&self, trace: &Trace) -> Settings {
         let files = self.files();
-        let Content { size, ttl } = self.reading.fallback;
+        let Content { size, ttl } = self.trace.reading.fallback;
         Settings {
             trace: Some(TraceSettings {
                 file: files.join(" "),
@@ -178,7 +185,7 @@ impl Replay {
                 columns: trace.columns().map(str::to_owned),
                 value_size_bytes: size.bytes(),
                 ttl_seconds: ttl.seconds(),
-                limit: self.limit,
+                limit: self.trace.limit,
                 key_prefix: self.key_prefix.clone(),
             }),
             ..self.drive.settings(&self.course())
@@ -192,6 +199,6 @@ impl Replay {
 
     /// The trace's files, for people.
     pub fn files(&self) -> Vec<String> {
-        self.traces.iter().map(|path| path.display().to_string()).collect()
+        self.trace.files.iter().map(|path| path.display().to_string()).collect()
     }
 }

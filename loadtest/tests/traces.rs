@@ -119,6 +119,22 @@ fn a_made_trace_replays_and_is_the_same_for_the_same_seed() {
     assert!(ended.stderr.starts_with("error: cannot write none/t.csv: "), "{ended:?}");
 }
 
+#[test]
+fn the_best_hit_ratios_of_a_trace_are_printed_for_each_size() {
+    let rows = b"time,key,op\n1,a,get\n2,b,get\n3,a,get\n4,b,get\n5,b,del\n6,b,get\n7,a,get\n";
+    let bench = Bench::new(&[("t.csv", rows)]);
+    let ended = bench.command("trace optimum t.csv --entries 1,2").run().exited(0);
+    let table = "6 reads, 2 keys\n\n     entries    best hits\n           1      33.33 %\n           2      50.00 %\n";
+    assert_eq!(ended.stdout, table);
+    let ended = bench.command("trace optimum t.csv --entries 2 --limit 3").run().exited(0);
+    assert!(ended.stdout.ends_with("           2      33.33 %\n"), "{}", ended.stdout);
+
+    let ended = bench.command("trace optimum t.csv --entries 0").run().exited(2);
+    assert!(ended.stderr.contains("expected a whole number of 1 or more"), "{ended:?}");
+    let ended = bench.command("trace optimum none.csv --entries 1").run().exited(2);
+    assert!(ended.stderr.starts_with("error: "), "{ended:?}");
+}
+
 /// `make replay` built for minutes before it said that its trace is not there.
 #[test]
 fn the_script_of_make_replay_looks_at_its_inputs_first() {

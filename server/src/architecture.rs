@@ -49,8 +49,8 @@
 //!    this is the short way, `rpc/unary.rs`. It reads the fields that matter, names the call
 //!    ([`Method`](crate::call::Method), [`CallStart`](crate::call::CallStart)), and starts a span if
 //!    it is sampled.
-//! 3. The [`service`](crate::service) decodes the message: the row of its table names the RPC's
-//!    [`Command`](crate::command::Command).
+//! 3. The [`service`](crate::service) reads the message where it lies: the row of its table names the
+//!    RPC's [`Command`](crate::command::Command), and that borrows what it is asked.
 //! 4. It parses the namespace and runs the command.
 //! 5. [`Get`](crate::command::Get) parses the key and asks its worker's
 //!    [`StoreHandle`](crate::store::StoreHandle), which hashes the key, finds the shard and counts a
@@ -58,8 +58,9 @@
 //!    (`stripes.rs`), finds the entry (`entry.rs`) and looks at its deadline. A use of an entry in the
 //!    window is counted in the entry; one of a resident is reported to moka (`residents.rs`), under
 //!    `window` only now and then.
-//! 6. The service returns a [`Report`](crate::call::Report) with sizes and counts. A large value goes
-//!    on as [`Segments`](crate::call::Segments), without a copy.
+//! 6. The service has the reply written ([`ReplyWriter`](crate::call::ReplyWriter)): a small value is
+//!    copied into it, a large one lent. It returns a [`Report`](crate::call::Report) with sizes and
+//!    counts.
 //! 7. Back in `rpc`, the reply gets its request id and its final status. The meter, the span and the
 //!    log's DEBUG line get the report.
 //! 8. `transport` writes all replies of the turn with one system call.

@@ -1,24 +1,22 @@
 //! The options of a replay, and what they add up to.
 
-use std::{num::NonZeroU64, ops::Bound, path::PathBuf, time::Duration};
+use std::{ops::Bound, time::Duration};
 
-use clap::{
-    Args, ValueEnum,
-    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
-};
+use clap::Args;
 use tiny_cache_client::Ttl;
 
 use super::{
     drive::DriveArgs,
-    parse::{positive, positive_duration, within},
+    parse::{positive_duration, within},
+    trace_file::TraceArgs,
 };
 use crate::{
     access::{self, Content, ValueSize},
     engine::Pace,
     error::Refusal,
     peers::{Target, check_key},
-    spec::Replay,
-    trace::{Columns, Format, Keys, Reading, TimeUnit},
+    spec::{Replay, TraceSpec},
+    trace::Keys,
 };
 
 pub(super) const MORE: &str = "\
@@ -62,40 +60,9 @@ Examples:
 /// The options of a replay.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// Trace files, replayed one after the other as one trace; - is standard input. Plain, or
-    /// compressed with zstd, gzip, xz or lz4
-    #[arg(required = true, value_name = "TRACE")]
-    pub traces: Vec<PathBuf>,
-
-    /// Format of the trace; auto goes by what the file has
-    #[arg(long, default_value = "auto", value_parser = format())]
-    pub format: std::option::Option<Format>,
-
-    /// Of csv: the columns from left to right, such as time,key,size,op,ttl with - for one to
-    /// ignore; or by name or number, such as key=object,time=1 [default: those of the header]
-    #[arg(long, value_name = "LIST")]
-    pub columns: Option<Columns>,
-
-    /// Of csv: what stands between columns, one character, tab or space [default: found out]
-    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
-    pub delimiter: Option<u8>,
-
-    /// What the trace's times count [default: s, or what a header says, as in time_ms]
-    #[arg(long, value_enum, value_name = "UNIT")]
-    pub time_unit: Option<TimeUnit>,
-
-    /// A longer time between two rows, ahead or back, is a break in the trace's times: it is
-    /// counted, and the replay goes on at once
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = max_gap)]
-    pub max_gap: Duration,
-
-    /// Leave broken rows out and count them [default: stop at the first]
-    #[arg(long)]
-    pub skip_broken: bool,
-
-    /// Replace the end of a key that is too long by a hash of the key [default: a broken row]
-    #[arg(long)]
-    pub hash_long_keys: bool,
+    /// What is replayed
+    #[command(flatten)]
+    pub trace: TraceArgs,
 
     /// Keep the trace's own times, at this multiple of its speed, such as 1 or 0.5 or 20 (open
     /// loop) [default: as fast as the server answers]
@@ -115,10 +82,6 @@ pub struct ReplayArgs {
     /// 0 never expires
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = access::ttl)]
     pub ttl: Ttl,
-
-    /// Stop after the first N accesses [default: the whole trace]
-    #[arg(long, value_name = "N", value_parser = positive::<NonZeroU64>)]
-    pub limit: Option<NonZeroU64>,
 
     /// Text to put before every key
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -152,58 +115,17 @@ impl ReplayArgs {
         };
         let drive = self.drive.drive(pace, Some(self.origin.unwrap_or_default()))?;
         Ok(Replay {
-            reading: self.reading(drive.route.max_key_chars())?,
-            traces: self.traces.clone(),
+            trace: self.trace(drive.route.max_key_chars())?,
             key_prefix: prefix.clone(),
-            limit: self.limit,
             pace,
             drive,
         })
     }
 
-    /// How the trace is to be read.
-    fn reading(&self, max_key_chars: usize) -> Result<Reading, Refusal> {
-        let format = self.format;
-        let of_csv =
-            [("--columns", self.columns.is_some()), ("--delimiter", self.delimiter.is_some())];
-        let is_csv = of_csv.iter().any(|(_, is_there)| *is_there);
-        if format.is_some_and(|format| format != Format::Csv) {
-            Refusal::idle(of_csv, "--format csv")?;
-        }
+    fn trace(&self, max_key_chars: usize) -> Result<TraceSpec, Refusal> {
         let keys = Keys::new(self.key_prefix.clone(), max_key_chars);
-        let fallback = Content { size: self.value_size, ttl: self.ttl };
-        Ok(Reading {
-            format: format.or(is_csv.then_some(Format::Csv)),
-            columns: self.columns.clone(),
-            delimiter: self.delimiter,
-            time_unit: self.time_unit,
-            max_gap: self.max_gap,
-            skip_broken: self.skip_broken,
-            ..Reading::new(keys.hash_long(self.hash_long_keys), fallback)
-        })
+        self.trace.spec(keys, Content { size: self.value_size, ttl: self.ttl })
     }
-}
-
-/// A format, or none for that of the file itself.
-fn format() -> impl TypedValueParser<Value = Option<Format>> {
-    let auto = PossibleValue::new("auto").help("Go by what the file has");
-    let formats = Format::value_variants().iter().filter_map(Format::to_possible_value);
-    PossibleValuesParser::new(std::iter::once(auto).chain(formats))
-        .map(|name| Format::from_str(&name, false).ok())
-}
-
-fn delimiter(text: &str) -> Result<u8, &'static str> {
-    match text.as_bytes() {
-        b"tab" | b"\\t" => Ok(b'\t'),
-        b"space" => Ok(b' '),
-        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && *byte != b'"' => Ok(*byte),
-        _ => Err("expected one character that is no letter, digit or quote, or tab or space"),
-    }
-}
-
-fn max_gap(text: &str) -> Result<Duration, &'static str> {
-    humantime::parse_duration(text)
-        .map_err(|_| "expected a duration with a unit, such as 10m, 1h or 30d")
 }
 
 fn speed(text: &str) -> Result<f64, &'static str> {
@@ -219,6 +141,7 @@ mod tests {
     use crate::{
         cli::{Cli, Command},
         peers::Backend,
+        trace::{Format, Reading},
     };
 
     fn replay(options: &[&str]) -> Result<Box<ReplayArgs>, String> {
@@ -234,7 +157,7 @@ mod tests {
         let spec = replay(&[]).unwrap().spec().unwrap();
         assert_eq!(spec.drive.route.target.to_string(), "grpc://127.0.0.1:50051");
         assert_eq!((spec.drive.connections, spec.pace.in_flight()), (4, 64));
-        let Content { size, ttl } = spec.reading.fallback;
+        let Content { size, ttl } = spec.trace.reading.fallback;
         assert_eq!((size.bytes(), ttl.seconds()), (1024, 3600));
         assert!((1..=4).contains(&spec.drive.threads));
     }
@@ -274,7 +197,8 @@ mod tests {
 
     #[test]
     fn an_option_of_one_format_is_refused_beside_another() {
-        let reading = |options: &[&str]| replay(options).unwrap().reading(256);
+        let reading =
+            |options: &[&str]| replay(options).unwrap().trace(256).map(|trace| trace.reading);
         for (option, value) in [("--columns", "time,key"), ("--delimiter", "tab")] {
             let refused = reading(&[option, value, "--format", "twitter"]).unwrap_err();
             assert_eq!(refused.to_string(), format!("{option} works only with --format csv"));

@@ -4,10 +4,15 @@ use std::{num::NonZeroU64, path::PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::parse::{positive, within};
+use super::{
+    parse::{positive, within},
+    trace_file::TraceArgs,
+};
 use crate::{
+    access::{self, Content, ValueSize},
     error::Refusal,
-    trace::{Make, Style},
+    spec::TraceSpec,
+    trace::{Keys, Make, Style},
     workload::{Call, KeyDistribution, Mix, Sizes, Ttls, WorkloadSpec},
 };
 
@@ -38,6 +43,46 @@ pub enum TraceCommand {
     /// Makes a trace whose distributions are known
     #[command(after_long_help = MORE)]
     Generate(Box<GenerateArgs>),
+    /// Prints the hit ratio that no eviction policy can exceed on a trace
+    #[command(after_long_help = OF_OPTIMUM)]
+    Optimum(Box<OptimumArgs>),
+}
+
+const OF_OPTIMUM: &str = "\
+The rule is Belady's: the entry goes whose next read is farthest away, or the one that comes is not
+let in. It needs the future, so no server can follow it. Entries count as equally large, and times
+to live do not count. Memory: some 16 bytes for each access, and 24 for each key.
+
+Examples:
+  tiny-cache-loadtest trace optimum OLTP.lis.zst --entries 1868,9344,28032
+  tiny-cache-loadtest trace generate | tiny-cache-loadtest trace optimum - --entries 10000
+";
+
+/// The options of the optimum.
+#[derive(Args, Clone, Debug)]
+pub struct OptimumArgs {
+    /// What is read
+    #[command(flatten)]
+    pub trace: TraceArgs,
+
+    /// Entries that a cache may hold, one or more
+    #[arg(long, value_name = "N,…", required = true, value_delimiter = ',', value_parser = positive::<NonZeroU64>)]
+    pub entries: Vec<NonZeroU64>,
+}
+
+impl OptimumArgs {
+    /// What is to be read.
+    ///
+    /// # Errors
+    ///
+    /// Options do not go together.
+    pub fn spec(&self) -> Result<TraceSpec, Refusal> {
+        // No server takes the keys and the values: any length will do.
+        let keys = Keys::new(String::new(), usize::MAX);
+        let size = ValueSize::from_bytes(0).expect("it is no more than the most");
+        let content = Content { size, ttl: access::ttl("0").expect("it never expires") };
+        self.trace.spec(keys, content)
+    }
 }
 
 /// The options of a made trace.
