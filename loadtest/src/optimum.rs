@@ -56,13 +56,15 @@ impl Future {
     fn of(accesses: impl Iterator<Item = Result<Access, TraceError>>) -> Result<Self, TraceError> {
         let hasher = RandomState::new();
         // By the hash of the key: of two keys in a thousand million, one in 37 has the other's.
-        let mut last = HashMap::<u64, usize>::new();
+        let mut last = HashMap::<u64, Option<usize>>::new();
         let mut future = Self::default();
         for access in accesses {
             let Access { key, action, .. } = access?;
             let place = future.next_read.len();
             future.next_read.push(None);
-            let before = last.insert(hasher.hash_one(key), place);
+            // What is deleted is not there for the next access.
+            let kept = (action != Action::Delete).then_some(place);
+            let before = last.insert(hasher.hash_one(key), kept).flatten();
             if matches!(action, Action::Read(_)) {
                 future.reads += 1;
                 if let Some(before) = before {
@@ -77,7 +79,7 @@ impl Future {
     /// Reads that hit in a cache for so many entries.
     fn hits(&self, entries: NonZeroU64) -> u64 {
         // What the cache holds: of each entry, when it is read next.
-        let mut held = BTreeSet::new();
+        let mut held = BTreeSet::<u64>::new();
         let mut hits = 0;
         for (place, next) in (0..).zip(&self.next_read) {
             hits += u64::from(held.remove(&place));

@@ -125,9 +125,9 @@ fn the_best_hit_ratios_of_a_trace_are_printed_for_each_size() {
     let bench = Bench::new(&[("t.csv", rows)]);
     let ended = bench.command("trace optimum t.csv --entries 1,2").run().exited(0);
     let table = "6 reads, 2 keys\n\n     entries    best hits\n           1      33.33 %\n           2      50.00 %\n";
-    assert_eq!(ended.stdout, table);
+    assert_eq!(ended.text(), table);
     let ended = bench.command("trace optimum t.csv --entries 2 --limit 3").run().exited(0);
-    assert!(ended.stdout.ends_with("           2      33.33 %\n"), "{}", ended.stdout);
+    assert!(ended.text().ends_with("           2      33.33 %\n"), "{}", ended.text());
 
     let ended = bench.command("trace optimum t.csv --entries 0").run().exited(2);
     assert!(ended.stderr.contains("expected a whole number of 1 or more"), "{ended:?}");

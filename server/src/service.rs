@@ -79,6 +79,16 @@ pub(crate) struct Encoded<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+/// What a command is asked.
+struct Asked<'a, R> {
+    /// The namespace that the caller named, if any.
+    namespace: Option<&'a str>,
+    terms: Terms,
+    /// Bytes of the message.
+    bytes: usize,
+    request: R,
+}
+
 /// How a message was answered.
 #[derive(Debug)]
 pub(crate) struct Whole {
@@ -122,8 +132,8 @@ impl CacheRpcs {
         if request.keys().len() > GROUP {
             return None;
         }
-        let report = Report::of_request(&request, bytes.len());
-        let answered = self.run::<C>(namespace, begin(), request, report, reply).now_or_never();
+        let asked = Asked { namespace, terms: begin(), bytes: bytes.len(), request };
+        let answered = self.run::<C>(asked, reply).now_or_never();
         let (done, report) = answered.expect("no command lets others go first within a group");
         Some(Whole { done, report })
     }
@@ -139,25 +149,22 @@ impl CacheRpcs {
         let exchange: Exchange = extensions.remove().unwrap_or_default();
         // Bytes that are no text are no namespace either; "?" is none.
         let namespace = metadata.get(X_CACHE_NAMESPACE).map(|text| text.to_str().unwrap_or("?"));
-        let report = Report::of_request(&request, bytes);
         let mut reply = ReplyWriter::new();
-        let running = self.run::<C>(namespace, exchange.terms, request, report, &mut reply);
-        let (done, report) = running.await;
+        let asked = Asked { namespace, terms: exchange.terms, bytes, request };
+        let (done, report) = self.run::<C>(asked, &mut reply).await;
         exchange.leave(report);
         done?;
         Ok(reply.take())
     }
 
-    /// Runs a command in the namespace that the caller named, if any, and writes its reply. Adds to
-    /// the report what was read, and the keys where they are asked for.
+    /// Runs a command, and writes its reply. Reports on both, with the keys where they are asked
+    /// for.
     async fn run<'a, C: Command>(
         &'a self,
-        namespace: Option<&'a str>,
-        terms: Terms,
-        request: C::Request<'a>,
-        mut report: Report,
+        Asked { namespace, terms, bytes, request }: Asked<'a, C::Request<'a>>,
         reply: &mut ReplyWriter,
     ) -> (Result<(), Rejection>, Report) {
+        let mut report = Report::of_request(&request, bytes);
         let namespace = match namespace.map_or(Ok(Namespace::SHARED), Namespace::parse) {
             Ok(namespace) => namespace,
             Err(invalid) => return (Err(invalid.into()), report),

@@ -21,7 +21,7 @@ impl Command for Stats {
     type Request<'a> = Nothing;
     type Reply<'a> = CacheStats;
 
-    async fn run<'a>(context: &Context<'a>, Nothing: Nothing) -> Result<CacheStats, Rejection> {
+    async fn run(context: &Context<'_>, Nothing: Nothing) -> Result<CacheStats, Rejection> {
         Ok(reply(&context.store.store().stats()))
     }
 }
