@@ -133,7 +133,7 @@ clean: ## Remove everything that was built, tools and environments too
 
 .PHONY: ci
 ci: FUZZ_SECONDS = 20
-ci: fmt-check clippy doc typos deny test test-shuttle test-http2 fuzz-http2 test-interop test-field test-clients test-hyper test-memory test-expiry test-drain test-restarts test-search test-day test-dashboards test-containers ## Run everything that CI runs
+ci: fmt-check clippy doc typos deny test test-shuttle test-http2 fuzz-http2 test-interop test-field test-clients test-hyper test-admission test-memory test-expiry test-drain test-restarts test-search test-day test-dashboards test-containers ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
@@ -245,6 +245,10 @@ test-hyper: ## Run interop, field, lifecycle and traces with CACHE_TRANSPORT=hyp
 .PHONY: test-store
 test-store: ## Compare a million random operations on the store with a model, under each policy
 	$(CHECK) --lib store::tests
+
+.PHONY: test-admission
+test-admission: ## Check what a full cache keeps: fresh keys, scans, a new hot set, a loop, a large value
+	$(CHECK) --test slow admission -- --ignored --nocapture --test-threads 2
 
 .PHONY: test-memory
 test-memory: ## Check that memory stays within its limit under load
