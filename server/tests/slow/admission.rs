@@ -40,7 +40,7 @@ impl App {
     async fn ask(&mut self, names: &[String]) -> usize {
         let mut hits = 0;
         for together in names.chunks(TOGETHER) {
-            let found = self.cache.multi_get(keys(together)).await.unwrap().into_inner().items;
+            let found = self.cache.multi_get(keys(together)).await.unwrap().items;
             let missed = found.iter().filter(|item| !item.found);
             let filled: Vec<_> = missed.map(|miss| item(&miss.key, vec![7; VALUE])).collect();
             hits += together.len() - filled.len();
@@ -79,7 +79,7 @@ impl App {
     }
 
     async fn readable_of_fresh(&mut self) -> usize {
-        let found = self.cache.multi_get(keys(fresh())).await.unwrap().into_inner().items;
+        let found = self.cache.multi_get(keys(fresh())).await.unwrap().items;
         found.iter().filter(|item| item.found).count()
     }
 }
@@ -163,7 +163,7 @@ fn a_large_value_that_is_hot_is_kept() {
         let mut app = App::start(&[("CACHE_MAX_MEMORY_MB", "64")]).await;
         let (rounds, mut hits) = (1_000, 0);
         for _ in 0..rounds {
-            let large = app.cache.multi_get(keys(["large"])).await.unwrap().into_inner();
+            let large = app.cache.multi_get(keys(["large"])).await.unwrap();
             if large.items[0].found {
                 hits += 1;
             } else {
