@@ -98,8 +98,11 @@ impl fmt::Display for Optimum {
         writeln!(f, "{reads} reads, {keys} keys\n")?;
         writeln!(f, "{:>12} {:>12}", "entries", "best hits")?;
         for (entries, hits) in hits {
-            // A trace without reads has no ratio.
-            let percent = 100.0 * *hits as f64 / (*reads).max(1) as f64;
+            if *reads == 0 {
+                writeln!(f, "{entries:>12} {:>12}", "no reads")?;
+                continue;
+            }
+            let percent = 100.0 * *hits as f64 / *reads as f64;
             writeln!(f, "{entries:>12} {percent:>10.2} %")?;
         }
         Ok(())

@@ -129,6 +129,10 @@ fn the_best_hit_ratios_of_a_trace_are_printed_for_each_size() {
     let ended = bench.command("trace optimum t.csv --entries 2 --limit 3").run().exited(0);
     assert!(ended.text().ends_with("           2      33.33 %\n"), "{}", ended.text());
 
+    let bench = Bench::new(&[("w.csv", b"time,key,op\n1,a,set\n")]);
+    let ended = bench.command("trace optimum w.csv --entries 2").run().exited(0);
+    assert!(ended.text().ends_with("           2     no reads\n"), "{}", ended.text());
+
     let ended = bench.command("trace optimum t.csv --entries 0").run().exited(2);
     assert!(ended.stderr.contains("expected a whole number of 1 or more"), "{ended:?}");
     let ended = bench.command("trace optimum none.csv --entries 1").run().exited(2);

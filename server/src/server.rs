@@ -28,7 +28,7 @@ use crate::{
     reflection::Reflection,
     rpc::{IntakeBudget, IntakeLimits},
     settings::Settings,
-    store::{Store, Upkeep},
+    store::{EvictionPolicy, Store, Upkeep},
     telemetry::Traces,
     threads::Threads,
     transport::{
@@ -86,6 +86,8 @@ pub struct Server {
     http_addr: SocketAddr,
     settings: Settings,
     shards: usize,
+    /// By which the shards go. Small ones go by another than was asked for.
+    policy: EvictionPolicy,
     traces: Traces,
     lifecycle: Lifecycle,
     threads: Threads,
@@ -171,8 +173,8 @@ impl Server {
             warn!("{warning}");
         }
         certificates::log_start(&tls.certificates);
-        let shards = store.shard_count();
-        Ok(Self { grpc_addr, http_addr, settings, shards, traces, lifecycle, threads })
+        let (shards, policy) = (store.shard_count(), store.policy());
+        Ok(Self { grpc_addr, http_addr, settings, shards, policy, traces, lifecycle, threads })
     }
 
     /// The address of the gRPC port.
@@ -225,6 +227,12 @@ impl Server {
             < asked.get().checked_next_power_of_two().and_then(NonZeroUsize::new)
         {
             info!(shards, asked, "fewer shards, so that each holds several of the largest values");
+        }
+        if self.policy != settings.eviction_policy {
+            info!(
+                "no window: a shard holds fewer than 32 entries, or one of \
+                 CACHE_MAX_VALUE_BYTES takes more than four fifths of it; the eviction policy is lru"
+            );
         }
         if let Some(soft) = cgroup::soft_limit() {
             info!(

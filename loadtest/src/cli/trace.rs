@@ -21,7 +21,7 @@ What is made, of random numbers that --seed alone decides:
   keys    --once of the accesses read a key that no other access asks for; all others take one
           of --keys by --key-distribution, the lowest numbers most often
   sizes   belong to the key, drawn from --value-size; a delete has none
-  ops     drawn by --mix, of get, set and delete; ttls of sets by --ttl
+  ops     drawn by --mix, of get, set and delete, but a get for --once; ttls of sets by --ttl
   times   a Poisson process of --rate accesses a second, from 0
 Popularity does not change over time: a real trace has days, and keys that come and go.
 

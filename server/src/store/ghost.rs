@@ -1,5 +1,5 @@
 //! Remembers the hashes of entries that the window dropped, each for as many further drops as the
-//! shard holds entries: the ghost queue of S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are
+//! shard holds entries, unless others take its slots first: the ghost queue of S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are
 //! all you need for cache eviction", SOSP 2023), kept as a table of fingerprints.
 //!
 //! A hash has four slots that it may lie in. A slot is eight bytes, and an empty one is no

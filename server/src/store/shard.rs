@@ -88,6 +88,11 @@ impl Shard {
         }
     }
 
+    /// The policy that it goes by.
+    pub(super) fn policy(&self) -> EvictionPolicy {
+        self.policy
+    }
+
     /// Adds the shard's figures, and returns what it holds. What is past its deadline is not
     /// counted, removed or not.
     pub(super) fn add_to(&self, stats: &mut Stats) -> ShardStats {

@@ -70,6 +70,12 @@ impl Store {
         self.shards.len()
     }
 
+    /// The policy that its shards go by: those that are too small for a window go by the order of
+    /// use.
+    pub fn policy(&self) -> EvictionPolicy {
+        self.shards[0].policy()
+    }
+
     /// The limits it was made with.
     pub fn limits(&self) -> StoreLimits {
         self.limits

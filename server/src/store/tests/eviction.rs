@@ -45,6 +45,7 @@ fn lru_lets_the_new_key_in_and_the_oldest_go() {
 #[test]
 fn a_shard_for_few_entries_keeps_the_exact_order_of_use() {
     let store = store(64 * MIB, 20, 1, EvictionPolicy::Window);
+    assert_eq!(store.policy(), EvictionPolicy::Lru);
     let handle = handle_of(&store);
     let name = |n: usize| format!("{n}");
     (0..20).for_each(|n| handle.set(key(&name(n)), b"v", Ttl::Forever).unwrap());
