@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use shuttle::{check_random, thread};
+use shuttle::{check_pct, check_random, thread};
 
 use crate::{
     handout::Handout,
@@ -148,6 +148,28 @@ fn a_key_that_was_deleted_and_written_again_is_judged_by_its_own_place() {
             assert_eq!(shard.get(b'a'), Some(3));
         },
         SCHEDULES,
+    );
+}
+
+/// moka evicts a key, and before the table lets go of it, it is deleted and written again.
+#[test]
+fn a_key_that_was_written_again_does_not_go_with_its_evicted_handle() {
+    // Few switches at any place: all of the other's two calls come between two steps of one.
+    check_pct(
+        || {
+            let shard = Arc::new(SmallShard::of_residents());
+            shard.set(b'a', 1);
+            shard.fill();
+            let evicting = shard.clone();
+            let evicts = thread::spawn(move || evicting.set(b'b', 0));
+            shard.delete(b'a');
+            shard.set(b'a', 3);
+            evicts.join().unwrap();
+            assert_eq!(shard.get(b'a'), Some(3));
+            shard.assert_books_balance();
+        },
+        SCHEDULES,
+        3,
     );
 }
 

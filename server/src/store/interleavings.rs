@@ -28,6 +28,14 @@ impl SmallShard {
         Self(Shard::new(capacity, EvictionPolicy::Window, Clock::start(), namespaces))
     }
 
+    /// One without a window: all of its ten entries are residents.
+    pub(crate) fn of_residents() -> Self {
+        let one = Entry::new(key(b'a'), b"v", Deadline::NEVER, Slot::SHARED);
+        let capacity = Capacity::of_weights(10 * bytes_of(&one, true), 0);
+        let namespaces = Arc::new(Namespaces::new());
+        Self(Shard::new(capacity, EvictionPolicy::Lru, Clock::start(), namespaces))
+    }
+
     pub(crate) fn set(&self, name: u8, value: u8) {
         self.0.set(key(name), &[value], Ttl::Forever);
     }
@@ -69,6 +77,11 @@ impl SmallShard {
         self.set(name, value);
         self.get(name);
         self.get(name);
+        self.fill();
+    }
+
+    /// Fills the shard.
+    pub(crate) fn fill(&self) {
         let mut others = b'A'..=b'Z';
         while !self.0.is_full() {
             self.set(others.next().unwrap(), 0);
