@@ -92,5 +92,6 @@ pub use self::{
     event::{Event, StreamId, Workspace},
     fields::{Block, FieldName},
     head::{Head, Lane},
+    hpack::huffman::decode_huffman,
     names::MAX_KEPT,
 };

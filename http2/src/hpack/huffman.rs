@@ -137,6 +137,13 @@ pub(crate) fn decode(coded: &[u8], out: &mut Vec<u8>) -> Result<(), HpackError> 
     Ok(())
 }
 
+/// Decodes one string of a header block. `None`: no encoder writes these bytes.
+pub fn decode_huffman(coded: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    decode(coded, &mut text).ok()?;
+    Some(text)
+}
+
 /// Decodes into `out`, which is long enough, and returns how much of it was written.
 fn decode_into(mut coded: &[u8], out: &mut [u8]) -> Result<usize, HpackError> {
     // The next bits, highest first; below `held` of them all are zero.
