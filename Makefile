@@ -7,7 +7,7 @@ PYTHON ?= python3
 # try. Without one a trace is made.
 TRACE ?=
 LIMITS_MB ?= $(if $(TRACE),8 16 32 64 128 256,4 8 16)
-# Where `make replay` draws what it prints, as SVG; nowhere unless given.
+# Where `make replay` and `make test-scaling` draw what they print, as SVG; nowhere unless given.
 PICTURE ?=
 
 # How long `make fuzz` runs each target, and which: names of files in fuzz/fuzz_targets.
@@ -45,6 +45,8 @@ CLIENTS := server/tests/clients
 HAPROXY_DIR := $(if $(shell command -v haproxy 2>/dev/null),,$(TARGET)/haproxy)
 # So is the library of nghttp2, which most systems have.
 NGHTTP2_DIR := $(if $(shell ldconfig -p 2>/dev/null | grep libnghttp2.so.14),,$(abspath $(TARGET))/nghttp2)
+# And redis-server with redis-cli.
+REDIS_DIR := $(if $(shell command -v redis-server 2>/dev/null),,$(abspath $(TARGET))/redis)
 DASHBOARDS := dashboards/tests
 BENCH_PEERS := $(abspath $(TARGET))/bench-peers
 CONTAINERS := $(TARGET)/containers
@@ -133,7 +135,10 @@ clean: ## Remove everything that was built, tools and environments too
 
 .PHONY: ci
 ci: FUZZ_SECONDS = 20
-ci: fmt-check clippy doc typos deny test test-shuttle test-http2 fuzz-http2 test-interop test-field test-clients test-hyper test-admission test-memory test-expiry test-drain test-restarts test-search test-day test-dashboards test-containers ## Run everything that CI runs
+ci: HARDENING_SECONDS = 1
+ci: HARDENING_CALLS = 100000
+ci: TIER_INTEROP = cluster
+ci: fmt-check clippy doc typos deny test test-tier test-shuttle test-http2 fuzz-http2 test-interop test-field test-clients test-hyper test-admission test-memory test-hardening test-expiry test-drain test-restarts test-search test-day test-dashboards test-containers ## Run everything that CI runs
 
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
@@ -178,6 +183,14 @@ deny: $(DENY) ## Check licences, sources and bans of the dependencies (no adviso
 test-shuttle: ## Try interleavings of the server's own concurrent code with shuttle
 	$(CARGO) test --workspace --features tiny-cache-server/shuttle --lib interleavings
 
+# Of the modules with unsafe code, those that Miri can run: the store's blocks and prefetches. It
+# cannot call into mimalloc, which the other two do. Tree borrows, because crossbeam's epochs, below
+# moka, break the older rules.
+.PHONY: test-miri
+test-miri: ## Run the store's unsafe code under Miri (needs rustup toolchain install nightly --component miri,rust-src)
+	MIRIFLAGS='-Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-disable-isolation -Zmiri-ignore-leaks' \
+		$(CARGO) +nightly miri test -p tiny-cache-server --lib store::entry store::tests::writes::a_value_is
+
 .PHONY: fuzz
 fuzz: ## Run the fuzz targets, FUZZ_SECONDS each, or FUZZ_TARGETS of them (needs a C++ compiler)
 	CARGO='$(CARGO)' fuzz/run.sh $(abspath $(TARGET))/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
@@ -211,9 +224,20 @@ test-interop: $(VENV)/.made $(STUBS)/.generated ## Drive the real binary with an
 test-field: $(VENV)/.field $(STUBS)/.generated $(HAPROXY_DIR) $(NGHTTP2_DIR) ## Drive the real binary through proxies and with other HTTP/2 libraries (needs Python, and Debian for haproxy)
 	$(BINARIES)
 	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server HAPROXY_DIR=$(abspath $(HAPROXY_DIR)) \
+		TINY_CACHE_CLI_BIN=$(abspath $(TARGET)/debug/tiny-cache) \
+		TINY_CACHE_LOADTEST_BIN=$(abspath $(TARGET)/debug/tiny-cache-loadtest) \
 		TINY_CACHE_TRANSCRIBE_BIN=$(TARGET)/debug/examples/transcribe NGHTTP2_DIR=$(NGHTTP2_DIR) \
 		PYTHONPATH=$(STUBS):$(INTEROP) PYTHONDONTWRITEBYTECODE=1 \
 		$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(FIELD)
+
+# test-field runs it too, without the picture. As root a server is also added and taken away.
+.PHONY: test-scaling
+test-scaling: $(VENV)/.field ## Kill, restart, drain, add and remove caches behind Envoy and the library under a verified load (PICTURE=FILE.svg draws the hit ratio)
+	$(BINARIES)
+	TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server PYTHONDONTWRITEBYTECODE=1 \
+		TINY_CACHE_LOADTEST_BIN=$(abspath $(TARGET)/debug/tiny-cache-loadtest) \
+		$(if $(PICTURE),$(VENV)/bin/python $(FIELD)/scaling.py $(PICTURE), \
+		$(VENV)/bin/python -m pytest -q -s -p no:cacheprovider --confcutdir $(FIELD) --noconftest $(FIELD)/test_scaling.py)
 
 # Drives each client. Those that are not Python's are made of Debian's packages below target/.
 DRIVE_CLIENTS = TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server HAPROXY_DIR=$(abspath $(HAPROXY_DIR)) \
@@ -242,9 +266,35 @@ test-hyper: ## Run interop, field, lifecycle and traces with CACHE_TRANSPORT=hyp
 	$(CARGO) test --workspace --test lifecycle --test traces
 	$(MAKE) --no-print-directory test-interop test-field
 
+# The rows that the near part's size may not change, those apart that need larger values than it has.
+NEAR_CUT_DOWN := batches::over conditional::over keys::over linearizability::over namespaces::over \
+	ttl::over --skip size_is_looked_at --skip items_error_is_its_own
+
+# Each test starts the servers that it needs, and they end with it. TINY_CACHE_TEST_REDIS=valkey-server
+# takes another program. TIER_INTEROP says over which tiers the interop suite runs.
+TIER_INTEROP ?= one cluster
+IN_REDIS := $(if $(REDIS_DIR),PATH='$(REDIS_DIR)/usr/bin':"$$PATH" \
+	LD_LIBRARY_PATH='$(REDIS_DIR)/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)')
+.PHONY: test-tier
+test-tier: $(REDIS_DIR) $(VENV)/.made $(STUBS)/.generated ## Run contract, interop and failures over Redis, and over a cluster (needs Python, and Redis 7 or Debian for it)
+	$(CARGO) test --workspace --test tier --no-run
+	$(IN_REDIS) $(CARGO) test --workspace --test tier -- --ignored --test-threads 4
+	$(IN_REDIS) TINY_CACHE_TEST_NEAR_MB=1 $(CARGO) test --workspace --test tier -- --ignored --test-threads 4 \
+		$(NEAR_CUT_DOWN)
+	for kind in $(TIER_INTEROP); do \
+		$(IN_REDIS) TINY_CACHE_SERVER_BIN=$(TARGET)/debug/tiny-cache-server PYTHONPATH=$(STUBS) PYTHONDONTWRITEBYTECODE=1 \
+			server/tests/tier/with-redis.sh $$kind $(VENV)/bin/python -m pytest -q -rs -p no:cacheprovider \
+			$(PYTEST_ARGS) $(INTEROP) || exit 1; \
+	done
+
 .PHONY: test-store
 test-store: ## Compare a million random operations on the store with a model, under each policy
 	$(CHECK) --lib store::tests
+
+.PHONY: test-what-if
+test-what-if: ## Compare what other memory would give with what it gives, on recorded traces (TRACES="FILE.lis FILE.trace FILE.csv", not compressed)
+	@[ -n '$(TRACES)' ] || { echo 'test-what-if: name traces with TRACES="FILE…"; make test has a made one' >&2; exit 2; }
+	WHAT_IF_TRACES='$(abspath $(TRACES))' $(CHECK) --lib recorded_traces -- --ignored --nocapture
 
 .PHONY: test-admission
 test-admission: ## Check what a full cache keeps: fresh keys, scans, a new hot set, a loop, a large value
@@ -257,6 +307,18 @@ test-memory: ## Check that memory stays within its limit under load
 .PHONY: test-connections
 test-connections: ## Check what 10,000 idle connections and 1,000 slow readers take in memory
 	$(CHECK) --test slow connections -- --ignored --nocapture
+
+# HARDENING_SECONDS is the time of each attack, HARDENING_TRANSPORTS which transports are attacked,
+# HARDENING_CALLS how many random calls are compared with a model, TESTS a part of the tests' names.
+.PHONY: test-hardening
+test-hardening: ## Attack the server and print what that costs (HARDENING_SECONDS=10, HARDENING_TRANSPORTS=engine, TESTS=floods)
+	HARDENING_SECONDS='$(HARDENING_SECONDS)' HARDENING_TRANSPORTS='$(HARDENING_TRANSPORTS)' \
+		HARDENING_CALLS='$(HARDENING_CALLS)' $(CHECK) --test hardening $(TESTS) -- --ignored --nocapture --test-threads 1
+
+# Half a minute of it is a part of test-hardening.
+.PHONY: soak
+soak: ## Load the server for SOAK_SECONDS, 900 unless given, and show that nothing is left behind
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),900) $(CHECK) --test hardening soak -- --ignored --nocapture
 
 .PHONY: test-expiry
 test-expiry: ## Check that mass expiry does not hold up requests
@@ -299,6 +361,10 @@ bench-telemetry: ## Measure the CPU cost of traces
 .PHONY: bench-overhead
 bench-overhead: ## Measure the memory that an entry takes beyond its key and value
 	$(CARGO) bench -p tiny-cache-server --bench overhead
+
+.PHONY: bench-tier
+bench-tier: $(REDIS_DIR) build ## Measure what a second tier costs: near hits, and reads that are not near (needs curl, jq, and Redis 7 or Debian for it)
+	$(IN_REDIS) ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS)' bench/tier.sh $(TARGET)/release
 
 .PHONY: bench-client
 bench-client: ## Measure the client library beside a bare tonic client
@@ -373,6 +439,9 @@ $(VENV)/.field $(VENV)/.dashboards $(VENV)/.containers: $(VENV)/.made
 $(TARGET)/haproxy:
 	docker/tests/debian-packages.sh $@ bookworm haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 \
 		libpcre2-8-0 libssl3 libcrypt1 libsystemd0
+
+$(abspath $(TARGET))/redis:
+	bench/peers/debian.sh $@ redis-server || { rm -rf $@; exit 1; }
 
 $(abspath $(TARGET))/nghttp2:
 	docker/tests/debian-packages.sh $@ bookworm libnghttp2-14

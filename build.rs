@@ -5,16 +5,21 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=proto/cache.proto");
+    let files = ["cache.proto", "tinycache.proto"];
+    for file in files {
+        println!("cargo::rerun-if-changed=proto/{file}");
+    }
 
-    let descriptors = protox::compile(["cache.proto"], ["proto"])?;
+    let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let (file, service) = (&descriptors.file[0], &descriptors.file[0].service[0]);
-    let methods: Vec<_> =
-        service.method.iter().filter_map(|method| method.name.as_deref()).collect();
-    let (package, name, methods) = (file.package(), service.name(), methods.join(" "));
+    let services = descriptors.file.iter().map(|file| {
+        let service = &file.service[0];
+        let methods = service.method.iter().filter_map(|method| method.name.as_deref());
+        let methods = methods.collect::<Vec<_>>().join(" ");
+        format!("\"{}.{}\": {methods};", file.package(), service.name())
+    });
     // What the macro in `proto/method.rs` takes.
-    let listed = format!("methods! {{ \"{package}.{name}\": {methods} }}");
+    let listed = format!("methods! {{ {} }}", services.collect::<String>());
     fs::write(out.join("methods.rs"), listed)?;
     fs::write(out.join("cache.fds"), descriptors.encode_to_vec())?;
 

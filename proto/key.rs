@@ -35,6 +35,17 @@ impl<'a> Namespace<'a> {
         if valid { Ok(Namespace(name)) } else { Err(InvalidNamespace) }
     }
 
+    /// [`Self::parse`] of the metadata's bytes. Other bytes than visible ASCII, spaces and tabs
+    /// name no namespace.
+    ///
+    /// # Errors
+    /// [`InvalidNamespace`] as for a text.
+    pub fn of_metadata(value: &'a [u8]) -> Result<Self, InvalidNamespace> {
+        let is_text = value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+        let text = std::str::from_utf8(value).ok().filter(|_| is_text);
+        text.map_or(Err(InvalidNamespace), Self::parse)
+    }
+
     /// The name; empty for the shared keyspace.
     pub fn as_str(self) -> &'a str {
         self.0
@@ -177,6 +188,15 @@ mod tests {
         }
         for bad in [".a", "-a", "_a", "a b", "a/b", "a:b", "ä", &"n".repeat(65)] {
             assert_eq!(Namespace::parse(bad), Err(InvalidNamespace), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_no_namespace() {
+        assert_eq!(Namespace::of_metadata(b" team\t").unwrap().as_str(), "team");
+        assert_eq!(Namespace::of_metadata(b""), Ok(Namespace::SHARED));
+        for bad in [&b"\xff"[..], "\u{a0}".as_bytes(), b"\n", b"\0", b"a\x7f", b"\x0bteam"] {
+            assert_eq!(Namespace::of_metadata(bad), Err(InvalidNamespace), "{bad:?}");
         }
     }
 

@@ -32,6 +32,10 @@ const ROUND: Duration = Duration::from_millis(700);
 const ROUNDS: usize = 9;
 
 fn main() -> Result<(), Failure> {
+    // `make bench-client` runs everything; `-- ring` the last part alone.
+    if std::env::args().any(|argument| argument == "ring") {
+        return ring();
+    }
     println!("{IN_FLIGHT} requests in flight, requests per second, medians of {ROUNDS} rounds\n");
     println!(
         "{:<14} {:>11} {:>5} {:>9} {:>9} {:>6}",
@@ -61,7 +65,54 @@ fn main() -> Result<(), Failure> {
             }
         }
     }
-    Ok(())
+    ring()
+}
+
+/// What a ring of three servers costs beside one server, with as many connections in all: the
+/// client's own CPU time for a Get, on a current-thread runtime. More connections cost more by
+/// themselves, because each write to a socket carries fewer calls, and so do more servers, whose
+/// replies come in smaller pieces. A ring of three names of one server shows what is left: the
+/// choice of the server.
+fn ring() -> Result<(), Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let work = Work::Get { size: 64 };
+    runtime.block_on(async {
+        let mut servers = Vec::new();
+        for _ in 0..3 {
+            servers.push(TestServer::start().await?);
+        }
+        let addresses: Vec<_> = servers.iter().map(TestServer::address).collect();
+        let (one, three) = (addresses[0].to_owned(), addresses.join(","));
+        let names = format!("a={one},b={one},c={one}");
+        let setups = [
+            ("one server, 1 connection", &one, 1, false),
+            ("one server, 3 connections", &one, 3, false),
+            ("ring of 3 names of one server", &names, 1, false),
+            ("the same with x-cache-key", &names, 1, true),
+            ("ring of 3 servers", &three, 1, false),
+        ];
+        let mut clients = Vec::new();
+        for (_, target, connections, sends_key) in setups {
+            let builder = Client::builder(target).connections(connections);
+            let client = builder.key_metadata(sends_key).connect().await?;
+            for n in 0..KEYS {
+                client.set(&key(n), vec![7; 64]).await?;
+            }
+            clients.push(client);
+        }
+        let mut rounds = setups.map(|_| Vec::new());
+        for _ in 0..ROUNDS {
+            for (client, rounds) in clients.iter().zip(&mut rounds) {
+                rounds.push(round(|n| drive_library(client.clone(), work, n)).await?);
+            }
+        }
+        let micros = rounds.map(|rounds| median(rounds.iter().map(|round| round.cpu_micros)));
+        println!("\nCPU microseconds of the client for each {work}");
+        for ((name, ..), cost) in setups.iter().zip(micros) {
+            println!("{name:<30} {cost:>6.2}   {:.2}", cost / micros[1]);
+        }
+        Ok(())
+    })
 }
 
 #[derive(Clone, Copy)]

@@ -1,6 +1,10 @@
 //! The address of a server, as people write it. Knows syntax only; resolves nothing.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use http::uri::Authority;
 use thiserror::Error;
@@ -26,6 +30,15 @@ impl Address {
     /// The port of an address that names none.
     pub const DEFAULT_PORT: u16 = 50051;
 
+    /// The address of a socket.
+    pub(crate) fn of_socket(socket: SocketAddr, tls: bool) -> Self {
+        let host = match socket.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        Self { tls, host, port: socket.port() }
+    }
+
     /// Whether to use TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
@@ -47,6 +60,11 @@ impl Address {
     /// The host as certificates name it: IPv6 addresses have no brackets.
     pub(crate) fn server_name(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// Whether the host is an IP address.
+    pub(crate) fn is_ip(&self) -> bool {
+        self.server_name().parse::<IpAddr>().is_ok()
     }
 
     /// `host:port`, as requests have it.

@@ -41,8 +41,9 @@
 //! 2. `await` calls [`Call::new`](crate::call::Call::new), which applies the request's
 //!    [`CallOptions`](crate::options::CallOptions) to the client's settings and adds the caller's
 //!    span ([`trace`](crate::trace)).
-//! 3. The operation checks the key ([`Call::check_key`](crate::call::Call::check_key)) and hands the
-//!    row [`rpc::Get`](crate::transport::rpc::Get) to [`Call::make`](crate::call::Call::make).
+//! 3. The operation checks the key ([`Call::of_key`](crate::call::Call::of_key)), which decides on
+//!    the server if there are several, and hands the row
+//!    [`rpc::Get`](crate::transport::rpc::Get) to [`Call::make`](crate::call::Call::make).
 //! 4. [`Pool::least_busy`](crate::pool::Pool::least_busy) picks a connection. Without one,
 //!    [`Pool::connection`](crate::pool::Pool::connection) waits for the attempt that all callers
 //!    share.
@@ -103,12 +104,32 @@
 //!    until it answers.
 //! 6. At its age, or up to a fifth earlier, the connection stays until its replacement is open.
 //!
+//! # Several servers
+//!
+//! 1. [`ring_key`](crate::ring_key) makes a text of namespace and key. Its hash has a place on the
+//!    [`Ring`](crate::ring::Ring), and so an owner.
+//! 2. [`RingServers::choose`](crate::servers::RingServers) returns the owner, or the next server that
+//!    takes the key while the owner is down or on its way back. Every try chooses anew, on one read
+//!    of the list of [`Members`](crate::servers::Members), which never changes: a look-up that finds
+//!    other servers makes another list with another ring.
+//!    With a bounded load ([`Builder::bounded_load`](crate::Builder::bounded_load)) it also passes
+//!    over servers that have more calls in flight than the bound.
+//! 3. A try that gets no answer asks the pool whether its server
+//!    [is down](crate::pool::Pool::is_down). If it is, a task waits until the server is back, and the
+//!    call's next try goes to another server.
+//! 4. A batch ([`operation`](crate::operation)) is divided by server first and by size then. A part
+//!    stays with its server; if that goes down, the batch divides the items of the part anew.
+//!
+//! With a single server no key is hashed: [`Servers::One`](crate::servers::Servers) is its pool.
+//!
 //! # What a room does not know
 //!
 //! | room | does not know |
 //! |---|---|
 //! | [`transport`](crate::transport) | pools, retries, options, operations, the error of a client |
-//! | [`pool`](crate::pool) | calls, operations, deadlines of calls |
+//! | [`ring`](crate::ring) | addresses, connections, calls |
+//! | [`servers`](crate::servers) | calls, operations, deadlines of calls |
+//! | [`pool`](crate::pool) | other servers, calls, operations, deadlines of calls |
 //! | [`retry`](crate::retry), [`moves`](crate::moves) | operations, options |
 //! | [`call`](crate::call) | which operation it makes; requests and clients |
 //! | [`request`](crate::request) | single operations; the client |

@@ -1,24 +1,28 @@
 //! The settings of a client, with their defaults.
 
 mod check; // refuses wrong settings
+mod target; // one server or several
+mod several; // the settings of several servers
 mod ready; // waits for a server that starts
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use futures::future::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::target::Target;
 use crate::{
     address::Address,
     client::Client,
     error::{Error, Result},
     options::{set_metadata, set_namespace, setters},
     patience::{Patience, Total},
-    pool::{Pool, Upkeep},
+    pool::Upkeep,
     retry::RetryBudget,
+    servers::RingSettings,
     shared::{Core, Handle, Scope},
     tls::Tls,
-    transport::{ConnectFn, Endpoint, Head, Io, OnReply, ReplyMetadata, ResolveFn, Route},
+    transport::{ConnectFn, Endpoint, Head, Io, OnReply, ReplyMetadata, ResolveFn, Route, Token},
     ttl::Ttl,
 };
 
@@ -46,7 +50,7 @@ use crate::{
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder {
-    address: String,
+    target: Target,
     tls: Option<Tls>,
     connector: Option<ConnectFn>,
     resolver: Option<ResolveFn>,
@@ -60,12 +64,23 @@ pub struct Builder {
     ttl: Option<Duration>,
     namespace: String,
     metadata: Vec<(String, String)>,
+    token: Option<GivenToken>,
     on_reply: Option<OnReply>,
+    ring: RingSettings,
+    sends_key: bool,
+}
+
+/// A token, or where it is.
+#[derive(Clone)]
+enum GivenToken {
+    Text(String),
+    File(PathBuf),
+    Shared(Token),
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Builder").field("address", &self.address).finish_non_exhaustive()
+        out.debug_struct("Builder").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -74,6 +89,9 @@ impl Client {
     ///
     /// The address is `host`, `host:port` or `[v6]:port`. A prefix of `grpc://` means plain, the
     /// default, and `grpcs://` means TLS. The default port is 50051.
+    ///
+    /// Several servers are a list with commas of [servers](crate::Server), `cache-0,cache-1@2`, or
+    /// `dns:///name:port` for all addresses of a name: see [several caches](crate#several-caches).
     ///
     /// # Errors
     ///
@@ -99,7 +117,7 @@ impl Client {
 impl Builder {
     fn new(address: &str) -> Self {
         Self {
-            address: address.to_owned(),
+            target: Target::of(address),
             tls: None,
             connector: None,
             resolver: None,
@@ -117,7 +135,10 @@ impl Builder {
             ttl: None,
             namespace: String::new(),
             metadata: Vec::new(),
+            token: None,
             on_reply: None,
+            ring: RingSettings::DEFAULT,
+            sends_key: false,
         }
     }
 
@@ -180,9 +201,10 @@ impl Builder {
         /// system's authorities.
         tls(tls: Tls) => self.tls = Some(tls);
 
-        /// Limits the connections; 2 by default. The second and later ones open when the others are
-        /// busy, and lead to the same address. A load balancer behind that address may still spread
-        /// them over several servers: see [one client, one cache](crate#one-client-one-cache).
+        /// Limits the connections to each server; 2 by default. The second and later ones open when
+        /// the others are busy, and lead to the same address. A load balancer behind that address
+        /// may still spread them over several servers: see
+        /// [several caches](crate#several-caches).
         connections(connections: usize) => self.connections = connections;
 
         /// Limits the time to connect, for all addresses of the name together; 5 s by default.
@@ -249,6 +271,20 @@ impl Builder {
 
         /// Works in this keyspace; the shared one by default.
         namespace(namespace: impl Into<String>) => self.namespace = namespace.into();
+
+        /// Shows this bearer token with every call, as the metadata `authorization`. Use TLS with it:
+        /// whoever reads it on the way can use it.
+        token(token: impl Into<String>) => self.token = Some(GivenToken::Text(token.into()));
+
+        /// Shows the bearer token in this file with every call, in place of
+        /// [`token`](Builder::token). The file is read again within a second after it has changed,
+        /// so that tokens can rotate, as those of Kubernetes do. If it cannot be used then, the
+        /// token before it stays in use.
+        token_file(path: impl Into<PathBuf>) => self.token = Some(GivenToken::File(path.into()));
+
+        /// Shows this token with every call, in place of [`token`](Builder::token): one that others
+        /// use as well, such as connections of the [`transport`](crate::transport).
+        shared_token(token: Token) => self.token = Some(GivenToken::Shared(token));
 
         /// Sends an entry of metadata with every call. The value is visible ASCII.
         metadata(name: impl Into<String>, value: impl Into<String>) =>
@@ -325,17 +361,24 @@ impl Builder {
         for (name, value) in &self.metadata {
             set_metadata(&mut head, name, value)?;
         }
+        match &self.token {
+            None => {}
+            Some(GivenToken::Text(text)) => head.set_token(Token::new(text)?),
+            Some(GivenToken::File(path)) => head.set_token(Token::file(path)?),
+            Some(GivenToken::Shared(token)) => head.set_token(token.clone()),
+        }
         if let Some(observer) = self.on_reply.clone() {
             head.set_on_reply(observer);
         }
         let (share, per_second) = self.retry_budget;
-        let pool = Pool::new(self.endpoint()?, self.connections, self.upkeep);
-        let core = Core::new(pool, RetryBudget::new(share, per_second), self.patience, ttl);
-        Ok(Client::new(Handle::new(core, Scope { head, namespace: self.namespace })))
+        let servers = self.servers_of_target()?;
+        let core = Core::new(servers, RetryBudget::new(share, per_second), self.patience, ttl);
+        let scope =
+            Scope { head, namespace: self.namespace, sends_key: self.sends_key, only: None };
+        Ok(Client::new(Handle::new(core, scope)))
     }
 
-    fn endpoint(&self) -> Result<Endpoint> {
-        let address: Address = self.address.parse()?;
+    fn endpoint(&self, address: Address) -> Result<Endpoint> {
         let mut endpoint = Endpoint::new(address.clone())
             .connect_timeout(self.connect_timeout)
             .max_reply_bytes(self.max_reply_bytes);

@@ -2,33 +2,69 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use tiny_cache_proto::key::{InvalidKey, Key, Namespace};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     clock::after,
     error::{Error, Result},
+    milliseconds,
     moves::Moves,
     options::{CallOptions, set_metadata, set_namespace},
     patience::{Patience, Total},
     pool::{Pool, Pooled, Unconnected},
     retry::{Backoff, Pause, may_retry},
-    shared::{Core, Handle},
+    ring,
+    ring_key::{metadata, ring_key},
+    servers::{Chosen, Member, RingServers, Servers, no_server},
+    shared::{Core, Handle, Scope},
     trace,
-    transport::{Failure, Head, rpc::Rpc},
+    transport::{Failure, Head, Pushback, rpc::Rpc},
     ttl::Ttl,
 };
 
 /// A call with its options applied.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Call<'c> {
+    handle: &'c Handle,
     pub(crate) core: &'c Core,
+    scope: &'c Scope,
+    aim: Aim,
+    /// The value of `x-cache-key`. Apart from the head, which most calls borrow.
+    key: Option<HeaderValue>,
     head: Cow<'c, Head>,
     namespace: Cow<'c, str>,
     patience: Patience,
     ttl: Option<Duration>,
     /// The end of the whole call, all parts of a batch together; none without a total deadline.
     end: Option<Instant>,
+}
+
+/// A call that outlives its caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Detached {
+    handle: Handle,
+    namespace: String,
+}
+
+/// What decides on the server of a call, if there are several.
+#[derive(Clone, Debug)]
+enum Aim {
+    /// Nothing yet.
+    None,
+    /// The hash of its key: the server may change between tries.
+    Key(u64),
+    /// This server and no other.
+    Server(Arc<Member>),
+}
+
+impl Detached {
+    /// Makes a call of this key, in the keyspace of the caller.
+    pub(crate) async fn make<R: Rpc>(&self, key: &str, rpc: &R) -> Result<R::Reply> {
+        let handle = self.handle.in_namespace(&self.namespace)?;
+        Call::new(&handle, None, None)?.of_key(key)?.begin().make(rpc).await
+    }
 }
 
 impl<'c> Call<'c> {
@@ -40,7 +76,11 @@ impl<'c> Call<'c> {
     ) -> Result<Self> {
         let Handle { core, scope } = handle;
         let mut call = Self {
+            handle,
             core,
+            scope,
+            aim: scope.only.clone().map_or(Aim::None, Aim::Server),
+            key: None,
             head: Cow::Borrowed(&scope.head),
             namespace: Cow::Borrowed(&scope.namespace),
             patience: core.patience,
@@ -97,10 +137,59 @@ impl<'c> Call<'c> {
         self
     }
 
-    /// Checks a key, in the namespace of the call.
-    pub(crate) fn check_key(&self, key: &str) -> Result<()> {
+    /// Checks the key of the call, which decides on its server.
+    pub(crate) fn of_key(mut self, key: &str) -> Result<Self> {
+        let namespace = self.check_key(key)?;
+        let on_ring = matches!(self.core.servers, Servers::Ring(_));
+        if on_ring || self.scope.sends_key {
+            self.aim_at(ring_key(namespace, key));
+        }
+        Ok(self)
+    }
+
+    fn aim_at(&mut self, key: String) {
+        if let (Servers::Ring(_), Aim::None) = (&self.core.servers, &self.aim) {
+            self.aim = Aim::Key(ring::hash(&key));
+        }
+        if self.scope.sends_key {
+            self.key = Some(metadata(key));
+        }
+    }
+
+    /// The same call, to this server of a ring and no other.
+    pub(crate) fn to(&self, member: &Arc<Member>) -> Self {
+        Self { aim: Aim::Server(member.clone()), ..self.clone() }
+    }
+
+    /// All servers of a ring that the call may go to; none if there is no ring.
+    pub(crate) async fn members(&self) -> Result<Option<Vec<Arc<Member>>>> {
+        match (&self.core.servers, &self.aim) {
+            (Servers::One(_), _) => Ok(None),
+            (_, Aim::Server(member)) => Ok(Some(vec![member.clone()])),
+            (Servers::Ring(ring), _) => Ok(Some(ring.members().await?.all().to_vec())),
+        }
+    }
+
+    /// The server of a ring for each of these keys, which are valid. The servers are those of one
+    /// moment.
+    pub(crate) async fn servers_of<'k>(
+        &self,
+        ring: &RingServers,
+        keys: impl Iterator<Item = &'k str>,
+    ) -> Result<Vec<Arc<Member>>> {
+        let members = ring.members().await?;
         let namespace = Namespace::parse(&self.namespace)?;
-        let Err(error) = Key::parse(namespace, key) else { return Ok(()) };
+        let server = |key| match &self.aim {
+            Aim::Server(member) => Ok(member.clone()),
+            Aim::None | Aim::Key(_) => ring.choose(&members, ring::hash(&ring_key(namespace, key))),
+        };
+        keys.map(server).collect()
+    }
+
+    /// Checks a key, in the namespace of the call.
+    pub(crate) fn check_key(&self, key: &str) -> Result<Namespace<'_>> {
+        let namespace = Namespace::parse(&self.namespace)?;
+        let Err(error) = Key::parse(namespace, key) else { return Ok(namespace) };
         let (chars, shown) = (key.chars().count(), key.chars().take(32).collect::<String>());
         let remark = match error {
             InvalidKey::Empty => String::new(),
@@ -119,21 +208,42 @@ impl<'c> Call<'c> {
         own.or(self.ttl).map_or(Ok(self.core.ttl), Ttl::try_from)
     }
 
+    /// The TTL of a write to the second service, in its milliseconds; 0: it never expires.
+    pub(crate) fn ttl_ms(&self) -> i64 {
+        milliseconds::rounded_up(self.ttl.unwrap_or_else(|| self.core.ttl.duration()))
+    }
+
+    /// The keyspace that it works in.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// How long a call may wait in the server and still be answered within its first try.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.patience.first_try() * 3 / 4
+    }
+
+    /// What is needed to clean up when the caller is gone.
+    pub(crate) fn detached(&self) -> Detached {
+        Detached { handle: self.handle.clone(), namespace: self.namespace.clone().into_owned() }
+    }
+
     /// Makes the call, and repeats it where that is safe and allowed.
     pub(crate) async fn make<R: Rpc>(&self, rpc: &R) -> Result<R::Reply> {
         let patience = &self.patience;
         let backoff = Backoff::new(patience.first_backoff, patience.longest_backoff);
-        let pool = &self.core.pool;
         self.core.budget.deposit();
 
         let mut begin = Instant::now();
         let end = self.end.or_else(|| Some(after(begin, patience.total()?)));
         let is_over = |at| end.is_some_and(|end| at >= end);
-        let (mut moves, mut tries) = (Moves::begin(pool), 0);
+        let mut server = self.choose(begin, end).await?;
+        let (mut moves, mut tries) = (Moves::begin(server.pool()), 0);
         // If an earlier try may have been applied, a later clean failure does not change that.
         let mut applied = false;
         loop {
-            let Missed { failure, over } = match self.attempt(rpc, begin, end).await {
+            let pool = server.pool();
+            let Missed { failure, over } = match self.attempt(pool, rpc, begin, end).await {
                 Ok(reply) => return Ok(reply),
                 Err(None) => return Err(Error::closed().perhaps_applied(applied)),
                 Err(Some(missed)) => missed,
@@ -149,10 +259,16 @@ impl<'c> Call<'c> {
             let give_up = |failure| {
                 Error::of_failure(failure, pool.endpoint.address(), tries).perhaps_applied(applied)
             };
+            self.note(&server, &failure);
             if tries > patience.retries || !may_retry(R::IS_IDEMPOTENT, &failure) {
                 return Err(give_up(failure));
             }
-            let pause = backoff.pause(tries - 1);
+            let pause = match failure.pushback() {
+                None => backoff.pause(tries - 1),
+                // It knows better than we when it has room.
+                Some(Pushback::After(time)) => Pause { drawn: time, limit: time },
+                Some(Pushback::Never) => return Err(give_up(failure)),
+            };
             if is_over(Instant::now() + pause.drawn) {
                 return Err(give_up(failure));
             }
@@ -162,27 +278,84 @@ impl<'c> Call<'c> {
             if !is_free && !self.core.budget.withdraw() {
                 return Err(give_up(failure).remark("; the retry budget is spent"));
             }
-            self.pause(pause, &failure, end).await;
+            Self::pause(pool, pause, &failure, end).await;
+            self.note(&server, &failure);
             begin = Instant::now();
-            if is_over(begin) {
+            if is_over(begin) || self.is_lost(&server) {
                 return Err(give_up(failure));
             }
+            if let Some(next) = self.next(&server, begin) {
+                moves = Moves::begin(next.pool());
+                server = next;
+            }
+        }
+    }
+
+    /// The server of the first try.
+    async fn choose(&self, now: Instant, end: Option<Instant>) -> Result<Chosen<'c>> {
+        let ring = match &self.core.servers {
+            Servers::One(pool) => return Ok(Chosen::One(pool)),
+            Servers::Ring(ring) => ring,
+        };
+        let hash = match &self.aim {
+            Aim::Server(member) => return Ok(Chosen::Member(member.clone())),
+            Aim::Key(hash) => *hash,
+            Aim::None => return Err(no_server()),
+        };
+        let mut members = ring.now(now);
+        if members.all().is_empty() {
+            let until = after(now, self.patience.first_try());
+            let until = end.map_or(until, |end| until.min(end));
+            members =
+                timeout_at(until, ring.members()).await.unwrap_or_else(|_| Err(no_server()))?;
+        }
+        Ok(Chosen::Member(ring.choose(&members, hash)?))
+    }
+
+    /// Another server for the next try, if the key has one by now.
+    fn next(&self, last: &Chosen<'_>, now: Instant) -> Option<Chosen<'c>> {
+        let (Servers::Ring(ring), Aim::Key(hash), Chosen::Member(last)) =
+            (&self.core.servers, &self.aim, last)
+        else {
+            return None;
+        };
+        let next = ring.choose(&ring.now(now), *hash).ok()?;
+        (!Arc::ptr_eq(&next, last)).then_some(Chosen::Member(next))
+    }
+
+    /// Notes a failed try with its server.
+    fn note(&self, server: &Chosen<'_>, failure: &Failure) {
+        if let (Servers::Ring(ring), Chosen::Member(member)) = (&self.core.servers, server)
+            && (failure.is_connection_lost() || matches!(failure, Failure::Deadline(_)))
+        {
+            ring.note_silence(member);
+        }
+    }
+
+    /// Whether the server of this part of a batch is down, so that the batch may ask the next one.
+    fn is_lost(&self, server: &Chosen<'_>) -> bool {
+        match (&self.core.servers, &self.aim, server) {
+            (Servers::Ring(ring), Aim::Server(_), Chosen::Member(member)) => {
+                self.scope.only.is_none() && ring.gives_up(member)
+            }
+            _ => false,
         }
     }
 
     /// Sleeps for the drawn pause, then reconnects until the pause's limit if the connection was
     /// lost.
-    async fn pause(&self, pause: Pause, failure: &Failure, end: Option<Instant>) {
+    async fn pause(pool: &Arc<Pool>, pause: Pause, failure: &Failure, end: Option<Instant>) {
         let limit = after(Instant::now(), pause.limit);
         sleep(pause.drawn).await;
         if failure.is_connection_lost() {
-            self.core.pool.reconnected(end.map_or(limit, |end| limit.min(end))).await;
+            pool.reconnected(end.map_or(limit, |end| limit.min(end))).await;
         }
     }
 
     /// Makes one try.
     async fn attempt<R: Rpc>(
         &self,
+        pool: &Arc<Pool>,
         rpc: &R,
         begin: Instant,
         end: Option<Instant>,
@@ -190,10 +363,9 @@ impl<'c> Call<'c> {
         let deadline = self.patience.deadline;
         let time = end.map_or(deadline, |end| deadline.min(end.saturating_duration_since(begin)));
         let until = after(begin, time);
-        let pool = &self.core.pool;
         let connection = connection(pool, until, time).await?;
         let reads = connection.reads();
-        match timeout_at(until, connection.call(rpc, &self.head)).await {
+        match timeout_at(until, connection.call_of_key(rpc, &self.head, self.key.as_ref())).await {
             Ok(Ok(reply)) => {
                 pool.note_answer(&connection);
                 Ok(reply)

@@ -7,7 +7,7 @@ use tiny_cache_proto::key::{InvalidKey, InvalidNamespace};
 use crate::{
     address::{Address, InvalidAddress},
     kind::ErrorKind,
-    transport::Failure,
+    transport::{Failure, InvalidToken},
 };
 
 /// The result of a call.
@@ -97,10 +97,22 @@ impl Error {
 
     /// Appends the size of the value, if the server had no room for it.
     pub(crate) fn with_size(self, bytes: usize) -> Self {
-        if self.kind() != ErrorKind::ResourceExhausted {
+        if self.kind() != ErrorKind::ResourceExhausted || self.is_of_quota() {
             return self;
         }
         self.remark(&format!(" (the value has {bytes} bytes; stats has max_value_bytes)"))
+    }
+
+    /// Whether a quota of its namespace refused it. Its text names the setting then: as an item's
+    /// error it has nothing but its text.
+    fn is_of_quota(&self) -> bool {
+        self.0.message.contains("CACHE_QUOTAS_PATH")
+    }
+
+    /// Whether its namespace was asked for too much in too short a time. A part of a batch would
+    /// be refused as the whole was.
+    pub(crate) fn is_of_rate(&self) -> bool {
+        self.is_of_quota() && self.0.message.contains("quota requests_per_second=")
     }
 
     /// The error of a call that failed.
@@ -189,4 +201,4 @@ macro_rules! validations {
     )+};
 }
 
-validations!(InvalidAddress, InvalidKey, InvalidNamespace);
+validations!(InvalidAddress, InvalidKey, InvalidNamespace, InvalidToken);

@@ -18,7 +18,9 @@ pub enum ErrorKind {
     InvalidArgument,
     /// A value or a message is larger than the server accepts, or the cache has no room for it.
     ResourceExhausted,
-    /// The server does not know this client, or does not allow it the call.
+    /// The server does not know this client: it wants a token or a certificate, or another one.
+    Unauthenticated,
+    /// The server knows this client, and does not allow it the call.
     PermissionDenied,
     /// The server does not implement the call.
     Unimplemented,
@@ -26,6 +28,9 @@ pub enum ErrorKind {
     Internal,
     /// The value is not UTF-8, but was to be read as text.
     NotText,
+    /// The value is not JSON of the type that was asked for.
+    #[cfg(feature = "json")]
+    NotJson,
     /// Any other status.
     Other,
 }
@@ -38,7 +43,8 @@ impl ErrorKind {
             Code::InvalidArgument => Self::InvalidArgument,
             // gRPC libraries answer either of them to a message that is too large.
             Code::ResourceExhausted | Code::OutOfRange => Self::ResourceExhausted,
-            Code::PermissionDenied | Code::Unauthenticated => Self::PermissionDenied,
+            Code::Unauthenticated => Self::Unauthenticated,
+            Code::PermissionDenied => Self::PermissionDenied,
             Code::Unimplemented => Self::Unimplemented,
             Code::Internal | Code::DataLoss | Code::Unknown => Self::Internal,
             Code::Ok

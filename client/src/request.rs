@@ -96,6 +96,12 @@ impl<'c, O> Request<'c, O> {
         Self { handle, operation, ttl: None, options: None }
     }
 
+    /// Changes the operation.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut O)) -> Self {
+        change(&mut self.operation);
+        self
+    }
+
     fn options(&mut self) -> &mut CallOptions {
         let patience = self.handle.core.patience;
         self.options.get_or_insert_with(|| Box::new(CallOptions::new(patience)))

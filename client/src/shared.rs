@@ -5,9 +5,18 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use tiny_cache_proto::key::{Key, Namespace};
+
 use crate::{
-    error::Result, options::set_namespace, patience::Patience, pool::Pool, retry::RetryBudget,
-    transport::Head, ttl::Ttl,
+    error::Result,
+    flights::Flights,
+    options::set_namespace,
+    patience::Patience,
+    retry::RetryBudget,
+    ring_key::ring_key,
+    servers::{Member, Servers},
+    transport::Head,
+    ttl::Ttl,
 };
 
 /// Items in one part of a batch, unless the server was found to accept fewer. Ten times as many
@@ -25,10 +34,12 @@ pub(crate) struct Handle {
 /// The state of a client and all its clones.
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(crate) pool: Arc<Pool>,
+    pub(crate) servers: Servers,
     pub(crate) budget: RetryBudget,
     pub(crate) patience: Patience,
     pub(crate) ttl: Ttl,
+    /// The keys that callers of this process fill.
+    pub(crate) flights: Flights,
     /// Items that the server accepts in one batch, as far as is known.
     batch_items: AtomicUsize,
 }
@@ -39,6 +50,10 @@ pub(crate) struct Scope {
     pub(crate) head: Head,
     /// Empty for the shared keyspace.
     pub(crate) namespace: String,
+    /// Whether calls of one key carry it as metadata.
+    pub(crate) sends_key: bool,
+    /// The only server of a ring that these calls go to.
+    pub(crate) only: Option<Arc<Member>>,
 }
 
 impl Handle {
@@ -55,9 +70,24 @@ impl Handle {
     }
 }
 
+impl Scope {
+    /// The text by which a key in this keyspace is placed on a ring.
+    pub(crate) fn ring_key(&self, key: &str) -> Result<String> {
+        let namespace = Namespace::parse(&self.namespace)?;
+        Key::parse(namespace, key)?;
+        Ok(ring_key(namespace, key))
+    }
+
+    /// The same settings, for calls to this server of a ring alone.
+    pub(crate) fn only(&self, member: Arc<Member>) -> Self {
+        Self { only: Some(member), ..self.clone() }
+    }
+}
+
 impl Core {
-    pub(crate) fn new(pool: Arc<Pool>, budget: RetryBudget, patience: Patience, ttl: Ttl) -> Self {
-        Self { pool, budget, patience, ttl, batch_items: AtomicUsize::new(BATCH_ITEMS) }
+    pub(crate) fn new(servers: Servers, budget: RetryBudget, patience: Patience, ttl: Ttl) -> Self {
+        let (flights, batch_items) = (Flights::default(), AtomicUsize::new(BATCH_ITEMS));
+        Self { servers, budget, patience, ttl, flights, batch_items }
     }
 
     pub(crate) fn batch_items(&self) -> usize {
@@ -72,6 +102,6 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        self.pool.end_upkeep();
+        self.servers.end_upkeep();
     }
 }

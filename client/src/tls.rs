@@ -3,12 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use rustls::{
-    ClientConfig, ConfigBuilder, RootCertStore,
-    client::WantsClientCert,
-    crypto::CryptoProvider,
+    ClientConfig,
     pki_types::{PrivateKeyDer, ServerName, UnixTime},
 };
-use tiny_cache_tls::{Authorities, Certificate, Misfit, Problem, check_identity};
+use tiny_cache_tls::{Authorities, Certificate, Problem, Unusable, client_config};
 use tracing::warn;
 
 use crate::{
@@ -138,42 +136,10 @@ impl Tls {
             Error::validation(format!("bad TLS server name `{name}`")).because(error)
         })?;
 
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let trusting = self.trusting(provider.clone())?;
-        let mut config = match &self.identity {
-            None => trusting.with_no_client_auth(),
-            Some(Identity { chain, key }) => {
-                let unusable = "the client's certificate and key cannot be used";
-                check_identity(chain, key, &provider)
-                    .map_err(Misfit::into_problem)
-                    .map_err(|problem| Error::validation(unusable).because(problem))?;
-                let der = chain.iter().map(|certificate| certificate.der().clone()).collect();
-                trusting
-                    .with_client_auth_cert(der, key.clone_key())
-                    .map_err(|error| Error::validation(unusable).because(error))?
-            }
-        };
+        let identity = self.identity.as_ref().map(|Identity { chain, key }| (&chain[..], &**key));
+        let mut config = client_config(&self.authorities, identity).map_err(unusable)?;
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok((Arc::new(config), server_name))
-    }
-
-    fn trusting(
-        &self,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::validation("TLS cannot be set up").because(error))?;
-        if self.authorities.is_empty() {
-            return Ok(builder.with_root_certificates(system_authorities()?));
-        }
-        // rustls' own checks, with the authorities that have not expired.
-        let verifier = Authorities::new(&self.authorities)
-            .and_then(|authorities| authorities.server_verifier(provider))
-            .map_err(|problem| {
-                Error::validation("an authority's certificate cannot be used").because(problem)
-            })?;
-        Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
     }
 }
 
@@ -192,16 +158,20 @@ impl Endpoint {
     }
 }
 
-fn system_authorities() -> Result<RootCertStore, Error> {
-    let mut roots = RootCertStore::empty();
-    // Skips the system's unreadable certificates.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(Error::validation(
+fn unusable(unusable: Unusable) -> Error {
+    match unusable {
+        Unusable::NoAuthorities => Error::validation(
             "the system has no certificate authorities to trust; pass some with a CA file",
-        ));
+        ),
+        Unusable::Authority(problem) => {
+            Error::validation("an authority's certificate cannot be used").because(problem)
+        }
+        Unusable::Identity(misfit) => {
+            Error::validation("the client's certificate and key cannot be used")
+                .because(misfit.into_problem())
+        }
+        Unusable::Rustls(error) => Error::validation("TLS cannot be set up").because(error),
     }
-    Ok(roots)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {

@@ -28,6 +28,7 @@ mod hangup; // reads a peer's last bytes
 mod connection; // HTTP/2: many calls at a time
 mod gather; // one write for each turn of a connection
 mod head; // the metadata of a call
+mod token; // the bearer token in it
 pub mod rpc; // the table of RPCs
 mod wire; // encodes a message
 mod reply; // reads a reply
@@ -42,10 +43,12 @@ pub use self::{
     failure::{Failure, Reach},
     head::{Head, ReplyMetadata},
     refusal::words as tls_words,
+    token::{InvalidToken, Token},
 };
 pub(crate) use self::{
     connection::Established,
     endpoint::{ConnectFn, Io, ResolveFn, Route},
+    failure::Pushback,
     head::OnReply,
     race::Steer,
 };

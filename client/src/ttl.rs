@@ -32,6 +32,10 @@ impl Ttl {
     pub fn seconds(self) -> i32 {
         self.0
     }
+
+    pub(crate) fn duration(self) -> Duration {
+        Duration::from_secs(self.0.unsigned_abs().into())
+    }
 }
 
 impl TryFrom<Duration> for Ttl {

@@ -39,6 +39,9 @@ SERVER = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
 }
 
+# Of one of the callers, so large that none is met.
+QUOTAS = "[namespace.red]\nmax_bytes = '1GiB'\nmax_entries = 1000000\nrequests_per_second = 1000000\n"
+
 # What Kubernetes' service discovery puts on each target. Queries that group or join must keep them.
 LABELS = {"namespace": "shop", "cache": "sessions", "pod": "tiny-cache-0", "container": "tiny-cache", "service": "nodes"}
 
@@ -63,14 +66,16 @@ class Stack:
 
     def __enter__(self):
         with self._opened as opened:
-            self.server = opened.enter_context(Server(**SERVER))
+            directory = opened.enter_context(tempfile.TemporaryDirectory())
+            quotas = Path(directory, "quotas.toml")
+            quotas.write_text(QUOTAS)
+            self.server = opened.enter_context(Server(**SERVER, CACHE_QUOTAS_PATH=str(quotas)))
             self._say(f"server: {self.server.grpc}, its figures at {self.server.http}")
             generator = self._load(LOAD)
             self._load(BESIDE)
             opened.enter_context(faults.misbehaving(self.server.grpc))
             self.deadline = time.monotonic() + WARM_UP_S
             jobs = {"tiny-cache": self.server.http, "tiny-cache-loadtest": generator}
-            directory = opened.enter_context(tempfile.TemporaryDirectory())
             prometheus = opened.enter_context(Program(*_prometheus_command(directory, jobs)))
             address = prometheus.wait_for(r'msg="Listening on".* address=(127\.0\.0\.1:\d+)')
             prometheus.wait_for(r"(ready to receive web requests)")

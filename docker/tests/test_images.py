@@ -1,7 +1,12 @@
 """The images by themselves: what is in them, and as whom they run."""
 
+import io
+import json
 import re
 import subprocess
+import tarfile
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +46,40 @@ def test_an_image_says_which_version_it_is(image):
     assert labels["org.opencontainers.image.title"] == name
     assert len(labels["org.opencontainers.image.revision"]) == 40
     assert run_once(image, "--version") == f"{name} {labels['org.opencontainers.image.version']}"
+
+
+def test_an_image_lists_the_crates_of_its_program(image):
+    bill = bill_of_materials(image)
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
+    assert bill["metadata"]["component"]["name"] == IMAGES[image]
+    listed = {(crate["name"], crate["version"]) for crate in bill["components"]}
+    locked = locked_crates()
+    assert listed <= locked
+    names = {name for name, _ in listed}
+    # Of what is linked, what only one program has, and what only tests use.
+    assert {"tokio", "bytes", "tiny-cache-proto"} <= names
+    assert ("moka" in names) == (image == SERVER)
+    assert not {"proptest", "shuttle", "tiny-cache-test-support"} & names
+    assert all(crate["purl"].startswith("pkg:cargo/") for crate in bill["components"])
+
+
+def bill_of_materials(image):
+    """The document in the image, which has no program that would print it."""
+    made = ["docker", "create", "--label", LABEL, image]
+    container = subprocess.run(made, capture_output=True, text=True, check=True, timeout=DEADLINE_S)
+    path = f"{container.stdout.strip()}:/usr/share/sbom/{IMAGES[image]}.cdx.json"
+    copy = subprocess.run(["docker", "cp", path, "-"], capture_output=True, timeout=DEADLINE_S)
+    subprocess.run(["docker", "rm", container.stdout.strip()], check=True, timeout=DEADLINE_S)
+    assert copy.returncode == 0, copy.stderr
+    with tarfile.open(fileobj=io.BytesIO(copy.stdout)) as archive:
+        [member] = archive.getmembers()
+        return json.load(archive.extractfile(member))
+
+
+def locked_crates():
+    lock = Path(__file__).parents[2] / "Cargo.lock"
+    packages = tomllib.loads(lock.read_text(encoding="utf-8"))["package"]
+    return {(package["name"], package["version"]) for package in packages}
 
 
 def test_a_server_tells_the_revision_of_its_image(start):

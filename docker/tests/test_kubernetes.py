@@ -51,10 +51,10 @@ def settings():
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("overlay", ["base", "clients", "monitoring"])
+@pytest.mark.parametrize("overlay", ["base", "clients", "envoy", "monitoring", "tier"])
 def test_the_manifests_are_valid(overlay, version):
     own = [manifest for manifest in render(overlay) if manifest["apiVersion"] not in FOREIGN]
-    assert len(own) >= 7
+    assert len(own) >= 6
     for manifest in own:
         kubernetes_validate.validate(manifest, version, strict=True)
 
@@ -75,14 +75,10 @@ def selectors(overlay):
     return [each["matchLabels"] for each in chosen] + services
 
 
-# A label that a StatefulSet's controller gives to each of its pods, from Kubernetes 1.28 on.
-INDEX = "apps.kubernetes.io/pod-index"
-
-
 def test_every_selector_finds_the_pods():
-    labels = {**pod()["metadata"]["labels"], INDEX: "0"}.items()
+    labels = pod()["metadata"]["labels"].items()
     found = selectors("monitoring")
-    assert len(found) == 8
+    assert len(found) == 7
     for selector in found:
         assert selector and selector.items() <= labels
 
@@ -97,13 +93,13 @@ def test_two_caches_in_a_namespace_are_told_apart(tmp_path):
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(another), encoding="utf-8")
     overlay = str(tmp_path)
     template = the("StatefulSet", ".*", overlay)["spec"]["template"]
-    labels = {**template["metadata"]["labels"], INDEX: "0"}.items()
+    labels = template["metadata"]["labels"].items()
     for selector in selectors(overlay):
         assert selector.items() <= labels and not selector.items() <= pod()["metadata"]["labels"].items()
     assert not any(selector.items() <= labels for selector in selectors("monitoring"))
     monitor = the("ServiceMonitor", overlay="monitoring")["spec"]["selector"]["matchLabels"].items()
     services = [m for m in render(overlay) if m["kind"] == "Service"]
-    assert len(services) == 2 and not any(monitor <= each["metadata"]["labels"].items() for each in services)
+    assert len(services) == 1 and not any(monitor <= each["metadata"]["labels"].items() for each in services)
     names = {(m["kind"], m["metadata"]["name"]) for m in render(overlay)}
     assert not names & {(m["kind"], m["metadata"]["name"]) for m in render("monitoring")}
 
@@ -122,12 +118,11 @@ def shown(page, heading, directory):
 
 
 def test_the_documents_name_the_second_cache_as_kustomize_does(tmp_path):
-    overlay = shown("kubernetes.md", "One cache, and several", tmp_path)
+    overlay = shown("kubernetes.md", "A second set of caches", tmp_path)
     stateful_set = the("StatefulSet", ".*", overlay)
     name, nodes = stateful_set["metadata"]["name"], stateful_set["spec"]["serviceName"]
-    [service] = [m["metadata"]["name"] for m in render(overlay) if m["kind"] == "Service" and "clusterIP" not in m["spec"]]
     text = (PAGES / "kubernetes.md").read_text(encoding="utf-8")
-    for each in (f"`{name}`", f"`{name}-0`", f"`{service}:50051`", f"`{name}-0.{nodes}:50051`"):
+    for each in (f"`{name}`", f"`{name}-0`", f"`{name}-0.{nodes}:50051`"):
         assert each in text, each
     # What the runbook's variables stand for: the pod without its number, which names the policy too.
     text = (PAGES / "operations.md").read_text(encoding="utf-8")
@@ -153,13 +148,53 @@ def test_the_tls_that_the_documents_show_mounts_what_the_settings_name(tmp_path)
 
 
 def test_nothing_balances_calls_over_independent_caches():
-    for overlay in ("base", "clients", "monitoring"):
+    for overlay in ("base", "clients", "monitoring", "tier"):
         services = [m["spec"] for m in render(overlay) if m["kind"] == "Service"]
         assert {m["kind"] for m in render(overlay)}.isdisjoint({"Ingress", "HTTPRoute", "GRPCRoute", "Deployment"})
-        for spec in services:
-            headless = spec.get("clusterIP") == "None"
-            assert headless or spec["selector"][INDEX] == "0"
-    assert the("StatefulSet")["spec"]["replicas"] == 1
+        assert all(spec["clusterIP"] == "None" for spec in services)
+    assert the("StatefulSet")["spec"]["replicas"] == 3
+
+
+def envoy_config():
+    """The configuration that the overlay gives to Envoy."""
+    return yaml.safe_load(the("ConfigMap", "tiny-cache-envoy-.*", "envoy")["data"]["envoy.yaml"])
+
+
+def test_the_overlay_balances_over_proxies_alone_and_those_hash():
+    caches = pod()["metadata"]["labels"].items()
+    [balanced] = [m for m in render("envoy") if m["kind"] == "Service" and m["spec"].get("clusterIP") != "None"]
+    selector = balanced["spec"]["selector"].items()
+    assert not selector <= caches
+    template = the("Deployment", "tiny-cache-envoy", "envoy")["spec"]["template"]
+    assert selector <= template["metadata"]["labels"].items()
+    # None of the base's selectors takes an Envoy for a cache.
+    assert not any(chosen.items() <= template["metadata"]["labels"].items() for chosen in selectors("base"))
+    [listener] = envoy_config()["static_resources"]["listeners"]
+    [manager] = [chain["filters"][0]["typed_config"] for chain in listener["filter_chains"]]
+    [route] = manager["route_config"]["virtual_hosts"][0]["routes"]
+    assert route["route"]["hash_policy"] == [{"header": {"header_name": "x-cache-key"}}]
+    ports = {port["name"]: port["containerPort"] for port in template["spec"]["containers"][0]["ports"]}
+    assert listener["address"]["socket_address"]["port_value"] == ports["grpc"]
+    assert envoy_config()["admin"]["address"]["socket_address"]["port_value"] == ports["admin"]
+
+
+def test_the_overlay_has_the_configuration_that_was_rehearsed():
+    """`make test-scaling` drives what docs/scaling.md shows."""
+    text = (PAGES / "scaling.md").read_text(encoding="utf-8")
+    shown = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    static = envoy_config()["static_resources"]
+    [cluster], [expected] = static["clusters"], shown["clusters"]
+    [manager] = [chain["filters"][0]["typed_config"] for chain in static["listeners"][0]["filter_chains"]]
+    assert manager["route_config"]["virtual_hosts"][0]["routes"] == shown["routes"]
+    names = [
+        endpoint["endpoint"]["address"]["socket_address"]["address"]
+        for endpoint in cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    ]
+    # More names than pods: one that does not exist yet has no address, and no part of the ring.
+    replicas, service = the("StatefulSet")["spec"]["replicas"], the("StatefulSet")["spec"]["serviceName"]
+    assert names == [f"tiny-cache-{n}.{service}" for n in range(len(names))] and len(names) > replicas
+    of = lambda of: {**of, "load_assignment": None}  # noqa: E731
+    assert of(cluster) == of(expected)
 
 
 def test_callers_of_another_namespace_are_let_in_by_a_label_and_to_grpc_alone():
@@ -188,14 +223,12 @@ def test_the_next_server_is_updated_when_the_last_one_had_time_to_fill():
 def test_the_names_of_the_pods_come_from_a_headless_service():
     service = the("Service", the("StatefulSet")["spec"]["serviceName"])
     assert service["spec"]["clusterIP"] == "None"
-    assert "clusterIP" not in the("Service", "tiny-cache")["spec"]
 
 
 def test_every_port_that_is_named_is_one_of_the_container():
     ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
     assert ports == {"grpc": 50051, "http": 8080}
-    for name in ("tiny-cache", "tiny-cache-nodes"):
-        assert {port["targetPort"] for port in the("Service", name)["spec"]["ports"]} <= ports.keys()
+    assert {port["targetPort"] for port in the("Service", "tiny-cache-nodes")["spec"]["ports"]} <= ports.keys()
     assert container()["livenessProbe"]["httpGet"]["port"] in ports
     for policy in [m for m in render("monitoring") if m["kind"] == "NetworkPolicy"]:
         assert {p["port"] for rule in policy["spec"]["ingress"] for p in rule["ports"]} <= ports.keys()
@@ -281,3 +314,16 @@ def test_a_pod_has_no_rights():
     own = container()["securityContext"]
     assert own["readOnlyRootFilesystem"] and own["allowPrivilegeEscalation"] is False
     assert own["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_tier_is_reached_and_its_password_is_where_it_is_looked_for():
+    [named] = [m for m in render("tier") if m["kind"] == "ConfigMap"]
+    settings = named["data"]
+    assert settings["CACHE_BACKEND"] == "redis" and settings["CACHE_MAX_MEMORY_MB"]
+    template = the("StatefulSet", overlay="tier")["spec"]["template"]["spec"]
+    [only] = template["containers"]
+    [mount] = [each for each in only["volumeMounts"] if each["name"] == "backend"]
+    assert settings["CACHE_BACKEND_PASSWORD_PATH"] == f"{mount['mountPath']}/password"
+    assert {"name": "backend", "secret": {"secretName": "tiny-cache-backend", "defaultMode": 0o440}} in template["volumes"]
+    rules = the("NetworkPolicy", "tiny-cache-tier", overlay="tier")["spec"]["egress"]
+    assert 6379 in [port["port"] for rule in rules for port in rule["ports"]]

@@ -1,4 +1,4 @@
-//! Certificates and keys from PEM. A problem is one line.
+//! Certificates, keys and revocation lists from PEM. A problem is one line.
 
 #![no_main]
 
@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use rustls::{crypto::ring, pki_types::UnixTime};
 use tiny_cache_tls::{
     Authorities, Problem, certificates, check_identity, order_warning, private_key,
+    revocation_lists,
 };
 
 fn is_one_line(problem: &Problem) {
@@ -14,12 +15,19 @@ fn is_one_line(problem: &Problem) {
 
 fuzz_target!(|data: &[u8]| {
     let key = private_key(data).inspect_err(is_one_line);
+    let lists = revocation_lists(data).inspect_err(is_one_line).unwrap_or_default();
+    for list in &lists {
+        let _ = list.date_warning(UnixTime::now());
+    }
     let Ok(chain) = certificates(data).inspect_err(is_one_line) else { return };
     assert!(!chain.is_empty());
     let _ = Authorities::new(&chain).inspect_err(is_one_line);
     let _ = order_warning(&chain);
     for certificate in &chain {
         let _ = certificate.date_warning(UnixTime::now());
+        for list in lists.iter().filter(|list| list.is_of(certificate)) {
+            let _ = list.is_signed_by(certificate, &ring::default_provider());
+        }
     }
     if let Ok(key) = key
         && let Err(misfit) = check_identity(&chain, &key, &ring::default_provider())

@@ -130,7 +130,9 @@ fn receive(
             Event::TooLarge { stream, .. } => {
                 let _ = connection.begin(stream, &replies.too_large, &[], true);
             }
-            Event::Reset { stream, .. } => arriving.retain(|call| call.stream != stream),
+            Event::Reset { stream, .. } | Event::Stalled { stream } => {
+                arriving.retain(|call| call.stream != stream);
+            }
             Event::GivenUp { .. } | Event::Pong(_) | Event::GoAway(_) => {}
         }
     }

@@ -60,8 +60,11 @@ pub struct Limits {
     pub ping_interval: Duration,
     /// Silence after that ping with which the peer is taken for gone.
     pub ping_timeout: Duration,
-    /// Time in which something of the output, and the rest of a frame or header block that has
-    /// begun, must move.
+    /// From the beginning of a header block, or of a frame that is not DATA, until the rest of it
+    /// has come.
+    pub block_time: Duration,
+    /// Time in which the peer must take 16 KiB of what waits for it, or all, and in which the rest
+    /// of a DATA frame that has begun must come.
     pub stall_time: Duration,
 }
 
@@ -78,6 +81,7 @@ impl Default for Limits {
             handshake_time: Duration::from_secs(10),
             ping_interval: Duration::from_secs(60),
             ping_timeout: Duration::from_secs(20),
+            block_time: Duration::from_secs(10),
             stall_time: Duration::from_secs(60),
         }
     }

@@ -15,6 +15,7 @@ mod control;
 mod send;
 mod deadlines;
 mod drain;
+mod patience;
 
 pub use self::{
     send::{Body, FieldValue, Gone, Reply},

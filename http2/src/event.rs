@@ -85,6 +85,11 @@ pub enum Event<'a> {
         /// Why this side reset the stream, or none where the peer did.
         refused: Option<&'static str>,
     },
+    /// A stream that was reset because the peer took too little of its reply for too long.
+    Stalled {
+        /// The stream.
+        stream: StreamId,
+    },
     /// The answer to a [`ping`](crate::Connection::ping) of the owner's.
     Pong([u8; 8]),
     /// The peer opens no more streams on this connection.
@@ -144,6 +149,7 @@ pub(crate) enum Found<'i> {
     TooLarge { stream: u32 },
     GivenUp { stream: u32, came: Instant, code: Code },
     Reset { stream: u32, code: Code, refused: Option<&'static str> },
+    Stalled { stream: u32 },
     Pong([u8; 8]),
     GoAway(Code),
 }
@@ -187,6 +193,7 @@ impl<'i> Found<'i> {
             Self::Reset { stream, code, refused } => {
                 Event::Reset { stream: StreamId(stream), code, refused }
             }
+            Self::Stalled { stream } => Event::Stalled { stream: StreamId(stream) },
             Self::Pong(payload) => Event::Pong(payload),
             Self::GoAway(code) => Event::GoAway(code),
         }

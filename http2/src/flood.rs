@@ -6,7 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::ConnectionError;
+use crate::{
+    error::ConnectionError,
+    frame::{END_STREAM, Kind},
+};
 
 /// A kind of frame that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +17,15 @@ use crate::error::ConnectionError;
 pub(crate) enum Nuisance {
     /// PING: each is answered.
     Ping,
-    /// SETTINGS: each walks over all streams, or is answered.
+    /// SETTINGS: each walks over all streams, or is answered. So does each parameter of a long
+    /// one.
     Settings,
     /// PRIORITY, GOAWAY and frames of unknown types: each is looked at for nothing.
     Ignored,
     /// DATA without a byte that does not end its stream.
     EmptyData,
+    /// DATA of a few bytes that does not end its stream.
+    SmallData,
     /// WINDOW_UPDATE.
     WindowUpdate,
     /// RST_STREAM: a stream that was opened for nothing (CVE-2023-44487). So are requests that
@@ -41,7 +47,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 
 /// By the number of a [`Nuisance`]. The bursts are far above what clients of gRPC were seen to
 /// send, and far below what takes a noticeable part of a core: the most expensive frame costs
@@ -72,6 +78,14 @@ const RULES: [Rule; KINDS] = [
         per_data: 0,
         reason: "too many empty DATA frames",
     },
+    // A client may send gRPC's prefix of five bytes by itself.
+    Rule {
+        burst: 2048,
+        per_second: 128,
+        per_reply: 4,
+        per_data: 0,
+        reason: "too many DATA frames of a few bytes",
+    },
     // python-h2 sends two for each DATA frame, nghttp2 for each half of a window.
     Rule {
         burst: 2048,
@@ -100,6 +114,16 @@ const RULES: [Rule; KINDS] = [
 /// How often time is added: seldom, since each look costs more than a frame.
 const REFILL: Duration = Duration::from_millis(250);
 
+/// Bytes of a DATA frame from which it brings something.
+const SMALL_BYTES: usize = 16;
+
+/// Bytes of a DATA frame with which it pays for frames of the peer's. Below, the peer's own windows
+/// have cut it so small, and a window of a byte would pay for the next.
+const PAYING_BYTES: usize = 1 << 10;
+
+/// Frames of a few bytes that a DATA frame of [`PAYING_BYTES`] from the peer pays for.
+const SMALL_PAID: u16 = 2;
+
 /// What a peer may send yet.
 #[derive(Debug)]
 pub(crate) struct Budgets {
@@ -118,13 +142,39 @@ impl Budgets {
 
     /// Counts a frame.
     pub(crate) fn spend(&mut self, kind: Nuisance) -> Result<(), ConnectionError> {
+        self.spend_many(kind, 1)
+    }
+
+    /// Counts a frame that costs as much as so many.
+    pub(crate) fn spend_many(
+        &mut self,
+        kind: Nuisance,
+        frames: u16,
+    ) -> Result<(), ConnectionError> {
         let left = &mut self.left[kind as usize];
-        match left.checked_sub(1) {
+        match left.checked_sub(frames) {
             Some(rest) => {
                 *left = rest;
                 Ok(())
             }
             None => Err(ConnectionError::flood(RULES[kind as usize].reason)),
+        }
+    }
+
+    /// Counts a DATA frame with so many bytes, if they are few and there is no end. One with many
+    /// pays for some with few: haproxy 2.6 sends the nine bytes that its buffer has left behind
+    /// each frame of 16 KiB.
+    #[inline]
+    pub(crate) fn spend_data(&mut self, bytes: usize, end: bool) -> Result<(), ConnectionError> {
+        match bytes {
+            PAYING_BYTES.. => {
+                let kind = Nuisance::SmallData as usize;
+                self.left[kind] = (self.left[kind] + SMALL_PAID).min(RULES[kind].burst);
+                Ok(())
+            }
+            _ if end || bytes >= SMALL_BYTES => Ok(()),
+            0 => self.spend(Nuisance::EmptyData),
+            _ => self.spend(Nuisance::SmallData),
         }
     }
 
@@ -146,9 +196,11 @@ impl Budgets {
         self.add(|rule| u32::from(rule.per_reply));
     }
 
-    /// A DATA frame of a longer reply was sent.
-    pub(crate) fn sent_data(&mut self) {
-        self.add(|rule| u32::from(rule.per_data));
+    /// A DATA frame of a longer reply was sent, with so many bytes.
+    pub(crate) fn sent_data(&mut self, bytes: usize) {
+        if bytes >= PAYING_BYTES {
+            self.add(|rule| u32::from(rule.per_data));
+        }
     }
 
     #[inline]
@@ -157,6 +209,64 @@ impl Budgets {
             let more = u32::from(*left).saturating_add(of(rule)).min(u32::from(rule.burst));
             *left = more as u16;
         }
+    }
+}
+
+/// Parameters of SETTINGS beyond which each costs as much as a frame: no client sends as many.
+const PARAMETERS: usize = 16;
+
+/// What SETTINGS with a payload of so many bytes cost.
+pub(crate) fn settings_cost(bytes: usize) -> u16 {
+    u16::try_from(1 + bytes / (6 * PARAMETERS)).unwrap_or(u16::MAX)
+}
+
+/// The budgets for a connection that another library serves, by the frames that pass.
+#[derive(Debug)]
+pub struct Floods(Budgets);
+
+impl Floods {
+    /// Full budgets.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self(Budgets::new(now))
+    }
+
+    /// Time has passed.
+    pub fn refill(&mut self, now: Instant) {
+        self.0.refill(now);
+    }
+
+    /// A frame came from the peer, of the type with this number, with a payload of so many bytes.
+    ///
+    /// # Errors
+    /// [`ConnectionError`] when its kind's budget is used up.
+    pub fn received(&mut self, kind: u8, flags: u8, bytes: usize) -> Result<(), ConnectionError> {
+        match Kind::of(kind) {
+            Kind::Ping => self.0.spend(Nuisance::Ping),
+            Kind::Settings => self.0.spend_many(Nuisance::Settings, settings_cost(bytes)),
+            Kind::Priority | Kind::GoAway | Kind::Unknown => self.0.spend(Nuisance::Ignored),
+            Kind::Data => self.0.spend_data(bytes, flags & END_STREAM != 0),
+            Kind::WindowUpdate => self.0.spend(Nuisance::WindowUpdate),
+            Kind::RstStream => self.0.spend(Nuisance::Reset),
+            Kind::Headers | Kind::Continuation | Kind::PushPromise => Ok(()),
+        }
+    }
+
+    /// A frame went to the peer.
+    pub fn sent(&mut self, kind: u8, flags: u8, bytes: usize) {
+        match Kind::of(kind) {
+            Kind::Headers | Kind::Data if flags & END_STREAM != 0 => self.0.replied(),
+            Kind::Data => self.0.sent_data(bytes),
+            _ => {}
+        }
+    }
+
+    /// A stream was reset for something that the peer did.
+    ///
+    /// # Errors
+    /// [`ConnectionError`] when the budget for that is used up.
+    pub fn faulted(&mut self) -> Result<(), ConnectionError> {
+        self.0.spend(Nuisance::Fault)
     }
 }
 
@@ -173,6 +283,7 @@ mod tests {
         Nuisance::Settings,
         Nuisance::Ignored,
         Nuisance::EmptyData,
+        Nuisance::SmallData,
         Nuisance::WindowUpdate,
         Nuisance::Reset,
         Nuisance::Fault,
@@ -200,12 +311,43 @@ mod tests {
     }
 
     #[test]
+    fn frames_that_pass_by_are_counted_by_their_numbers() {
+        let until = |kind, flags, bytes| {
+            let mut floods = Floods::new(Instant::now());
+            (0..5000).take_while(|_| floods.received(kind, flags, bytes).is_ok()).count()
+        };
+        let of_kinds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xbe].map(|kind| until(kind, 0, 0));
+        assert_eq!(of_kinds, [256, 5000, 256, 2048, 64, 5000, 256, 256, 2048, 5000, 256]);
+        assert_eq!((until(0, END_STREAM, 0), until(0, 0, 5), until(0, 0, 16)), (5000, 2048, 5000));
+        assert_eq!(until(4, 0, 6 * 2730), 0);
+        let mut floods = Floods::new(Instant::now());
+        assert_eq!((0..5000).take_while(|_| floods.faulted().is_ok()).count(), 512);
+        while floods.received(6, 0, 8).is_ok() {}
+        floods.sent(1, END_STREAM, 9);
+        assert!(floods.received(6, 0, 8).is_ok() && floods.received(6, 0, 8).is_err());
+    }
+
+    /// An upload of 100 MiB through haproxy 2.6 was taken for a flood.
+    #[test]
+    fn an_upload_whose_proxy_cuts_it_into_large_and_small_frames_is_no_flood() {
+        let mut budgets = Budgets::new(Instant::now());
+        for _ in 0..100_000 {
+            budgets.spend_data(16_384, false).unwrap();
+            budgets.spend_data(9, false).unwrap();
+        }
+        spend_all(&mut budgets, Nuisance::SmallData);
+        budgets.spend_data(PAYING_BYTES - 1, false).unwrap();
+        budgets.spend_data(9, false).unwrap_err();
+    }
+
+    #[test]
     fn useful_work_pays_for_more_up_to_the_burst() {
         let mut budgets = Budgets::new(Instant::now());
         spend_all(&mut budgets, Nuisance::WindowUpdate);
         spend_all(&mut budgets, Nuisance::Fault);
         budgets.replied();
-        budgets.sent_data();
+        budgets.sent_data(PAYING_BYTES);
+        budgets.sent_data(PAYING_BYTES - 1);
         assert_eq!(spend_all(&mut budgets, Nuisance::WindowUpdate), 8);
         assert_eq!(spend_all(&mut budgets, Nuisance::Fault), 0, "work does not excuse faults");
         (0..10_000).for_each(|_| budgets.replied());

@@ -48,7 +48,7 @@ impl Kind {
         Self::Continuation,
     ];
 
-    fn of(byte: u8) -> Self {
+    pub(crate) fn of(byte: u8) -> Self {
         Self::ALL.get(usize::from(byte)).copied().unwrap_or(Self::Unknown)
     }
 }

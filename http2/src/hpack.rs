@@ -1,9 +1,10 @@
 //! HPACK (RFC 7541): header blocks to fields and back.
 //!
-//! In: [`integer`] → [`huffman`] → [`static_table`], [`table`] → [`decoder`]. Out: [`encoder`],
-//! which keeps no state. Knows fields as two strings; what a field means is decided by a
-//! [`Classify`] of the caller's, once for each entry of a table.
+//! In: [`integer`] → [`huffman`] → [`static_table`], [`table`], [`credential`] → [`decoder`]. Out:
+//! [`encoder`], which keeps no state. Knows fields as two strings; what a field means is decided by
+//! a [`Classify`] of the caller's, once for each entry of a table.
 
+pub(crate) mod credential;
 pub(crate) mod decoder;
 pub(crate) mod encoder;
 pub(crate) mod huffman;

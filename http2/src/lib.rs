@@ -51,7 +51,7 @@
 //!
 //! Every bound has its reason beside it and its test: header lists ([`Limits`]), header blocks
 //! (`connection/headers.rs`), the dynamic table (`hpack/decoder.rs`), frames that cost more
-//! than they bring (`flood.rs`), output that is not read (`connection.rs`), and time
+//! than they bring (`flood.rs`), output that is not read (`connection.rs`, `connection/patience.rs`), and time
 //! (`connection/clock.rs`). [`clauses`] lists the rules of both RFCs with the tests that hold
 //! them.
 //!
@@ -72,6 +72,7 @@ mod head;
 mod stream;
 mod flow;
 mod flood;
+mod patience;
 mod fields;
 mod output;
 
@@ -91,7 +92,9 @@ pub use self::{
     error::{Code, ConnectionError, ErrorKind},
     event::{Event, StreamId, Workspace},
     fields::{Block, FieldName},
+    flood::Floods,
     head::{Head, Lane},
     hpack::huffman::decode_huffman,
     names::MAX_KEPT,
+    patience::Patience,
 };

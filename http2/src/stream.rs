@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::{
     flow::{ReceiveWindow, SendWindow},
     head::{Head, Lane},
+    patience::Waiting,
 };
 
 /// A request whose body is put together before its owner sees it, or whose owner has no room
@@ -74,10 +75,28 @@ impl Intake {
 pub(crate) struct Sending {
     pub(crate) parts: VecDeque<Bytes>,
     pub(crate) bytes: usize,
+    /// Bytes of parts that were copied for it, sent or not.
+    pub(crate) copied: usize,
+    /// Since when the stream's window holds it up, and what went out since.
+    pub(crate) waiting: Option<Waiting>,
     /// Whether nothing follows these parts but the trailers.
     pub(crate) end: bool,
     /// An encoded block.
     pub(crate) trailers: Option<Vec<u8>>,
+}
+
+/// Bytes of a piece from which it belongs to the owner, and is the owner's to count.
+const OWNED_BYTES: usize = 16 << 10;
+
+impl Sending {
+    pub(crate) fn of(parts: VecDeque<Bytes>) -> Self {
+        let (mut bytes, mut copied) = (0, 0);
+        for part in &parts {
+            bytes += part.len();
+            copied += if part.len() < OWNED_BYTES { part.len() } else { 0 };
+        }
+        Self { parts, bytes, copied, ..Self::default() }
+    }
 }
 
 /// A stream that is open, or half closed.

@@ -39,8 +39,10 @@
 //! 4. **Lane.** With room on the wire the request goes out; otherwise it waits here, and its
 //!    response time goes on counting from its instant. Beyond `--max-in-flight` the pace stops the run.
 //! 5. **Peer.** [`peers`](crate::peers) turns the operation into one RPC or, where a protocol
-//!    needs several, their commands: a file for each operation in `peers/operation/`, a way for each system. A call is made once. The one
-//!    exception is a call that a tiny-cache server hands back unprocessed.
+//!    needs several, their commands: a file for each operation in `peers/operation/`, a way for each system. A call is made once. The
+//!    exceptions are a call that a tiny-cache server hands back unprocessed, and several servers,
+//!    which are driven by the client library: one client for all threads, with its retries and its
+//!    failover, so that the ring is the one that applications use.
 //! 6. **Tally.** The [`Answer`](crate::peers::Answer) or the
 //!    [`CallError`](crate::peers::CallError) goes into the thread's
 //!    [`Tally`](crate::engine::Tally) with its [`Times`](crate::engine::Times): response from
@@ -78,7 +80,7 @@
 //! | [`spec`](crate::spec) | what is to be done, as plain data | options |
 //! | [`workload`](crate::workload), [`trace`](crate::trace) | which operation is next | clocks, servers |
 //! | [`engine`](crate::engine) | instants, threads, counters | options, reports, what a protocol sends |
-//! | [`peers`](crate::peers) | addresses, connections, protocols | options, planned instants, counters |
+//! | [`peers`](crate::peers) | addresses, connections, protocols | options, planned instants, the engine's counters |
 //! | [`verify`](crate::verify) | what may be read | connections |
 //! | [`usage`](crate::usage) | CPU and memory of the server | what is spoken on its port |
 //! | [`report`](crate::report), [`compare`](crate::compare), [`html`](crate::html) | figures, tables, pages | options, connections, threads |

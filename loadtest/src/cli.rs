@@ -13,7 +13,9 @@ mod trace; // traces to replay
 mod trace_file; // what a trace is, wherever one is read
 mod parse; // numbers and durations
 
-use clap::{CommandFactory, Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use self::{
@@ -54,6 +56,30 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads a command line. A number below zero is the value of its option, which says what it
+    /// expects; clap would look for an option of that name.
+    ///
+    /// # Errors
+    ///
+    /// It is none, or asks for help.
+    pub fn read<T: Into<OsString> + Clone>(
+        line: impl IntoIterator<Item = T>,
+    ) -> Result<Self, clap::Error> {
+        let command = with_negative_numbers(Self::command());
+        Self::from_arg_matches(&command.try_get_matches_from(line)?)
+    }
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let takes_value = arg.get_action().takes_values();
+            arg.allow_negative_numbers(takes_value)
+        })
+        .mut_subcommands(with_negative_numbers)
 }
 
 /// What can be done.

@@ -4,6 +4,7 @@
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
+use tiny_cache_client::transport::InvalidToken;
 use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 
 use crate::{
@@ -113,6 +114,17 @@ pub enum Refusal {
         digits: usize,
         /// Longest key that the server takes, in this namespace.
         longest: usize,
+    },
+    /// The environment has a token that cannot be used.
+    #[error("TINY_CACHE_TOKEN: {0}")]
+    Token(#[from] InvalidToken),
+    /// Servers and their pages of metrics differ in number.
+    #[error("{pages} of --server-metrics for {servers} servers; give one for each, or none")]
+    Metrics {
+        /// How many pages are given.
+        pages: usize,
+        /// How many servers there are.
+        servers: usize,
     },
     /// No key would be cold.
     #[error("--key-distribution hot needs 2 --keys or more: with one, no key is cold")]

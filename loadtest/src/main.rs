@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, error::ErrorKind};
+use clap::error::ErrorKind;
 use tiny_cache_loadtest::{
     cli::{self, Cli, Command, TraceCommand},
     compare::{self, Comparison},
@@ -23,7 +23,7 @@ use tiny_cache_loadtest::{
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
+    let command = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli.command,
         Err(refusal) if refusal.use_stderr() && !is_help(&refusal) => {
             complain(&one_line(&refusal));

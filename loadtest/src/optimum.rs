@@ -95,7 +95,7 @@ impl Future {
 impl fmt::Display for Optimum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { reads, keys, hits } = self;
-        writeln!(f, "{reads} reads, {keys} keys\n")?;
+        writeln!(f, "reads: {reads}, keys: {keys}\n")?;
         writeln!(f, "{:>12} {:>12}", "entries", "best hits")?;
         for (entries, hits) in hits {
             if *reads == 0 {

@@ -158,7 +158,10 @@ impl Verdict {
             )),
             Self::Slipped { slip, max } => {
                 let slip = time(slip.as_secs_f64() * 1e6);
-                Some(format!("{behind}: p99 of the slip is {slip}, above --max-slip {max:?}"))
+                Some(format!(
+                    "{behind}: p99 of the slip is {slip}, above --max-slip {max:?}; a lower --rate, \
+                     more --threads or a machine of its own help"
+                ))
             }
             Self::NoAnswer(rate) => Some(format!(
                 "broken off: not one request was answered at {rate}/s; is the server \

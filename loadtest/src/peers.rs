@@ -8,6 +8,8 @@ mod route; // all that is needed to get there
 mod backend; // the protocol that is spoken there
 mod reconnecting; // one connection after the other
 mod tiny_cache; // gRPC
+mod several; // several tiny-cache servers on a ring
+mod server_counts; // and what each of them got
 mod pipeline; // many commands at a time on one connection
 mod redis; // RESP
 mod memcached; // memcached's text protocol
@@ -19,15 +21,16 @@ mod error; // or why nothing did
 pub mod fuzzing; // replies from any bytes
 
 pub use self::{
-    address::{HostPort, InvalidTarget, Login, RedisAddress, Target},
+    address::{HostPort, InvalidTarget, Login, RedisAddress, ServerList, Target},
     answer::Answer,
     error::{CallError, Unreachable},
     namespace::Namespace,
-    route::Route,
+    route::{LeaseTerms, Route},
     tls::TlsFiles,
 };
 pub(crate) use self::{
     backend::{Backend, BackendConnection},
     memcached::check_key,
     payloads::Verifier,
+    server_counts::{ServerCount, ServerCounts},
 };

@@ -6,6 +6,7 @@ mod latency; // percentiles
 mod search; // what a search found
 mod seconds; // what each second brought, in bounded memory
 mod server; // the server's own figures
+mod server_part; // each of several servers
 mod settings; // what was asked for
 mod trace; // what was odd about a trace
 mod cautions; // what to know before they are believed
@@ -28,6 +29,7 @@ pub use self::{
     search::{LimitedBy, SearchReport},
     seconds::{SecondReport, Seconds},
     server::{Generator, Server, ServerStats},
+    server_part::ServerPart,
     settings::{Settings, TraceSettings, WorkloadSettings},
     trace::TraceReport,
 };

@@ -1,6 +1,9 @@
 //! What every kind of run has around its courses: the server's own figures before and after,
 //! the crew, progress, Ctrl-C and the seconds that were seen.
 
+mod gauges; // what server and generator used
+mod servers; // and each of several servers
+
 use std::{
     cell::RefCell,
     future::Future,
@@ -8,7 +11,7 @@ use std::{
     pin::pin,
     process,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use tiny_cache_client::ErrorKind;
@@ -23,11 +26,12 @@ use crate::{
     outcome::{Outcome, Verdict},
     outputs::Outputs,
     peers::{Backend, BackendConnection, CallError},
-    report::{Figures, Generator, Report, Seconds, Server, ServerStats, Settings, Step, Tool},
+    report::{Figures, Report, Seconds, Server, ServerStats, Settings, Step, Tool},
     spec::{Drive, Load},
-    usage::{Usage, UsageError, UsageReport, UsageSource, own_cpu},
     watch::{self, Goal, Phase, Watchers},
 };
+
+use self::{gauges::Gauges, servers::Looked};
 
 /// What each step of the end may take after a second Ctrl-C.
 const HURRY: Duration = Duration::from_secs(2);
@@ -88,6 +92,8 @@ pub(crate) struct Session {
     figures: BackendConnection,
     /// What is known of the server so far.
     server: Server,
+    /// The same of each, if there are several.
+    looked: Looked,
     gauges: Gauges,
     machine: Machine,
     crew: Crew,
@@ -113,14 +119,20 @@ impl Session {
         let own_namespace =
             drive.own_namespace.then(|| (drive.route.spaces().join(", "), parts.written.is_some()));
         let opening = async {
-            let figures = parts.backend.open().await?;
-            let before = stats(&figures, &target).await?;
+            // Apart from the run's own: its connections must not end at this thread.
+            let figures = Backend::new(&drive.route)?.open().await?;
+            let looked = servers::look(&figures).await;
+            let before = if looked.is_empty() {
+                stats(&figures, &target).await?
+            } else {
+                servers::total(&looked)
+            };
             let version = figures.version().await;
             let mut crew = Crew::assemble(parts)?;
             crew.ready().await?;
-            Ok::<_, Error>((figures, before, version, crew))
+            Ok::<_, Error>((figures, looked, before, version, crew))
         };
-        let (figures, before, version, crew) = tokio::select! {
+        let (figures, looked, before, version, crew) = tokio::select! {
             opened = opening => opened?,
             () = interrupt.received() => return Err(Error::Interrupted),
         };
@@ -128,6 +140,7 @@ impl Session {
             target,
             figures,
             server: Server { version, before, ..Server::default() },
+            looked,
             gauges: Gauges::default(),
             machine,
             crew,
@@ -142,9 +155,19 @@ impl Session {
         if let Some(keys) = prefill {
             session.prefill(keys).await?;
         }
-        session.gauges = Gauges::read(drive).await;
+        session.gauges = Gauges::read(session.places(drive), &drive.server_metrics).await;
+        session.crew.reset_server_counts();
         session.started = SystemTime::now();
         Ok(session)
+    }
+
+    /// Where the servers listen.
+    fn places(&self, drive: &Drive) -> Vec<gauges::Place> {
+        if let Some(address) = drive.route.target.host_port() {
+            return vec![(String::new(), address)];
+        }
+        let places = self.looked.iter().map(|(name, address, _)| (name.clone(), address.clone()));
+        places.collect()
     }
 
     /// Writes every key; removes what was written if that fails.
@@ -160,7 +183,11 @@ impl Session {
             }
             return Err(error);
         }
-        self.server.prefilled = stats(&self.figures, &self.target).await.unwrap_or_default();
+        self.server.prefilled = if self.looked.is_empty() {
+            stats(&self.figures, &self.target).await.unwrap_or_default()
+        } else {
+            servers::total(&servers::look(&self.figures).await)
+        };
         if let Some(note) = self.server.eviction_note() {
             self.say(&format!("prefill: {note}"));
         }
@@ -218,8 +245,15 @@ impl Session {
     /// have.
     pub(crate) async fn close(mut self, requests: u64, summary: Summary) -> Outcome {
         let Summary { command, settings, verdict, figures } = summary;
-        let (usage, generator) = self.gauges.read_again().await;
-        if let Some(connection) = self.figures.tiny_cache() {
+        let (used, generator) = self.gauges.read_again().await;
+        let mut parts = Vec::new();
+        if let Some(counts) = self.crew.server_counts() {
+            let looking = servers::look(&self.figures);
+            let patience = if self.is_abandoned { HURRY } else { Duration::MAX };
+            let after = timeout(patience, looking).await.unwrap_or_default();
+            self.server.after = servers::total(&after);
+            parts = servers::parts(&counts, self.looked.split_off(0), after, used.clone());
+        } else if let Some(connection) = self.figures.tiny_cache() {
             let patience = if self.is_abandoned { HURRY } else { Duration::MAX };
             let stats = timeout(patience, connection.stats()).await;
             self.server.after = stats.ok().and_then(Result::ok).map(ServerStats::from);
@@ -228,7 +262,7 @@ impl Session {
         // A pipe that nobody reads is not waited for after another Ctrl-C.
         self.outputs.watched = self.outputs.watchers.close(self.interrupt.received()).await;
         let mut server = self.server;
-        match usage {
+        match gauges::sum(&used) {
             Ok(usage) => server.usage = usage,
             Err(why) => server.usage_unknown = Some(why),
         }
@@ -248,6 +282,7 @@ impl Session {
             steps: Vec::new(),
             seconds: self.seconds.finish(),
             server,
+            servers: parts,
             generator,
             machine: self.machine,
         };
@@ -310,51 +345,6 @@ fn left_behind(namespace: &str, why: &str) -> String {
         "the namespace {namespace} was not emptied: {why}; what is left there goes when its ttl \
          is over"
     )
-}
-
-/// What server and generator had used when the first course began.
-struct Gauges {
-    /// None where there is no server.
-    server: Result<Option<(UsageSource, Usage)>, UsageError>,
-    own_cpu: Option<Duration>,
-    at: Instant,
-}
-
-impl Default for Gauges {
-    fn default() -> Self {
-        Self { server: Ok(None), own_cpu: own_cpu(), at: Instant::now() }
-    }
-}
-
-impl Gauges {
-    async fn read(drive: &Drive) -> Self {
-        let look = async {
-            let Some(address) = drive.route.target.host_port() else { return Ok(None) };
-            let source = UsageSource::find(&address, drive.server_metrics.as_ref()).await?;
-            let usage = source.sample().await?;
-            Ok(Some((source, usage)))
-        };
-        Self { server: look.await, ..Self::default() }
-    }
-
-    /// What they used since, or why that is not known.
-    async fn read_again(&self) -> (Result<Option<UsageReport>, String>, Generator) {
-        let seconds = self.at.elapsed().as_secs_f64();
-        let cpu = match (self.own_cpu, own_cpu()) {
-            (Some(before), Some(after)) => Some(after.saturating_sub(before).as_secs_f64()),
-            _ => None,
-        };
-        let generator = Generator { cpu_seconds: cpu, cores: cpu.map(|cpu| cpu / seconds) };
-        let usage = async {
-            let Some((source, before)) = self.server.as_ref().map_err(ToString::to_string)? else {
-                return Ok(None);
-            };
-            let after = source.sample().await.map_err(|error| error.to_string())?;
-            let report = UsageReport::between(source, before, &after);
-            report.map(Some).map_err(|error| error.to_string())
-        };
-        (usage.await, generator)
-    }
 }
 
 impl Played {

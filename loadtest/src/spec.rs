@@ -21,8 +21,8 @@ pub struct Drive {
     pub route: Route,
     /// Whether the namespace was made up for this run, which empties it at its end.
     pub own_namespace: bool,
-    /// The page with the server's CPU time and memory; none for the process that listens.
-    pub server_metrics: Option<ServerMetrics>,
+    /// The pages with each server's CPU time and memory; none for the processes that listen.
+    pub server_metrics: Vec<ServerMetrics>,
     /// Connections to open.
     pub connections: usize,
     /// Threads that drive them.
@@ -120,6 +120,7 @@ impl Drive {
             threads: self.threads,
             max_slip_seconds: self.max_slip.map(|slip| slip.as_secs_f64()),
             origin_seconds: self.origin.map(|time| time.as_secs_f64()),
+            leases: self.route.leases.is_some(),
             namespaces: self.route.namespaces.iter().map(ToString::to_string).collect(),
             own_namespace: self.own_namespace,
             timeout_seconds: self.route.timeout.as_secs_f64(),

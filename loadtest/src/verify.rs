@@ -31,6 +31,8 @@
 //! | set, set-if-absent, each item of a multi-set | [`Ledger::begin_write`] | [`Ledger::end_write`], always |
 //! | compare-and-set | [`Ledger::expected`], [`Ledger::begin_swap`] | [`Ledger::end_write`], always |
 //! | delete, each key of a multi-delete | [`Begun::new`] | [`Ledger::end_delete`], always |
+//! | whatever sees or makes a version of the server's | [`Begun::new`] | [`Ledger::saw`] besides |
+//! | a counter's step | [`Ledger::begin_step`] | [`Ledger::end_step`], if it was made |
 //!
 //! What the caller promises, for the proof in [`history`] to hold:
 //!
@@ -43,6 +45,7 @@
 //!   timeout, a broken connection, an error that leaves it open are [`Fate::Unknown`].
 
 pub mod history; // what is known of one key, and the rule that judges a read of it
+mod numbers; // what is known of its versions at the server, and of its counter
 mod ledger; // all keys, for all threads
 mod stamp; // the value that says whose it is
 mod name; // a key in its namespace
@@ -52,7 +55,7 @@ mod findings; // and how often it did
 
 pub use self::{
     findings::{Findings, KindTally},
-    ledger::{Allowed, Begun, Expected, Fate, Judged, Ledger, PendingWrite},
+    ledger::{Allowed, Begun, Expected, Fate, Judged, Ledger, PendingStep, PendingWrite},
     name::Name,
     nanos::Nanos,
     stamp::{Damage, MIN_SIZE, Stamp},

@@ -15,13 +15,16 @@ use self::keys::Keys;
 pub use self::{
     keys::{Groups, KeyDistribution},
     mix::Mix,
-    operation::{Call, Operation, Write},
+    operation::{Call, Counter, Filling, Operation, Write},
     sizes::Sizes,
     ttl::Ttls,
 };
 use crate::lanes::LaneId;
 
 pub(crate) use self::operation::operations;
+
+/// Begins the key of a counter, where others have a digit.
+pub(crate) const COUNTER: char = 'c';
 
 /// What operations are to be like.
 #[derive(Clone, Debug)]
@@ -108,6 +111,13 @@ impl Drawn for Write {
     }
 }
 
+impl Drawn for Counter {
+    fn drawn(Workload { keys, rng, spec }: &mut Workload) -> Self {
+        let number = keys.draw(rng);
+        Self(Write { key: spec.counter(number), ..spec.write(number, rng) })
+    }
+}
+
 impl<T: Drawn> Drawn for Vec<T> {
     fn drawn(workload: &mut Workload) -> Self {
         (0..workload.spec.batch).map(|_| T::drawn(workload)).collect()
@@ -118,6 +128,12 @@ impl WorkloadSpec {
     /// A key by its number.
     pub fn key(&self, number: u64) -> String {
         keys::text(number, self.key_size)
+    }
+
+    /// The key of a counter by its number: as long as the others, and none of them.
+    pub fn counter(&self, number: u64) -> String {
+        let key = self.key(number);
+        format!("{COUNTER}{}", &key[1..])
     }
 
     fn write(&self, number: u64, rng: &mut Pcg64Mcg) -> Write {
@@ -139,7 +155,8 @@ mod tests {
             key_distribution: KeyDistribution::Zipf(0.9),
             key_size: 12,
             value_size: "lognormal:200:1".parse().unwrap(),
-            mix: "get=5,set=2,delete=1,set-if-absent=1,compare-and-set=1,mget=1,mset=1"
+            mix: "get=5,set=2,delete=1,set-if-absent=1,compare-and-set=1,mget=1,mset=1,read=1,\
+                  replace=1,incr=1"
                 .parse()
                 .unwrap(),
             batch: 3,
@@ -163,12 +180,19 @@ mod tests {
     fn operations_are_what_was_asked_for() {
         for operation in operations(7, 0) {
             match operation {
-                Operation::Get(key) | Operation::Delete(key) => assert_eq!(key.len(), 12),
+                Operation::Get(key) | Operation::Delete(key) | Operation::Read(key) => {
+                    assert_eq!(key.len(), 12);
+                }
+                Operation::Incr(Counter(write)) => {
+                    assert!(write.key.len() == 12 && write.key.starts_with(COUNTER));
+                }
                 Operation::MultiGet(keys) => assert_eq!(keys.len(), 3),
                 Operation::MultiSet(writes) => assert_eq!(writes.len(), 3),
+                Operation::Fill(_) => panic!("no mix has it"),
                 Operation::Fetch(write)
                 | Operation::Set(write)
                 | Operation::SetIfAbsent(write)
+                | Operation::Replace(write)
                 | Operation::CompareAndSet(write) => {
                     assert!((60..=7200).contains(&write.ttl.seconds()));
                 }

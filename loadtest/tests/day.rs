@@ -82,6 +82,7 @@ fn day() -> Report {
         steps: Vec::new(),
         seconds: seconds.finish(),
         server: Server::default(),
+        servers: Vec::new(),
         generator: Generator::default(),
         machine: Machine::default(),
     }

@@ -206,7 +206,9 @@ fn a_listener_that_says_nothing_is_one_line_and_exit_2() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target = silent.local_addr().unwrap().to_string();
     let ended = Bench::new("t.lis", ARC).replay(&target, "").run();
-    let expected = format!("cannot reach grpc://{target} within 300ms: no answer");
+    let expected = format!(
+        "cannot reach grpc://{target} within 300ms: no answer; check that it runs, and --target"
+    );
     assert_eq!(ended.refusal(), expected);
 }
 

@@ -322,7 +322,10 @@ fn bad_flags_are_one_line() {
         ),
         ("--rate max --arrivals poisson", "--arrivals works only with an open loop"),
         ("--namespace a?b", "expected 1 to 64 characters: first a letter or digit"),
-        ("--server-metrics x", "'x' for '--server-metrics <URL>': expected http://HOST:PORT/PATH"),
+        (
+            "--server-metrics x",
+            "'x' for '--server-metrics <URL,…>': expected http://HOST:PORT/PATH",
+        ),
         ("--prometheus x", "--prometheus x: expected HOST:PORT"),
         ("--key-size 3", "50000 keys take 5 to 256 characters"),
         ("--key-distribution zipf", "zipf:EXPONENT"),

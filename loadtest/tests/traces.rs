@@ -124,7 +124,7 @@ fn the_best_hit_ratios_of_a_trace_are_printed_for_each_size() {
     let rows = b"time,key,op\n1,a,get\n2,b,get\n3,a,get\n4,b,get\n5,b,del\n6,b,get\n7,a,get\n";
     let bench = Bench::new(&[("t.csv", rows)]);
     let ended = bench.command("trace optimum t.csv --entries 1,2").run().exited(0);
-    let table = "6 reads, 2 keys\n\n     entries    best hits\n           1      33.33 %\n           2      50.00 %\n";
+    let table = "reads: 6, keys: 2\n\n     entries    best hits\n           1      33.33 %\n           2      50.00 %\n";
     assert_eq!(ended.text(), table);
     let ended = bench.command("trace optimum t.csv --entries 2 --limit 3").run().exited(0);
     assert!(ended.text().ends_with("           2      33.33 %\n"), "{}", ended.text());

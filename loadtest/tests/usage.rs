@@ -8,6 +8,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use tiny_cache_client::transport::Token;
 use tiny_cache_loadtest::{
     peers::{HostPort, Target},
     usage::{CallTimes, ServerMetrics, Usage, UsageError, UsageSource},
@@ -19,11 +20,16 @@ const PAGE: &str = "# TYPE process_cpu_seconds_total counter\n\
                     # TYPE process_resident_memory_bytes gauge\n\
                     process_resident_memory_bytes 4.194304e+06\n";
 
+const TOKEN: &str = "Bearer its-own-token";
+
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     assert_eq!(request.method(), "GET");
     assert!(request.headers()["host"].to_str().unwrap().starts_with("127.0.0.1:"));
     let (status, page) = match request.uri().path() {
-        "/metrics" => (StatusCode::OK, PAGE.to_owned()),
+        "/guarded" if request.headers().get("authorization") != Some(&TOKEN.parse().unwrap()) => {
+            (StatusCode::UNAUTHORIZED, String::new())
+        }
+        "/metrics" | "/guarded" => (StatusCode::OK, PAGE.to_owned()),
         "/no-cpu" => (StatusCode::OK, PAGE.replace("cpu", "gpu")),
         "/twice" => (StatusCode::OK, PAGE.repeat(2)),
         "/words" => (StatusCode::OK, PAGE.replace("1.25", "much")),
@@ -72,6 +78,16 @@ async fn metrics_give_the_figures() {
         calls: CallTimes::default(),
     };
     assert_eq!(read(&format!("http://{address}/metrics")).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_page_that_wants_a_token_is_asked_with_one() {
+    let address = pages().await;
+    let page: ServerMetrics = format!("http://{address}/guarded").parse().unwrap();
+    let refused = page.sample().await.unwrap_err().to_string();
+    assert!(refused.ends_with(": replied 401 Unauthorized"), "{refused}");
+    let token = Token::new("its-own-token").unwrap();
+    page.with_token(Some(token)).sample().await.unwrap();
 }
 
 #[tokio::test]

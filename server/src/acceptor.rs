@@ -3,15 +3,16 @@
 use std::{
     io,
     net::{TcpListener, TcpStream},
+    os::fd::AsRawFd,
 };
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::{sync::mpsc::UnboundedSender, time::sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
     handout::{ConnectionPermit, Handout},
-    listener::{BACKLOG, next},
+    listener::{BACK_OFF, BACKLOG, next},
     threads::Ready,
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Acceptor {
     pub(crate) handout: Handout,
     pub(crate) workers: Vec<UnboundedSender<Handed>>,
     pub(crate) drain: CancellationToken,
+    /// The first number of a descriptor that is left to others.
+    pub(crate) reserved_from: u64,
 }
 
 impl Acceptor {
@@ -33,16 +36,39 @@ impl Acceptor {
     pub(crate) async fn run(self, listener: TcpListener, ready: Ready) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         ready.report();
+        let mut is_short = false;
         loop {
             let socket = tokio::select! {
                 biased;
                 () = self.drain.cancelled() => break,
                 socket = next(&listener, "gRPC") => socket?,
             };
-            self.hand_over(socket.into_std());
+            let was_short = std::mem::replace(&mut is_short, self.is_reserved(&socket));
+            if !is_short {
+                self.hand_over(socket.into_std());
+                continue;
+            }
+            drop(socket);
+            self.handout.refuse();
+            if !was_short {
+                warn!(
+                    left_to_others_from = self.reserved_from,
+                    "the file descriptors run short; gRPC connections wait or are closed"
+                );
+            }
+            // The kernel keeps those that wait meanwhile.
+            tokio::select! {
+                () = self.drain.cancelled() => break,
+                () = sleep(BACK_OFF) => {}
+            }
         }
         self.empty(&listener.into_std()?);
         Ok(())
+    }
+
+    /// Whether a socket has one of the last descriptors, which probes and the log may need.
+    fn is_reserved(&self, socket: &tokio::net::TcpStream) -> bool {
+        u64::try_from(socket.as_raw_fd()).is_ok_and(|number| number >= self.reserved_from)
     }
 
     /// Hands over the connections that the kernel has completed: a listener that closes resets
@@ -96,6 +122,7 @@ mod tests {
             handout: Handout::new(1, 100),
             workers: vec![sender],
             drain: lifecycle.draining(),
+            reserved_from: u64::MAX,
         };
         acceptor.run(listener, Ready::of(lifecycle, Part::Acceptor)).await.unwrap();
         let mut handed = Vec::new();

@@ -23,11 +23,17 @@
 //!
 //! - The *acceptor* runs [`acceptor`](crate::acceptor). It takes sockets off the
 //!   [`listener`](crate::listener) and gives each to the worker with the fewest connections, which
-//!   [`handout`](crate::handout) knows. Only this thread hands out, so the limit needs no lock.
+//!   [`handout`](crate::handout) knows. Only this thread hands out, so the limit needs no lock. The
+//!   last file descriptors it leaves to others ([`reserve`](crate::reserve)).
 //! - Each *worker* runs [`worker`](crate::worker). A connection stays with it, so the pipeline needs
 //!   no lock and its counters share no cache line with another core's.
-//! - *upkeep* sweeps the store ([`Upkeep`](crate::store::Upkeep)) and *http* serves
-//!   [`http`](crate::http), so that neither takes time from a worker's requests.
+//! - *upkeep* sweeps the store ([`Upkeep`](crate::store::Upkeep)), and simulates it with other memory:
+//!   workers put down what is done to sampled keys, and wait for nobody (`store/what_if.rs`). *http*
+//!   serves [`http`](crate::http). So neither takes time from a worker's requests.
+//! - *reload* exists where there are files that may change: it reads them again
+//!   ([`reload`](crate::reload)). Whoever uses such a file registers it, with what reads it.
+//! - *tier* exists where a second tier is set: it runs the loop of [`tier`](crate::tier), which asks
+//!   Redis or Valkey for what workers do not find, and is told by it of changes.
 //! - *export* exists where traces are exported ([`telemetry`](crate::telemetry)); the *queue* before
 //!   it is the batch processor of OpenTelemetry's SDK, with a thread of its own. *log*, which is not
 //!   drawn, exists where the program has set up [`logging`](crate::logging). None is waited for: what
@@ -36,6 +42,9 @@
 //!
 //! [`threads`](crate::threads) starts them and reports a part that ends early to the
 //! [`lifecycle`](crate::lifecycle), which waits at the start until every part is ready.
+//!
+//! What replies hold of memory beside the store, until their readers take them, is one count for the
+//! process ([`pinned`](crate::pinned)).
 //!
 //! Threads share the [`store`](crate::store), where a call locks one stripe of a shard, for reads as
 //! for writes, and holds it for some tens of nanoseconds; the memory budget of large messages
@@ -47,17 +56,21 @@
 //!    hands the bytes to [`tiny_cache_http2`], which knows frames and header blocks and no sockets.
 //! 2. A small request that has come whole is offered to [`rpc`](crate::rpc), which answers it at once:
 //!    this is the short way, `rpc/unary.rs`. It reads the fields that matter, names the call
-//!    ([`Method`](crate::call::Method), [`CallStart`](crate::call::CallStart)), and starts a span if
-//!    it is sampled.
+//!    ([`Method`](crate::call::Method), [`CallStart`](crate::call::CallStart)), asks the connection's
+//!    [`Gate`](crate::access::Gate) whether its caller may make it, and starts a span if it is
+//!    sampled.
 //! 3. The [`service`](crate::service) reads the message where it lies: the row of its table names the
 //!    RPC's [`Command`](crate::command::Command), and that borrows what it is asked.
-//! 4. It parses the namespace and runs the command.
+//! 4. It parses the namespace, sees that its quota of requests is not used up, if it has one, and
+//!    runs the command.
 //! 5. [`Get`](crate::command::Get) parses the key and asks its worker's
 //!    [`StoreHandle`](crate::store::StoreHandle), which hashes the key, finds the shard and counts a
 //!    hit or a miss. The shard (`store/shard.rs`) takes the key's stripe of its table
-//!    (`stripes.rs`), finds the entry (`entry.rs`) and looks at its deadline. A use of an entry in the
-//!    window is counted in the entry; one of a resident is reported to moka (`residents.rs`), under
-//!    `window` only now and then.
+//!    (`stripes.rs`), finds the entry (`entry.rs`) and looks at its deadline, and for a while after an
+//!    invalidation of tags or a namespace whether that took it (`invalidations.rs`). A use of an entry
+//!    in the window is counted in the entry; one of a resident is reported to moka (`residents.rs`), under
+//!    `window` only now and then. Of some requests the worker counts the key in a sketch of its own
+//!    (`hot.rs`), which HotKeys reads.
 //! 6. The service has the reply written ([`ReplyWriter`](crate::call::ReplyWriter)): a small value is
 //!    copied into it, a large one lent. It returns a [`Report`](crate::call::Report) with sizes and
 //!    counts.
@@ -74,6 +87,16 @@
 //! [`Exchange`](crate::call::Exchange). With `CACHE_TRANSPORT=hyper`, hyper speaks HTTP/2 and every
 //! call goes this way.
 //!
+//! # With a second tier
+//!
+//! A read is answered on the short way if all that it asks is near. Whatever else is, and every
+//! write, takes the long way, in which the command waits for the loop of [`tier`](crate::tier)
+//! (`handle.rs`). The loop (`desk.rs`) lets callers of one key share a fetch (`flights.rs`), finds the
+//! key's primary (`routes.rs`, `topology.rs`), sends what a turn asks in one pipeline (`remote.rs`),
+//! keeps calls from piling up (`breaker.rs`), and
+//! fills the near part unless a change has come between (`tracking.rs`, `coverage.rs`). Writes are
+//! the tier's first; the near copy is dropped before, and comes back with the next read.
+//!
 //! # A Set
 //!
 //! As a Get, with these differences:
@@ -88,12 +111,16 @@
 //!    late: then moka gets a handle, and the entry is a resident. An entry that replaces one keeps its
 //!    place. Conditional writes read and decide under the same stripe. A shard has 64
 //!    to 1024 stripes.
-//! 4. After the stripe is released, a shard above its weight (`capacity.rs`) judges the
+//! 4. After the stripe is released, a namespace beyond its quota ([`quotas`](crate::quotas) reads
+//!    them) evicts the first of its own entries, in any shard (`keeping.rs`, `quotas.rs`).
+//! 5. Then a shard above its weight (`capacity.rs`) judges the
 //!    window's first entries, each under its own stripe: one that was read twice becomes a resident,
 //!    any other is dropped and put into the ghost. When the residents overshoot their part, or `lru`
 //!    must see a write in order, moka's maintenance runs, and the shard takes out of its table what
 //!    moka evicted.
-//! 5. A refusal becomes a status in [`rejection`](crate::rejection), and nowhere else.
+//! 6. An entry's version is the moment of its write (`version.rs`), which the stripe hands out, so that
+//!    no key has one twice; with how long it lives (`lifetime.rs`) it stands where a deadline stood.
+//! 7. A refusal becomes a status in [`rejection`](crate::rejection), and nowhere else.
 //!
 //! # The drain
 //!
@@ -115,9 +142,11 @@
 //!
 //! | Room | Never imports |
 //! |---|---|
-//! | [`sync`](crate::sync), [`histogram`](crate::histogram), [`cgroup`](crate::cgroup) | any room but `sync` |
-//! | [`call`](crate::call) | any room but `sync` |
+//! | [`sync`](crate::sync), [`histogram`](crate::histogram), [`cgroup`](crate::cgroup), [`reload`](crate::reload), [`pinned`](crate::pinned) | any room but `sync` |
+//! | [`call`](crate::call) | any room but `sync` and `pinned` |
+//! | [`access`](crate::access) | `call`, `store`, `command`, `service`, `rpc`, `transport`, `http`, `settings` |
 //! | [`store`](crate::store) | `call`, `command`, `service`, `rpc`, `transport`, `http`, `telemetry`, `settings` |
+//! | [`tier`](crate::tier) | `call`, `command`, `service`, `rpc`, `transport`, `http`, `telemetry`, `settings` |
 //! | [`command`](crate::command), [`rejection`](crate::rejection) | `rpc`, `service`, `transport`, `http`, `telemetry` |
 //! | [`service`](crate::service) | `rpc`, `transport`, `http`, `telemetry` |
 //! | [`telemetry`](crate::telemetry) | `store`, `command`, `service`, `rpc`, `transport`, `http` |
@@ -130,9 +159,9 @@
 //!
 //! # A new RPC
 //!
-//! Package `cache` is fixed; abilities beyond it go into a package of their own. In either, an RPC is
-//! its entry in the `.proto`, a file in [`command`](crate::command) and a row in
-//! [`service`](crate::service). The build script of the contract lists its name and path; metrics,
+//! Package `cache` is fixed; abilities beyond it go into package `tinycache.v1`. In either, an RPC is
+//! its entry in the `.proto`, a file in [`command`](crate::command), for the second in
+//! [`command::v1`](crate::command::v1), and a row in [`service`](crate::service). The build script of the contract lists its name and path; metrics,
 //! traces and the log name it from there. A client adds a row in `client/src/transport/rpc.rs` and a
 //! file in `client/src/operation/`; the command line a file and a row in `client/cli/src/command.rs`;
 //! the load tester a row in `loadtest/src/workload/operation.rs` and a file in

@@ -7,6 +7,7 @@ mod message; // what requests and replies are to the server
 mod fields; // reads a request's message where it lies
 mod writer; // writes a reply's message
 mod method; // the RPC that it asks for
+mod holdings; // what the callers of a connection hold
 mod exchange; // what the pipeline and a command exchange around tonic
 mod request_id; // its name in logs and replies
 mod start; // when it came
@@ -15,8 +16,9 @@ pub(crate) use self::{
     exchange::{Exchange, Report, Terms},
     facts::{Facts, Reads},
     fields::{Field, each_field},
+    holdings::Holdings,
     keys::RecordedKeys,
-    message::{ReplyMessage, RequestMessage},
+    message::{ReplyMessage, RequestMessage, Uses},
     method::Method,
     request_id::{EMPTY_ID, RequestIds, X_REQUEST_ID, text as request_id_text},
     start::CallStart,

@@ -63,6 +63,11 @@ impl Handout {
         Some(ConnectionPermit { counts: self.0.clone(), worker })
     }
 
+    /// Counts a connection that is closed at once for another reason than the limit.
+    pub(crate) fn refuse(&self) {
+        self.0.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Open connections of each worker.
     pub(crate) fn open(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.open.iter().map(|open| open.load(Ordering::Acquire))
@@ -73,7 +78,7 @@ impl Handout {
         self.0.accepted.load(Ordering::Relaxed)
     }
 
-    /// Connections closed at once because of the limit so far.
+    /// Connections closed at once so far.
     pub(crate) fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
     }

@@ -29,10 +29,11 @@ mod pb {
 pub(crate) const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/health.fds"));
 
-/// What has a status: the server as a whole, and the cache's service.
-const SERVICES: [&str; 2] = ["", tiny_cache_proto::SERVICE_NAME];
+/// What has a status: the server as a whole, and the services of the cache.
+const SERVICES: [&str; 3] =
+    ["", tiny_cache_proto::SERVICE_NAME, tiny_cache_proto::SECOND_SERVICE_NAME];
 
-/// Answers for the whole server and for the cache's service.
+/// Answers for the whole server and for the services of the cache.
 #[derive(Debug)]
 pub(crate) struct Health {
     phase: watch::Receiver<Phase>,
@@ -55,7 +56,7 @@ fn known(request: &HealthCheckRequest) -> Result<(), Status> {
 fn answer(phase: &Phase) -> HealthCheckResponse {
     let status = match phase {
         Phase::Serving => ServingStatus::Serving,
-        Phase::Starting(_) | Phase::Draining(_) => ServingStatus::NotServing,
+        Phase::Starting(_) | Phase::WithoutTier | Phase::Draining(_) => ServingStatus::NotServing,
     };
     HealthCheckResponse { status: status.into() }
 }

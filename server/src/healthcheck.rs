@@ -1,5 +1,7 @@
 //! Asks a running server whether it is ready, as a container's health check does.
 
+mod anyone; // TLS with whoever answers
+
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -8,7 +10,11 @@ use http::Request;
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::settings::HealthAddress;
 
@@ -19,17 +25,35 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// When nobody answers, not in time, or not with 200.
-pub fn run(HealthAddress { host, port }: &HealthAddress) -> anyhow::Result<()> {
+///
+/// Over TLS it does not look at the certificate, as a kubelet does not: that is made for the names
+/// by which others reach the server, and it asks on the loopback.
+pub fn run(HealthAddress { host, port, tls }: &HealthAddress) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime
-        .block_on(async { timeout(TIMEOUT, ask(host, *port)).await })
+        .block_on(async { timeout(TIMEOUT, ask(host, *port, *tls)).await })
         .unwrap_or_else(|_elapsed| bail!("no answer within {TIMEOUT:?}"))
-        .with_context(|| format!("http://{host}:{port}/ready"))
+        .with_context(|| {
+            let scheme = if *tls { "https" } else { "http" };
+            format!("{scheme}://{host}:{port}/ready")
+        })
 }
 
-async fn ask(host: &str, port: u16) -> anyhow::Result<()> {
+async fn ask(host: &str, port: u16, tls: bool) -> anyhow::Result<()> {
     let socket = connect(host, port).await.context("cannot connect")?;
-    let (mut requests, connection) = http1::handshake(TokioIo::new(socket)).await?;
+    if !tls {
+        return ask_over(socket, host, port).await;
+    }
+    let ip = socket.peer_addr()?.ip();
+    let secured = anyone::connector().connect(ip.into(), socket).await;
+    ask_over(secured.context("cannot connect over TLS")?, host, port).await
+}
+
+async fn ask_over<IO>(io: IO, host: &str, port: u16) -> anyhow::Result<()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut requests, connection) = http1::handshake(TokioIo::new(io)).await?;
     let request = Request::get("/ready")
         .header(http::header::HOST, format!("{host}:{port}"))
         .body(Empty::<Bytes>::new())?;

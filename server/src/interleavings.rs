@@ -35,6 +35,169 @@ fn spawn_each<const N: usize>(body: impl Fn(u64) + Send + Sync + 'static) {
     }
 }
 
+/// A write that comes before a lease leaves nothing to fill, one that comes during it ends it, and
+/// one that comes after it wins: what a lease was for never replaces it.
+#[test]
+fn a_lease_never_fills_over_a_write() {
+    check_random(
+        || {
+            let shard = Arc::new(SmallShard::new());
+            let shared = shard.clone();
+            spawn_each::<3>(move |thread| {
+                if thread == 0 {
+                    shared.set(b'a', 2);
+                } else if let Some(token) = shared.claim(b'a') {
+                    shared.fill(b'a', 1, token);
+                }
+            });
+            assert_eq!(shard.get(b'a'), Some(2));
+            shard.delete(b'a');
+            assert!(shard.claim(b'a').is_some(), "a lease is left behind");
+            shard.assert_books_balance();
+        },
+        SCHEDULES,
+    );
+}
+
+/// What was written before an invalidation is gone from then on, whatever the upkeep has done
+/// meanwhile, and what is written after it stays.
+#[test]
+fn what_was_invalidated_never_comes_back() {
+    check_random(
+        || {
+            let shard = Arc::new(SmallShard::new());
+            let (shared, written) = (shard.clone(), Arc::new(AtomicUsize::new(0)));
+            spawn_each::<3>(move |thread| match thread {
+                0 => {
+                    shared.set(b'a', 1);
+                    written.store(1, Ordering::SeqCst);
+                    let seen = [(); 3].map(|()| shared.get(b'a').is_some());
+                    assert!(seen.is_sorted_by(|before, after| before >= after), "{seen:?}");
+                }
+                1 => {
+                    let was_written = written.load(Ordering::SeqCst) == 1;
+                    shared.invalidate();
+                    assert!(!(was_written && shared.get(b'a').is_some()));
+                    shared.set(b'b', 2);
+                    assert_eq!(shared.get(b'b'), Some(2));
+                }
+                _ => shared.sweep_invalidated(),
+            });
+            assert_eq!(shard.get(b'b'), Some(2));
+            let before = shard.get(b'a');
+            shard.sweep_invalidated();
+            assert_eq!((shard.get(b'a'), shard.get(b'b')), (before, Some(2)));
+            shard.assert_books_balance();
+        },
+        SCHEDULES,
+    );
+}
+
+/// A swap that replaced a value from before an invalidation is from before it, too. The stamps of
+/// writes are readings of the clock, and once told one that came before from one that came after:
+/// an invalidation that was held up between its reading and its record let such a swap stay.
+#[test]
+fn a_swap_of_what_was_invalidated_does_not_stay() {
+    check_random(
+        || {
+            let shard = Arc::new(SmallShard::new());
+            shard.set(b'a', 1);
+            let shared = shard.clone();
+            let swapped = Arc::new(AtomicUsize::new(0));
+            let told = swapped.clone();
+            spawn_each::<3>(move |thread| match thread {
+                0 => told.store(usize::from(shared.compare_and_set(b'a', 1, 2)), Ordering::SeqCst),
+                1 => shared.invalidate(),
+                _ => shared.sweep_invalidated(),
+            });
+            let is_there = shard.get(b'a').is_some();
+            assert!(!is_there, "swapped: {}", swapped.load(Ordering::SeqCst));
+            shard.assert_books_balance();
+        },
+        SCHEDULES,
+    );
+}
+
+/// Likewise, a write to what was taken for absent stays.
+#[test]
+fn what_is_written_because_all_was_invalidated_stays() {
+    check_random(
+        || {
+            let shard = Arc::new(SmallShard::new());
+            shard.set(b'a', 1);
+            let shared = shard.clone();
+            let stored = Arc::new(AtomicUsize::new(0));
+            let told = stored.clone();
+            spawn_each::<3>(move |thread| match thread {
+                0 => told.store(usize::from(shared.set_if_absent(b'a', 2)), Ordering::SeqCst),
+                1 => shared.invalidate(),
+                _ => shared.sweep_invalidated(),
+            });
+            let expected = (stored.load(Ordering::SeqCst) == 1).then_some(2);
+            assert_eq!(shard.get(b'a'), expected);
+            shard.assert_books_balance();
+        },
+        SCHEDULES,
+    );
+}
+
+/// What is past its deadline or invalidated counts no longer, whatever of it the upkeep removes
+/// while it is counted. A page once had an entry among those held that it had among those removed.
+#[test]
+fn what_is_gone_never_counts() {
+    check_random(
+        || {
+            let shard = SmallShard::new();
+            shard.set_over(b'a');
+            shard.set(b'b', 1);
+            shard.invalidate();
+            shard.set(b'c', 2);
+            let shared = Arc::new(shard);
+            spawn_each::<3>(move |thread| match thread {
+                0 => shared.sweep(),
+                1 => shared.sweep_invalidated(),
+                _ => {
+                    let (entries, removed) = shared.count();
+                    assert!(entries == 1 && removed <= 2, "{entries} beside {removed} removed");
+                }
+            });
+        },
+        SCHEDULES,
+    );
+}
+
+/// A lease that a delete ended fills nothing, and two are never held at a time.
+#[test]
+fn a_lease_that_a_delete_ended_fills_nothing() {
+    check_random(
+        || {
+            let shard = Arc::new(SmallShard::new());
+            let token = shard.claim(b'a').unwrap();
+            let (shared, deleted) = (shard.clone(), Arc::new(AtomicUsize::new(0)));
+            let gone = deleted.clone();
+            spawn_each::<3>(move |thread| match thread {
+                0 => {
+                    shared.delete(b'a');
+                    gone.store(1, Ordering::SeqCst);
+                }
+                1 => {
+                    let was_deleted = gone.load(Ordering::SeqCst) == 1;
+                    let filled = shared.fill(b'a', 1, token);
+                    assert!(!(was_deleted && filled));
+                }
+                _ => {
+                    if let Some(next) = shared.claim(b'a') {
+                        assert!(!shared.fill(b'a', 3, token));
+                        shared.fill(b'a', 2, next);
+                    }
+                }
+            });
+            shard.assert_books_balance();
+        },
+        SCHEDULES,
+    );
+}
+
 /// Each of three writers advances a counter by compare-and-set until it has succeeded twice.
 #[test]
 fn a_counter_by_compare_and_set_loses_no_step() {
@@ -159,7 +322,7 @@ fn a_key_that_was_written_again_does_not_go_with_its_evicted_handle() {
         || {
             let shard = Arc::new(SmallShard::of_residents());
             shard.set(b'a', 1);
-            shard.fill();
+            shard.fill_up();
             let evicting = shard.clone();
             let evicts = thread::spawn(move || evicting.set(b'b', 0));
             shard.delete(b'a');

@@ -21,6 +21,8 @@ pub(crate) enum Phase {
     Starting(Vec<Part>),
     /// Every part is ready.
     Serving,
+    /// As [`Self::Serving`], but for the second tier, which is away and is required.
+    WithoutTier,
     /// Answers what it has and takes nothing new: for a stop, or because a part was lost.
     Draining(Option<Lost>),
 }
@@ -58,6 +60,21 @@ impl Lifecycle {
                 *phase = Phase::Serving;
             }
             is_last
+        });
+    }
+
+    /// The second tier, which is required, has come or gone.
+    pub(crate) fn set_tier(&self, is_there: bool) {
+        self.phase.send_if_modified(|phase| match (&*phase, is_there) {
+            (Phase::Serving, false) => {
+                *phase = Phase::WithoutTier;
+                true
+            }
+            (Phase::WithoutTier, true) => {
+                *phase = Phase::Serving;
+                true
+            }
+            _ => false,
         });
     }
 
@@ -100,7 +117,7 @@ impl Lifecycle {
     pub(crate) async fn until_lost(&self) -> Lost {
         self.until(|phase| match phase {
             Phase::Draining(lost) => lost.clone(),
-            Phase::Starting(_) | Phase::Serving => None,
+            Phase::Starting(_) | Phase::Serving | Phase::WithoutTier => None,
         })
         .await
     }

@@ -17,7 +17,7 @@ pub(crate) const BACKLOG: i32 = 4096;
 
 /// Pause after a failed accept. The process is out of descriptors or memory then: without a
 /// pause the loop would spin, and the kernel keeps the connections meanwhile.
-const BACK_OFF: Duration = Duration::from_millis(100);
+pub(crate) const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// An address that cannot be listened on.
 #[derive(Debug, Error)]

@@ -184,6 +184,8 @@ fn lines_at(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(libraries)
         .with_target("tiny_cache_server", level)
+        // Says each failed connection as an error; the tier says once what that means.
+        .with_target("rustis", if level == LevelFilter::TRACE { level } else { LevelFilter::OFF })
         // A change of the level is logged at every level.
         .with_target(module_path!(), level.max(LevelFilter::INFO))
 }

@@ -3,11 +3,11 @@
 mod allocator;
 mod descriptors;
 
-use std::process::ExitCode;
+use std::{fmt::Display, process::ExitCode};
 
 use tiny_cache_server::{
-    Settings, Telemetry,
-    cli::{Cli, Command},
+    Settings, Telemetry, access_command,
+    cli::{CheckAccess, Cli, Command, Token},
     healthcheck, logging, program,
     settings::HealthAddress,
     telemetry::{Configured, Traces},
@@ -22,6 +22,8 @@ fn main() -> ExitCode {
     let cli = Cli::read();
     match cli.command {
         Some(Command::Healthcheck) => check_health(),
+        Some(Command::CheckAccess(asked)) => check_access(&asked),
+        Some(Command::Token(asked)) => token(&asked),
         None => start(),
     }
 }
@@ -35,6 +37,29 @@ fn check_health() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &format_args!("{error:#}")),
     }
+}
+
+fn check_access(asked: &CheckAccess) -> ExitCode {
+    match access_command::check(asked) {
+        Ok(checked) => {
+            let code = u8::from(!checked.allowed);
+            say(&checked.text.trim_end(), code)
+        }
+        Err(error) => fail(REFUSED, &format_args!("{error:#}")),
+    }
+}
+
+fn token(asked: &Token) -> ExitCode {
+    match access_command::token(asked) {
+        Ok(line) => say(&line, 0),
+        Err(error) => fail(REFUSED, &format_args!("{error:#}")),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what was asked for")]
+fn say(text: &dyn Display, code: u8) -> ExitCode {
+    println!("{text}");
+    ExitCode::from(code)
 }
 
 fn start() -> ExitCode {
@@ -65,7 +90,7 @@ fn start() -> ExitCode {
 }
 
 #[expect(clippy::print_stderr, reason = "the one line that says why nothing was started")]
-fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
+fn fail(code: u8, error: &dyn Display) -> ExitCode {
     eprintln!("tiny-cache-server: {error}");
     ExitCode::from(code)
 }

@@ -9,13 +9,16 @@ use std::{
 use tokio::{runtime::RuntimeMetrics, sync::watch};
 
 use crate::{
+    access::Audit,
     handout::Handout,
     lifecycle::Phase,
     logging::Log,
-    rpc::Meter,
+    reload::Reloads,
+    rpc::{Meter, Overload},
     store::Store,
     telemetry::SpanCounts,
-    transport::{Faults, tls::LoadedCertificate},
+    tier::Figures,
+    transport::{Faults, Retirements, tls::Shown},
 };
 
 /// The parts that have figures.
@@ -28,9 +31,17 @@ pub(crate) struct Sources {
     pub(crate) runtimes: Vec<RuntimeMetrics>,
     /// What went wrong with connections.
     pub(crate) faults: Faults,
+    /// Connections that were ended by their age or for want of calls.
+    pub(crate) retirements: Retirements,
+    pub(crate) overload: Overload,
+    /// Who was refused.
+    pub(crate) audit: Audit,
     pub(crate) spans: SpanCounts,
-    /// Those that the gRPC port uses.
-    pub(crate) certificates: Vec<LoadedCertificate>,
+    /// Those that the ports use.
+    pub(crate) certificates: Shown,
+    pub(crate) reloads: Reloads,
+    /// `None`: there is no second tier.
+    pub(crate) tier: Option<Figures>,
     pub(crate) log: Option<Log>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) grpc_port: u16,

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::{
     lifecycle::Lost,
+    reload::Reloads,
     server::{Drained, Server, StartError, Telemetry},
     settings::Settings,
 };
@@ -18,14 +19,14 @@ use crate::{
 /// The exit code after a part was lost.
 pub const LOST: u8 = 3;
 
-/// Signals that end a process which does not handle them, without a drain. SIGHUP comes from a
-/// lost terminal, others from habits of other servers (a new log, a new generation), from limits
-/// on CPU time and file sizes, or from a stop signal that was meant for another program. SIGQUIT
-/// stays a core dump, which is what it is sent for, and Rust ignores SIGPIPE.
+/// Signals that end a process which does not handle them, without a drain. They come from habits
+/// of other servers (a new log, a new generation), from limits on CPU time and file sizes, or from
+/// a stop signal that was meant for another program. SIGQUIT stays a core dump, which is what it
+/// is sent for, and Rust ignores SIGPIPE. SIGHUP has files read again, which does no harm where it
+/// comes from a lost terminal.
 const IGNORED: &[(&str, rustix::process::Signal)] = {
     use rustix::process::Signal;
     &[
-        ("SIGHUP", Signal::HUP),
         ("SIGUSR1", Signal::USR1),
         ("SIGUSR2", Signal::USR2),
         ("SIGALRM", Signal::ALARM),
@@ -55,7 +56,9 @@ pub fn serve(settings: Settings, telemetry: Telemetry) -> Result<u8, StartError>
         // Before the ports are open: a peer that sees them may end the server at once.
         let mut signals = Signals::listen()?;
         ignore_signals()?;
+        let hangups = signal(SignalKind::hangup())?;
         let server = Server::launch(settings, telemetry)?;
+        tokio::spawn(reload_at_each(hangups, server.reloads()));
         let code = tokio::select! {
             first = signals.next() => {
                 info!(signal = first.name, "stopping: a signal came");
@@ -107,10 +110,25 @@ fn ignore(name: String, number: i32) -> io::Result<()> {
     let mut received = signal(SignalKind::from_raw(number))?;
     tokio::spawn(async move {
         while received.recv().await.is_some() {
-            warn!(signal = name, "signal ignored; SIGTERM drains and ends the server");
+            log_ignored(&name);
         }
     });
     Ok(())
+}
+
+fn log_ignored(signal: &str) {
+    warn!(signal, "signal ignored; SIGTERM drains and ends the server");
+}
+
+/// Has files read again at each SIGHUP.
+async fn reload_at_each(mut hangups: Signal, reloads: Reloads) {
+    while hangups.recv().await.is_some() {
+        if reloads.ask() {
+            info!(signal = "SIGHUP", "reading files again");
+        } else {
+            log_ignored("SIGHUP");
+        }
+    }
 }
 
 /// The signals that end the server.

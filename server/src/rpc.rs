@@ -6,8 +6,10 @@ mod pipeline; // takes a request through what follows, and finds its service
 mod unary; // the short way of a call that is there as a whole
 mod head; // refuses what is no call
 mod meter; // counts it
+mod overload; // refuses it when too many are in flight
 mod deadline; // until when it has to be answered
 mod caller; // who asked, for the log
+mod need; // what it must be allowed
 mod request_body; // the body, and what is left of it when it is refused
 mod intake; // bounds the memory and the time of its message
 mod messages; // reads the message
@@ -21,5 +23,6 @@ pub(crate) mod fuzzing; // bodies from any bytes
 pub(crate) use self::{
     intake::{IntakeBudget, IntakeLimits},
     meter::Meter,
+    overload::Overload,
     pipeline::{ConnectionRpc, Rpc, Services, WorkerContext},
 };

@@ -17,23 +17,29 @@ use tracing::{field, info, warn};
 
 use crate::{
     acceptor::Acceptor,
+    access::{Access, AccessError, Audit, HttpTokens},
     certificates, cgroup,
     command::Bounds,
     handout::Handout,
-    http::{Http, LogLevel},
+    http::{Guard, Http, LogLevel},
     lifecycle::{Lifecycle, Lost, Part},
     listener::{self, BindError},
     logging::Log,
     monitor::{Monitor, Sources},
+    pinned::PinnedLimit,
+    quotas::{QuotasError, QuotasFile},
     reflection::Reflection,
-    rpc::{IntakeBudget, IntakeLimits},
-    settings::Settings,
-    store::{EvictionPolicy, Store, Upkeep},
+    reload::{Reloader, Reloads},
+    reserve::Descriptors,
+    rpc::{IntakeBudget, IntakeLimits, Overload},
+    settings::{PairFiles, Settings, TierSettings},
+    store::{EvictionPolicy, Store, StoreHandle, Upkeep},
     telemetry::Traces,
-    threads::Threads,
+    threads::{Ready, Threads},
+    tier::{Desk, Figures, Tier, TierError},
     transport::{
-        Faults, Limits, QUIET_TIMEOUT, TlsError,
-        tls::{self, Tls},
+        Faults, Limits, QUIET_TIMEOUT, Retirements, TlsError,
+        tls::{GrpcFiles, KeyPair, Port, Shown, Tls},
     },
     worker::WorkerConfig,
 };
@@ -53,6 +59,15 @@ pub enum StartError {
     /// The TLS files cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The file of quotas cannot be used.
+    #[error(transparent)]
+    Quotas(#[from] QuotasError),
+    /// A file of access control cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The second tier cannot be used as it is set.
+    #[error(transparent)]
+    Tier(#[from] TierError),
     /// The operating system refused a thread, a reactor or a look at a socket.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -89,6 +104,7 @@ pub struct Server {
     /// By which the shards go. Small ones go by another than was asked for.
     policy: EvictionPolicy,
     traces: Traces,
+    reloads: Reloads,
     lifecycle: Lifecycle,
     threads: Threads,
 }
@@ -120,26 +136,41 @@ impl Server {
     /// Binds both ports and starts every part, without waiting until they are ready.
     pub(crate) fn launch(settings: Settings, telemetry: Telemetry) -> Result<Self, StartError> {
         let Telemetry { log, traces } = telemetry;
-        let tls = load_tls(&settings)?;
+        let mut reloader = Reloader::default();
+        let tls = Secured::load(&settings, &mut reloader)?;
+        let quotas = settings.quotas.as_deref().map(QuotasFile::read).transpose()?;
+        let store = new_store(&settings, quotas.as_ref());
+        if let Some(file) = quotas {
+            file.watch(&mut reloader, store.clone());
+        }
+        let access = load_access(&settings, &mut reloader)?;
         let grpc = listener::grpc(&settings.host, settings.port)?;
         let http = listener::http(&settings.health_host, settings.health_port)?;
         let (grpc_addr, http_addr) = (grpc.local_addr()?, http.local_addr()?);
 
         let count = settings.workers.get();
-        let parts = [Part::Acceptor, Part::Http, Part::Upkeep];
+        let descriptors = Descriptors::of_this_process();
+        let reloads = reloader.reloads();
+        let reload = (!reloader.is_empty()).then_some(Part::Reload);
+        let tier = settings.tier.is_some().then_some(Part::Tier);
+        let parts =
+            [Part::Acceptor, Part::Http, Part::Upkeep].into_iter().chain(reload).chain(tier);
         let lifecycle = Lifecycle::new((0..count).map(Part::Worker).chain(parts));
+        let few = descriptors.warning(settings.max_connections, count);
         let mut threads = Threads::new(lifecycle.clone());
-        let store = new_store(&settings);
-        let config = worker_config(&settings, &tls, &traces, &lifecycle);
-        let workers = config.start(count, &store, &mut threads)?;
+        let config =
+            worker_config(&settings, (tls.grpc.clone(), access.grpc.clone()), &traces, &lifecycle);
+        let tier =
+            settings.tier.as_ref().map(|tier| start_tier(tier, &store, &lifecycle, &mut threads));
+        let (tier, figures) = tier.transpose()?.unzip();
+        let workers = config.start(count, (&store, tier.as_ref()), &mut threads)?;
         let handout = Handout::new(count, settings.max_connections);
 
         let upkeep = Upkeep::new(store.clone(), settings.cleanup_interval);
-        threads.spawn(Part::Upkeep, |ready| async move {
-            ready.report();
-            upkeep.run().await;
-            Ok(())
-        })?;
+        threads.spawn(Part::Upkeep, |ready| in_background(ready, upkeep.run()))?;
+        if let Some(part) = reload {
+            threads.spawn(part, |ready| in_background(ready, reloader.run()))?;
+        }
 
         let outside =
             [(Part::Log, log.as_ref().map(Log::ended)), (Part::Export, traces.exporter_ended())];
@@ -149,32 +180,55 @@ impl Server {
                 meters: workers.meters,
                 runtimes: workers.runtimes,
                 faults: config.faults,
+                retirements: config.retirements,
+                overload: config.overload,
+                audit: access.audit.clone(),
                 spans: traces.counts(),
-                certificates: tls.certificates.clone(),
+                certificates: tls.shown.clone(),
+                reloads: reloads.clone(),
+                tier: figures,
                 log: log.clone(),
                 phase: lifecycle.phases(),
                 grpc_port: grpc_addr.port(),
                 store: store.clone(),
             })),
             LogLevel::new(log, settings.log_level_remote),
+            Guard { tokens: access.http, audit: access.audit },
+            descriptors.http(),
         );
         threads.spawn(Part::Http, {
             let lifecycle = lifecycle.clone();
             move |ready| async move {
                 watch(lifecycle, outside);
-                pages.serve(http, ready).await
+                pages.serve(http, tls.http, ready).await
             }
         })?;
 
-        let acceptor = Acceptor { handout, workers: workers.senders, drain: config.drain };
+        let acceptor = Acceptor {
+            handout,
+            workers: workers.senders,
+            drain: config.drain,
+            reserved_from: descriptors.reserved_from(),
+        };
         threads.spawn(Part::Acceptor, |ready| acceptor.run(grpc, ready))?;
 
-        for warning in settings.warnings.iter().chain(&tls.warnings) {
+        let warnings = settings.warnings.iter().chain(&tls.warnings).chain(&access.warnings);
+        for warning in warnings.chain(&few) {
             warn!("{warning}");
         }
-        certificates::log_start(&tls.certificates);
+        certificates::log_start(&tls.shown);
         let (shards, policy) = (store.shard_count(), store.policy());
-        Ok(Self { grpc_addr, http_addr, settings, shards, policy, traces, lifecycle, threads })
+        Ok(Self {
+            grpc_addr,
+            http_addr,
+            settings,
+            shards,
+            policy,
+            traces,
+            reloads,
+            lifecycle,
+            threads,
+        })
     }
 
     /// The address of the gRPC port.
@@ -192,6 +246,17 @@ impl Server {
         self.lifecycle.until_ready().await?;
         self.log_start();
         Ok(())
+    }
+
+    /// Has the files read at once that the server reads again when they change, as SIGHUP does.
+    /// Returns whether there are any; what comes of it is in the log and in the metrics.
+    pub fn reload(&self) -> bool {
+        self.reloads.ask()
+    }
+
+    /// [`Self::reload`] for a task of its own.
+    pub(crate) fn reloads(&self) -> Reloads {
+        self.reloads.clone()
     }
 
     /// Waits until a part is lost: for ever, if none is.
@@ -250,9 +315,13 @@ impl Server {
             shards,
             max_memory_bytes = settings.limits.max_bytes,
             max_value_bytes = settings.limits.max_value_bytes,
+            max_connections = settings.max_connections,
+            eviction_policy = %self.policy,
             memory_limit_bytes = limit.map(|limit| limit.bytes),
             memory_limit_file = file.map(|file| field::display(file.display())),
             tls = settings.tls.is_some(),
+            http_tls = settings.health_tls.is_some(),
+            access = settings.access.is_some(),
             traces = self.traces.describe(),
             version = env!("CARGO_PKG_VERSION"),
             "listening"
@@ -260,26 +329,119 @@ impl Server {
     }
 }
 
-fn new_store(settings: &Settings) -> Arc<Store> {
-    Store::new(settings.limits, settings.eviction_policy, settings.shards, settings.workers)
+/// A part that works until it is dropped.
+async fn in_background(ready: Ready, work: impl Future<Output = ()>) -> io::Result<()> {
+    ready.report();
+    work.await;
+    Ok(())
 }
 
-fn load_tls(settings: &Settings) -> Result<Tls, TlsError> {
-    let Some(files) = &settings.tls else { return Ok(Tls::default()) };
-    tls::load(&files.certificate, &files.key, files.client_ca.as_deref())
+fn new_store(settings: &Settings, quotas: Option<&QuotasFile>) -> Arc<Store> {
+    let counts = (settings.shards, settings.workers);
+    let quotas = quotas.map(QuotasFile::rules);
+    // Over a second tier a miss of the store is none of the cache.
+    let make = if settings.what_if && settings.tier.is_none() {
+        Store::with_what_if
+    } else {
+        Store::with_quotas
+    };
+    make(settings.limits, settings.eviction_policy, counts, quotas)
+}
+
+/// Starts what asks the second tier. The part is ready at once, or when the tier is there for the
+/// first time, if it is required.
+fn start_tier(
+    settings: &TierSettings,
+    store: &Arc<Store>,
+    lifecycle: &Lifecycle,
+    threads: &mut Threads,
+) -> Result<(Tier, Figures), StartError> {
+    let near = StoreHandle::new(store.clone(), 0);
+    let (required, lifecycle) = (settings.required, lifecycle.clone());
+    let on_change = Box::new(move |is_there| {
+        if required && is_there {
+            lifecycle.ready(Part::Tier);
+        }
+        if required {
+            lifecycle.set_tier(is_there);
+        }
+    });
+    let (desk, tier, figures) = Desk::new(settings, near, on_change)?;
+    threads.spawn(Part::Tier, move |ready| {
+        if !required {
+            ready.report();
+        }
+        desk.run()
+    })?;
+    Ok((tier, figures))
+}
+
+/// TLS of the ports that have it.
+struct Secured {
+    grpc: Option<Port>,
+    http: Option<Port>,
+    shown: Shown,
+    warnings: Vec<String>,
+}
+
+impl Secured {
+    /// Reads the files, and has them read again by `reloader`.
+    fn load(settings: &Settings, reloader: &mut Reloader) -> Result<Self, TlsError> {
+        let grpc = settings.tls.clone().map(|files| GrpcFiles {
+            pair: KeyPair { certificate: files.certificate, key: files.key },
+            client_ca: files.client_ca,
+            crl: files.crl,
+        });
+        let http = settings.health_tls.clone();
+        let http = http.map(|PairFiles { certificate, key }| KeyPair { certificate, key });
+        let mut tls = Tls::load(grpc, http)?;
+        let secured = Self {
+            grpc: tls.grpc(),
+            http: tls.http(),
+            shown: tls.shown(),
+            warnings: tls.warnings(),
+        };
+        certificates::register(tls, reloader);
+        Ok(secured)
+    }
+}
+
+/// What decides about callers.
+struct AccessParts {
+    grpc: Option<Arc<Access>>,
+    http: Option<Arc<HttpTokens>>,
+    audit: Audit,
+    warnings: Vec<String>,
+}
+
+/// Reads the files, and has them read again by `reloader`.
+fn load_access(settings: &Settings, reloader: &mut Reloader) -> Result<AccessParts, AccessError> {
+    let audit = Audit::default();
+    let grpc = settings.access.clone().map(|files| Access::load(files, audit.clone()));
+    let (grpc, warnings) = grpc.transpose()?.unzip();
+    let http = settings.health_tokens.clone().map(HttpTokens::load).transpose()?;
+    if let Some(access) = &grpc {
+        access.watch(reloader);
+    }
+    if let Some(tokens) = &http {
+        tokens.watch(reloader);
+    }
+    Ok(AccessParts { grpc, http, audit, warnings: warnings.unwrap_or_default() })
 }
 
 fn worker_config(
     settings: &Settings,
-    tls: &Tls,
+    (tls, access): (Option<Port>, Option<Arc<Access>>),
     traces: &Traces,
     lifecycle: &Lifecycle,
 ) -> WorkerConfig {
     let max_message_bytes = settings.max_message_bytes();
+    let pinned = PinnedLimit(settings.pinned_bytes());
     WorkerConfig {
         bounds: Bounds {
             max_batch_items: settings.max_batch_items,
             max_reply_bytes: max_message_bytes,
+            pinned,
         },
         intake: IntakeLimits {
             budget: IntakeBudget::new(settings.intake_bytes()),
@@ -290,11 +452,18 @@ fn worker_config(
             max_concurrent_streams: settings.max_concurrent_streams,
             handshake_timeout: settings.handshake_timeout,
             quiet_timeout: QUIET_TIMEOUT.min(settings.shutdown_grace / 2),
+            pinned,
+            max_age: settings.max_connection_age,
+            max_idle: settings.max_connection_idle,
         },
-        tls: tls.acceptor.clone(),
+        tls,
+        grace: settings.shutdown_grace,
+        access,
         traces: traces.clone(),
         reflection: Reflection::new(),
         faults: Faults::default(),
+        retirements: Retirements::default(),
+        overload: Overload::new(settings.max_in_flight),
         phases: lifecycle.phases(),
         drain: lifecycle.draining(),
     }

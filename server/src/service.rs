@@ -1,5 +1,8 @@
-//! The RPCs of the contract: runs each one's command in the namespace of the caller, and reports on
-//! it. Tonic's service and the short way of a message that is there as a whole share all of it.
+//! The RPCs of both services: runs each one's command in the namespace of the caller, within its
+//! quota of requests, and reports on it. Tonic's service and the short way of a message that is there
+//! as a whole share all of it.
+
+use std::{sync::Arc, time::Instant};
 
 use futures::FutureExt;
 use prost::Message;
@@ -12,32 +15,64 @@ use tiny_cache_proto::{
     },
     key::Namespace,
     method::CacheMethod,
+    v1::{
+        AddReply, AddRequest, BatchReply, BatchRequest, DescribeReply, DescribeRequest,
+        HotKeysReply, HotKeysRequest, InvalidateReply, InvalidateRequest, ReadReply, ReadRequest,
+        ReleaseReply, ReleaseRequest, RemoveReply, RemoveRequest, ScanReply, ScanRequest,
+        WhatIfReply, WhatIfRequest, WriteReply, WriteRequest, cache_server::Cache,
+    },
 };
-use tonic::{Extensions, Request, Response, Status, async_trait, metadata::MetadataMap};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Extensions, Request, Response, Status, async_trait,
+    metadata::{AsciiMetadataValue, MetadataMap},
+};
 
 use crate::{
-    call::{Exchange, ReplyMessage, ReplyWriter, Report, RequestMessage, Segments, Terms},
+    access::{Need, Right},
+    call::{
+        Exchange, Holdings, ReplyMessage, ReplyWriter, Report, RequestMessage, Segments, Terms,
+        Uses,
+    },
     command::{
         Bounds, Command, CompareAndSet, Context, Delete, GROUP, Get, MultiDelete, MultiGet,
         MultiSet, Set, SetIfAbsent, Stats,
+        v1::{
+            Add, Batch, Describe, HotKeys, Invalidate, Read, Release, Remove, Scan, WhatIf, Write,
+        },
     },
+    pinned::{self, LENT_BYTES, Pressure},
     rejection::Rejection,
     store::StoreHandle,
+    tier::Tier,
 };
 
-/// The RPCs of the contract, over one worker's handle of the store.
+/// The RPCs of both services, over one worker's handle of the store.
 #[derive(Debug)]
 pub(crate) struct CacheRpcs {
     store: StoreHandle,
+    /// `None`: the store has everything.
+    tier: Option<Tier>,
     bounds: Bounds,
+    /// Set when nobody may wait any more.
+    drain: CancellationToken,
 }
 
-/// The table of RPCs: one row for each, with its name in tonic's trait, its command and the
-/// messages that tonic knows it by.
+/// The table of RPCs by service: one row for each, with its name in tonic's trait, its command, the
+/// messages that tonic knows it by, and what it needs of its caller.
 macro_rules! serve {
-    ($($rpc:ident: $command:ident($message:ident) -> $reply:ident;)*) => {
-        #[async_trait]
-        impl CacheService for CacheRpcs {
+    ($($service:ident {
+        $($rpc:ident: $command:ident($message:ident) -> $reply:ident, $need:expr;)*
+    })*) => {
+        /// What an RPC needs of its caller.
+        pub(crate) fn need(method: CacheMethod) -> Need {
+            match method {
+                $($(CacheMethod::$command => $need,)*)*
+            }
+        }
+
+        $(#[async_trait]
+        impl $service for CacheRpcs {
             $(
                 async fn $rpc(
                     &self,
@@ -50,7 +85,7 @@ macro_rules! serve {
                     Ok(in_segments(answered.await?))
                 }
             )*
-        }
+        })*
 
         impl CacheRpcs {
             /// Answers a message that is there as a whole, and writes the reply's. `begin` is asked
@@ -64,26 +99,37 @@ macro_rules! serve {
                 reply: &mut ReplyWriter,
             ) -> Option<Whole> {
                 match method {
-                    $(CacheMethod::$command => self.whole::<$command>(message, begin, reply),)*
+                    $($(CacheMethod::$command => {
+                        self.whole::<$command>(message, begin, reply)
+                    })*)*
                 }
             }
         }
     };
 }
 
+const READ: Need = Need::Namespace(Right::Read);
+const WRITE: Need = Need::Namespace(Right::Write);
+/// The message says what it needs.
+const ANY: Need = Need::AnyInNamespace;
+/// They are those of all callers.
+const FIGURES: Need = Need::Server(Right::Administer);
+
 /// A message as it came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encoded<'a> {
     /// The namespace that the caller named, if any.
-    pub(crate) namespace: Option<&'a str>,
+    pub(crate) namespace: Option<&'a [u8]>,
     pub(crate) bytes: &'a [u8],
 }
 
 /// What a command is asked.
 struct Asked<'a, R> {
     /// The namespace that the caller named, if any.
-    namespace: Option<&'a str>,
+    namespace: Option<&'a [u8]>,
     terms: Terms,
+    /// What the callers of its connection hold; none: the call is answered at once.
+    holdings: Option<Arc<Holdings>>,
     /// Bytes of the message.
     bytes: usize,
     request: R,
@@ -98,15 +144,31 @@ pub(crate) struct Whole {
 }
 
 serve! {
-    get: Get(CacheKey) -> CacheValue;
-    multi_get: MultiGet(MultiCacheKeyRequest) -> MultiCacheValueResponse;
-    set: Set(CacheItem) -> CacheResponse;
-    set_if_absent: SetIfAbsent(CacheItem) -> ConditionalCacheResponse;
-    compare_and_set: CompareAndSet(CompareAndSetRequest) -> ConditionalCacheResponse;
-    multi_set: MultiSet(MultiCacheItemRequest) -> MultiCacheResponse;
-    delete: Delete(CacheKey) -> CacheResponse;
-    multi_delete: MultiDelete(MultiCacheKeyRequest) -> MultiCacheResponse;
-    stats: Stats(Empty) -> CacheStats;
+    CacheService {
+        get: Get(CacheKey) -> CacheValue, READ;
+        multi_get: MultiGet(MultiCacheKeyRequest) -> MultiCacheValueResponse, READ;
+        set: Set(CacheItem) -> CacheResponse, WRITE;
+        set_if_absent: SetIfAbsent(CacheItem) -> ConditionalCacheResponse, WRITE;
+        compare_and_set: CompareAndSet(CompareAndSetRequest) -> ConditionalCacheResponse, WRITE;
+        multi_set: MultiSet(MultiCacheItemRequest) -> MultiCacheResponse, WRITE;
+        delete: Delete(CacheKey) -> CacheResponse, WRITE;
+        multi_delete: MultiDelete(MultiCacheKeyRequest) -> MultiCacheResponse, WRITE;
+        stats: Stats(Empty) -> CacheStats, FIGURES;
+    }
+
+    Cache {
+        read: Read(ReadRequest) -> ReadReply, READ;
+        write: Write(WriteRequest) -> WriteReply, WRITE;
+        remove: Remove(RemoveRequest) -> RemoveReply, WRITE;
+        add: Add(AddRequest) -> AddReply, WRITE;
+        release: Release(ReleaseRequest) -> ReleaseReply, WRITE;
+        invalidate: Invalidate(InvalidateRequest) -> InvalidateReply, WRITE;
+        batch: Batch(BatchRequest) -> BatchReply, ANY;
+        scan: Scan(ScanRequest) -> ScanReply, READ;
+        describe: Describe(DescribeRequest) -> DescribeReply, READ;
+        hot_keys: HotKeys(HotKeysRequest) -> HotKeysReply, FIGURES;
+        what_if: WhatIf(WhatIfRequest) -> WhatIfReply, FIGURES;
+    }
 }
 
 /// A reply whose message is written, and not to be encoded by tonic: it never encodes what is
@@ -118,8 +180,12 @@ fn in_segments<M: Default>(message: Segments) -> Response<M> {
 }
 
 impl CacheRpcs {
-    pub(crate) fn new(store: StoreHandle, bounds: Bounds) -> Self {
-        Self { store, bounds }
+    pub(crate) fn new(
+        (store, tier): (StoreHandle, Option<Tier>),
+        bounds: Bounds,
+        drain: CancellationToken,
+    ) -> Self {
+        Self { store, tier, bounds, drain }
     }
 
     fn whole<C: Command>(
@@ -132,7 +198,11 @@ impl CacheRpcs {
         if request.keys().len() > GROUP {
             return None;
         }
-        let asked = Asked { namespace, terms: begin(), bytes: bytes.len(), request };
+        if self.tier.is_some() {
+            return self.near::<C>(namespace, (&request, bytes.len()), begin, reply);
+        }
+        let (terms, bytes) = (begin(), bytes.len());
+        let asked = Asked { namespace, terms, holdings: None, bytes, request };
         let answered = self.run::<C>(asked, reply).now_or_never();
         let (done, report) = answered.expect("no command lets others go first within a group");
         Some(Whole { done, report })
@@ -147,36 +217,107 @@ impl CacheRpcs {
         bytes: usize,
     ) -> Result<Segments, Status> {
         let exchange: Exchange = extensions.remove().unwrap_or_default();
-        // Bytes that are no text are no namespace either; "?" is none.
-        let namespace = metadata.get(X_CACHE_NAMESPACE).map(|text| text.to_str().unwrap_or("?"));
+        let namespace = metadata.get(X_CACHE_NAMESPACE).map(AsciiMetadataValue::as_bytes);
         let mut reply = ReplyWriter::new();
-        let asked = Asked { namespace, terms: exchange.terms, bytes, request };
+        let (terms, holdings) = (exchange.terms, Some(exchange.holdings.clone()));
+        let asked = Asked { namespace, terms, holdings, bytes, request };
         let (done, report) = self.run::<C>(asked, &mut reply).await;
         exchange.leave(report);
         done?;
         Ok(reply.take())
     }
 
+    /// Whether a large reply is not sent because too many wait for their readers. That of a write is:
+    /// it is small beside its request, and the write was carried out.
+    fn has_no_room(&self, answer: &impl ReplyMessage) -> bool {
+        let refused = answer.may_be_withheld() && self.bounds.pinned.pressure() != Pressure::None;
+        if refused {
+            pinned::count_refused();
+        }
+        refused
+    }
+
     /// Runs a command, and writes its reply. Reports on both, with the keys where they are asked
     /// for.
     async fn run<'a, C: Command>(
         &'a self,
-        Asked { namespace, terms, bytes, request }: Asked<'a, C::Request<'a>>,
+        Asked { namespace, terms, holdings, bytes, request }: Asked<'a, C::Request<'a>>,
         reply: &mut ReplyWriter,
     ) -> (Result<(), Rejection>, Report) {
         let mut report = Report::of_request(&request, bytes);
-        let namespace = match namespace.map_or(Ok(Namespace::SHARED), Namespace::parse) {
+        let namespace = match namespace.map_or(Ok(Namespace::SHARED), Namespace::of_metadata) {
             Ok(namespace) => namespace,
             Err(invalid) => return (Err(invalid.into()), report),
         };
         if terms.records_keys {
             report.add_keys(namespace.as_str(), &request);
         }
+        if self.tier.is_some() && !C::OVER_TIER {
+            return (Err(Rejection::OverTier), report);
+        }
+        report.lacks = request.uses().beyond(terms.may);
+        if report.lacks != Uses::default() {
+            return (Err(Rejection::Lacks), report);
+        }
+        if let Err(refused) = self.store.admit(namespace, request.keys().len()) {
+            return (Err(refused.into()), report);
+        }
         let deadline = terms.deadline;
-        let context = Context { store: &self.store, namespace, bounds: self.bounds, deadline };
-        let done = match C::run(&context, request).await {
+        let context = self.context(namespace, deadline, holdings);
+        let answer = C::run(&context, request).await;
+        let done = self.conclude(answer, namespace, reply, &mut report);
+        (done, report)
+    }
+
+    /// Answers from the near part alone, where there is a second tier under it. `None`: that does
+    /// not suffice, and nothing was done.
+    fn near<'a, C: Command>(
+        &'a self,
+        namespace: Option<&'a [u8]>,
+        (request, bytes): (&C::Request<'a>, usize),
+        begin: impl FnOnce() -> Terms,
+        reply: &mut ReplyWriter,
+    ) -> Option<Whole> {
+        let namespace = namespace.map_or(Ok(Namespace::SHARED), Namespace::of_metadata).ok()?;
+        let answer = C::near(&self.context(namespace, None, None), request)?;
+        let mut report = Report::of_request(request, bytes);
+        if begin().records_keys {
+            report.add_keys(namespace.as_str(), request);
+        }
+        let done = match self.store.admit(namespace, request.keys().len()) {
+            Ok(()) => self.conclude(Ok(answer), namespace, reply, &mut report),
+            Err(refused) => Err(refused.into()),
+        };
+        Some(Whole { done, report })
+    }
+
+    fn context<'a>(
+        &'a self,
+        namespace: Namespace<'a>,
+        deadline: Option<Instant>,
+        holdings: Option<Arc<Holdings>>,
+    ) -> Context<'a> {
+        let Self { store, bounds, drain, .. } = self;
+        let (tier, bounds) = (self.tier.as_ref(), *bounds);
+        Context { store, tier, namespace, bounds, deadline, drain, holdings }
+    }
+
+    /// Writes the reply of a command, and counts what is refused.
+    fn conclude(
+        &self,
+        answer: Result<impl ReplyMessage, Rejection>,
+        namespace: Namespace<'_>,
+        reply: &mut ReplyWriter,
+        report: &mut Report,
+    ) -> Result<(), Rejection> {
+        match answer {
             Ok(answer) => {
                 answer.write(reply);
+                if reply.len() >= LENT_BYTES && self.has_no_room(&answer) {
+                    reply.clear();
+                    self.store.count_refusal(namespace);
+                    return Err(Rejection::RepliesUnread);
+                }
                 report.add_reply(&answer, reply.len());
                 Ok(())
             }
@@ -186,7 +327,6 @@ impl CacheRpcs {
                 self.store.count_refusal(namespace);
                 Err(rejection)
             }
-        };
-        (done, report)
+        }
     }
 }

@@ -7,6 +7,8 @@ mod engine; // one connection on our own HTTP/2 engine
 mod by_hyper; // one connection on hyper's
 mod incoming; // the body of a request, from either
 mod farewell; // the moment for GOAWAY in a drain
+mod lifetime; // the age of a connection, and its time without calls
+mod retirement; // those that it ended
 mod fault; // what went wrong, by kind
 mod error;
 
@@ -18,6 +20,7 @@ pub(crate) use self::{
     fault::{Fault, Faults},
     incoming::Incoming,
     limits::{HEADER_LIST_BYTES, Limits, Peer, QUIET_TIMEOUT, STREAM_WINDOW_BYTES},
+    retirement::Retirements,
 };
 
 #[cfg(test)]

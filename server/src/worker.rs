@@ -1,6 +1,9 @@
 //! Starts the workers. Each owns its connections for life, on a thread of its own.
 
-use std::{error::Error, io, net::TcpStream, rc::Rc, sync::Arc};
+use std::{
+    error::Error, future::poll_fn, io, net::TcpStream, pin::pin, rc::Rc, sync::Arc, task::Poll,
+    time::Duration,
+};
 
 use tiny_cache_http2::{Head, Lane};
 use tokio::{
@@ -12,23 +15,27 @@ use tokio::{
     },
     time::{Instant, sleep, timeout_at},
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, field::display};
 
 use crate::{
     acceptor::Handed,
+    access::{Access, Gate},
     command::Bounds,
     health::{Health, HealthServer},
     lifecycle::{Part, Phase},
     reflection::Reflection,
-    rpc::{ConnectionRpc, IntakeLimits, Meter, Rpc, Services, WorkerContext},
+    rpc::{ConnectionRpc, IntakeLimits, Meter, Overload, Rpc, Services, WorkerContext},
     service::CacheRpcs,
     settings::Transport,
     store::{Store, StoreHandle},
     telemetry::Traces,
     threads::{Ready, Threads},
-    transport::{self, Answers, ConnectionError, Engine, Fault, Faults, Limits, Peer, Turns},
+    tier::Tier,
+    transport::{
+        self, Answers, ConnectionError, Engine, Fault, Faults, Limits, Peer, Retirements, Turns,
+        tls::{Admission, Port},
+    },
 };
 
 /// What all workers are made from.
@@ -38,10 +45,16 @@ pub(crate) struct WorkerConfig {
     pub(crate) intake: IntakeLimits,
     pub(crate) transport: Transport,
     pub(crate) limits: Limits,
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<Port>,
+    /// How long a connection is answered that is to end before the server does.
+    pub(crate) grace: Duration,
+    /// `None`: every call is let in.
+    pub(crate) access: Option<Arc<Access>>,
     pub(crate) traces: Traces,
     pub(crate) reflection: Reflection,
     pub(crate) faults: Faults,
+    pub(crate) retirements: Retirements,
+    pub(crate) overload: Overload,
     pub(crate) phases: watch::Receiver<Phase>,
     /// Takes no new connections; the open ones finish their requests.
     pub(crate) drain: CancellationToken,
@@ -60,15 +73,15 @@ impl WorkerConfig {
     pub(crate) fn start(
         &self,
         count: usize,
-        store: &Arc<Store>,
+        (store, tier): (&Arc<Store>, Option<&Tier>),
         threads: &mut Threads,
     ) -> io::Result<Workers> {
         let mut workers = Workers::default();
         for index in 0..count {
             let (sender, sockets) = unbounded_channel();
             let meter = Meter::default();
-            let worker =
-                self.worker(StoreHandle::new(store.clone(), index), meter.clone(), sockets);
+            let entries = (StoreHandle::new(store.clone(), index), tier.cloned());
+            let worker = self.worker(entries, meter.clone(), sockets);
             workers.runtimes.push(threads.spawn(Part::Worker(index), |ready| worker.run(ready))?);
             workers.senders.push(sender);
             workers.meters.push(meter);
@@ -78,18 +91,22 @@ impl WorkerConfig {
 
     fn worker(
         &self,
-        store: StoreHandle,
+        (store, tier): (StoreHandle, Option<Tier>),
         meter: Meter,
         sockets: UnboundedReceiver<Handed>,
     ) -> Worker {
         let services = Services {
-            cache: Arc::new(CacheRpcs::new(store, self.bounds)),
+            cache: Arc::new(CacheRpcs::new((store, tier), self.bounds, self.drain.clone())),
             health: HealthServer::new(Health::new(self.phases.clone())),
             reflection: self.reflection.clone().service(),
             phases: self.phases.clone(),
         };
-        let context =
-            WorkerContext { intake: self.intake.clone(), meter, traces: self.traces.clone() };
+        let context = WorkerContext {
+            intake: self.intake.clone(),
+            meter,
+            traces: self.traces.clone(),
+            overload: self.overload.clone(),
+        };
         Worker { sockets, services, context, config: self.clone() }
     }
 }
@@ -140,7 +157,8 @@ struct Shared {
 impl Shared {
     async fn serve(&self, socket: TcpStream) {
         let addr = socket.peer_addr().ok();
-        let peer = Peer { addr, faults: self.config.faults.clone() };
+        let WorkerConfig { faults, retirements, .. } = &self.config;
+        let peer = Peer { addr, faults: faults.clone(), retirements: retirements.clone() };
         if let Err(problem) = self.connection(socket, &peer).await {
             let fault = Fault::of(&problem);
             if let Some(fault) = fault {
@@ -156,7 +174,7 @@ impl Shared {
         let opened = Instant::now();
         let socket = tokio::net::TcpStream::from_std(socket)?;
         match &self.config.tls {
-            None => self.http2(socket, opened, peer).await,
+            None => self.http2(socket, opened, (peer, self.gate(None)), &self.config.drain).await,
             // In memory of its own, which a plain connection does not take.
             Some(tls) => Box::pin(self.over_tls(tls, socket, opened, peer)).await,
         }
@@ -164,7 +182,7 @@ impl Shared {
 
     async fn over_tls(
         &self,
-        tls: &TlsAcceptor,
+        tls: &Port,
         socket: tokio::net::TcpStream,
         opened: Instant,
         peer: &Peer,
@@ -174,23 +192,46 @@ impl Shared {
             drain.cancelled().await;
             sleep(limits.quiet_timeout).await;
         };
-        let secured = tokio::select! {
+        let (secured, admission) = tokio::select! {
             // Nothing was asked, so nothing is owed.
             () = given_up => return Ok(()),
-            secured = timeout_at(opened + limits.handshake_timeout, tls.accept(socket)) => {
+            secured = timeout_at(
+                opened + limits.handshake_timeout,
+                tls.accept(socket, drain),
+            ) => {
                 secured.map_err(|_elapsed| ConnectionError::Handshake)??
             }
         };
-        self.http2(secured, opened, peer).await
+        // Once for the connection: rustls lets a peer show its certificates only now.
+        let shown = secured.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let gate = self.gate(shown.map(|certificate| &**certificate));
+        let Some(admission) = admission else {
+            return self.http2(secured, opened, (peer, gate), drain).await;
+        };
+        let served = self.http2(secured, opened, (peer, gate), admission.drain());
+        while_admitted(served, &admission, self.config.grace).await
     }
 
-    /// Speaks HTTP/2. TLS and it share one timeout, which began at `opened`.
-    async fn http2<IO>(&self, io: IO, opened: Instant, peer: &Peer) -> Result<(), ConnectionError>
+    /// What lets the calls of a connection in whose peer showed this certificate.
+    fn gate(&self, certificate: Option<&[u8]>) -> Gate {
+        let access = self.config.access.as_ref();
+        access.map_or_else(Gate::default, |access| Gate::new(access.clone(), certificate))
+    }
+
+    /// Speaks HTTP/2 until the peer closes, or `drain` is cancelled and what was asked is
+    /// answered. TLS and it share one timeout, which began at `opened`.
+    async fn http2<IO>(
+        &self,
+        io: IO,
+        opened: Instant,
+        (peer, gate): (&Peer, Gate),
+        drain: &CancellationToken,
+    ) -> Result<(), ConnectionError>
     where
         IO: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let WorkerConfig { transport, limits, drain, .. } = &self.config;
-        let rpc = self.rpc.for_connection(peer.addr);
+        let WorkerConfig { transport, limits, .. } = &self.config;
+        let rpc = self.rpc.for_connection(peer.addr, gate);
         match transport {
             Transport::Engine | Transport::LongWay => {
                 let opened = opened.into_std();
@@ -205,4 +246,30 @@ impl Shared {
             }
         }
     }
+}
+
+/// Serves a connection whose client has shown a certificate. Once that is refused the connection
+/// drains, and is cut off after `grace`: a call that never ends does not keep it.
+async fn while_admitted(
+    served: impl Future<Output = Result<(), ConnectionError>>,
+    admission: &Admission,
+    grace: Duration,
+) -> Result<(), ConnectionError> {
+    let (mut served, mut cut_off) = (pin!(served), None);
+    let mut refusal = Some(pin!(admission.drain().cancelled()));
+    poll_fn(|cx| {
+        // Once, so that a refusal wakes this task, whichever way its connection is ending already.
+        if let Some(refusal) = refusal.take() {
+            let _already = refusal.poll(cx);
+        }
+        if let Poll::Ready(ended) = served.as_mut().poll(cx) {
+            return Poll::Ready(ended);
+        }
+        if !admission.is_refused() {
+            return Poll::Pending;
+        }
+        let cut_off = cut_off.get_or_insert_with(|| Box::pin(sleep(grace)));
+        cut_off.as_mut().poll(cx).map(Ok)
+    })
+    .await
 }

@@ -1,9 +1,19 @@
 //! Certificate authorities, and the certificates that they sign.
 #![expect(clippy::unwrap_used, reason = "a test fails where a certificate cannot be made")]
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+};
+
+/// The next certificate's.
+static SERIAL: AtomicU64 = AtomicU64::new(1000);
 
 /// An authority that nobody trusts yet.
 #[derive(Debug)]
@@ -16,6 +26,7 @@ pub struct Identity {
     pub certificate: String,
     /// Its key.
     pub key: String,
+    serial: SerialNumber,
 }
 
 impl Authority {
@@ -34,13 +45,50 @@ impl Authority {
         self.0.pem()
     }
 
+    /// Signs a certificate for a client that is called so: a URI and a DNS name among its
+    /// alternative names, and a common name.
+    #[must_use]
+    pub fn sign_client(&self, uri: &str, dns: &str, common: &str) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![dns.to_owned()]).unwrap();
+        params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
+        params.distinguished_name.push(DnType::CommonName, common);
+        let serial = SerialNumber::from(SERIAL.fetch_add(1, Ordering::Relaxed));
+        params.serial_number = Some(serial.clone());
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Identity { certificate: certificate.pem(), key: key.serialize_pem(), serial }
+    }
+
     /// Signs a certificate for these host names and addresses.
     #[must_use]
     pub fn sign(&self, names: &[&str]) -> Identity {
         let key = KeyPair::generate().unwrap();
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
-        Identity { certificate: certificate.pem(), key: key.serialize_pem() }
+        let mut params = CertificateParams::new(names).unwrap();
+        let serial = SerialNumber::from(SERIAL.fetch_add(1, Ordering::Relaxed));
+        params.serial_number = Some(serial.clone());
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Identity { certificate: certificate.pem(), key: key.serialize_pem(), serial }
+    }
+
+    /// The list of those that it revokes, with a successor that is due in the year `due`.
+    #[must_use]
+    pub fn revoke(&self, revoked: &[&Identity], due: i32) -> String {
+        let revoked = revoked.iter().map(|identity| RevokedCertParams {
+            serial_number: identity.serial.clone(),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(due, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().pem().unwrap()
     }
 }
 

@@ -1,7 +1,10 @@
 //! The trusted authorities. rustls ignores their dates; here each handshake trusts only those that
 //! are valid at that moment.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
@@ -18,7 +21,7 @@ use rustls::{
     },
 };
 
-use crate::{Certificate, Problem, Validity};
+use crate::{Certificate, Problem, RevocationList, Validity};
 
 /// The certificates of authorities.
 #[derive(Clone, Debug)]
@@ -44,16 +47,23 @@ impl Authorities {
 
     /// The verifier of a server, for its clients' certificates.
     ///
+    /// If there are `lists`, each certificate of a client's chain but the authority's must be on
+    /// the list of its issuer as one that is not revoked: where there is no list of an issuer, its
+    /// clients are refused. A list whose successor is overdue is used all the same.
+    ///
     /// # Errors
     /// There are no authorities.
     pub fn client_verifier(
         self,
+        lists: Arc<[RevocationList]>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ClientCertVerifier>, Problem> {
-        let make = |roots: RootCertStore, provider: &Arc<CryptoProvider>| {
-            WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build()
+        let make = move |roots: RootCertStore, provider: &Arc<CryptoProvider>| {
+            WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
+                .with_crls(lists.iter().map(|list| list.der().clone()))
+                .build()
         };
-        Ok(Arc::new(Dated::new(self.trusted, provider, make)?))
+        Ok(Arc::new(Dated::new(self.trusted, provider, Box::new(make))?))
     }
 
     /// The verifier of a client, for a server's certificate.
@@ -69,7 +79,7 @@ impl Authorities {
                 WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
             builder.build().map(|verifier| verifier as Arc<dyn ServerCertVerifier>)
         };
-        Ok(Arc::new(Dated::new(self.trusted, provider, make)?))
+        Ok(Arc::new(Dated::new(self.trusted, provider, Box::new(make))?))
     }
 }
 
@@ -92,13 +102,20 @@ impl Authority {
     }
 }
 
-type Make<V> = fn(RootCertStore, &Arc<CryptoProvider>) -> Result<Arc<V>, VerifierBuilderError>;
+type Make<V> = Box<
+    dyn Fn(RootCertStore, &Arc<CryptoProvider>) -> Result<Arc<V>, VerifierBuilderError>
+        + Send
+        + Sync,
+>;
 
 /// A verifier that trusts only the authorities that are valid at the time of the handshake.
 struct Dated<V: ?Sized> {
     authorities: Vec<Authority>,
     /// The verifier that trusts all of them, used while all are valid.
     all: Arc<V>,
+    /// The one that was made last, and which authorities it trusts: a certificate expires seldom,
+    /// and to make one reads every revocation list anew.
+    some: Mutex<Option<(Vec<bool>, Arc<V>)>>,
     provider: Arc<CryptoProvider>,
     make: Make<V>,
 }
@@ -111,7 +128,7 @@ impl<V: ?Sized> Dated<V> {
     ) -> Result<Self, Problem> {
         let roots = authorities.iter().map(|authority| authority.anchor.clone()).collect();
         let all = make(RootCertStore { roots }, &provider).map_err(|error| problem!("{error}"))?;
-        Ok(Self { authorities, all, provider, make })
+        Ok(Self { authorities, all, some: Mutex::default(), provider, make })
     }
 
     /// Calls `verify` with a verifier of the authorities that are valid at `now`.
@@ -120,27 +137,41 @@ impl<V: ?Sized> Dated<V> {
         now: UnixTime,
         verify: impl Fn(&V) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let valid = |authority: &&Authority| authority.certificate.validity(now) == Validity::Valid;
-        let roots: Vec<_> = self.authorities.iter().filter(valid).collect();
-        if roots.len() == self.authorities.len() {
+        let is_valid =
+            |authority: &Authority| authority.certificate.validity(now) == Validity::Valid;
+        let valid: Vec<_> = self.authorities.iter().map(is_valid).collect();
+        if !valid.contains(&false) {
             return verify(&self.all);
         }
-        let roots = RootCertStore {
-            roots: roots.into_iter().map(|authority| authority.anchor.clone()).collect(),
-        };
-        let refusal = match (self.make)(roots, &self.provider) {
-            Ok(some) => match verify(&some) {
+        let refusal = match self.only(valid) {
+            Some(some) => match verify(&some) {
                 Ok(verified) => return Ok(verified),
                 Err(refusal) => refusal,
             },
             // No authority is valid.
-            Err(_) => CertificateError::UnknownIssuer.into(),
+            None => CertificateError::UnknownIssuer.into(),
         };
         // If only the authority's date is wrong, the TLS alert should say so.
         match verify(&self.all) {
             Ok(_) => Err(self.out_of_date(now).unwrap_or(refusal)),
             Err(_) => Err(refusal),
         }
+    }
+
+    /// The verifier that trusts only these, if there are any.
+    fn only(&self, valid: Vec<bool>) -> Option<Arc<V>> {
+        let mut some = self.some.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, made)) = &*some
+            && *of == valid
+        {
+            return Some(made.clone());
+        }
+        let of_each = self.authorities.iter().zip(&valid);
+        let roots = of_each.filter(|(_, is_valid)| **is_valid);
+        let roots = roots.map(|(authority, _)| authority.anchor.clone()).collect();
+        let made = (self.make)(RootCertStore { roots }, &self.provider).ok()?;
+        *some = Some((valid, made.clone()));
+        Some(made)
     }
 
     fn out_of_date(&self, now: UnixTime) -> Option<Error> {

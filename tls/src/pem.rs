@@ -47,7 +47,7 @@ impl<'a> Text<'a> {
         if text.0[0] == 0x30 && text.labels().next().is_none() {
             return no(
                 "it is binary, DER or PKCS #12; convert it with `openssl x509 -inform DER`, \
-                 `openssl pkey -inform DER` or `openssl pkcs12 -nodes`",
+                 `openssl pkey -inform DER`, `openssl crl -inform DER` or `openssl pkcs12 -nodes`",
             );
         }
         Ok(text)
@@ -60,13 +60,14 @@ impl<'a> Text<'a> {
         name: &str,
         read: usize,
     ) -> Result<(), Problem> {
-        let begun = self.labels().filter(|found| found.label.ends_with(label)).count();
+        let last = label.strip_prefix("X509 ").unwrap_or(label);
+        let begun = self.labels().filter(|found| found.label.ends_with(last)).count();
         if begun > read {
             let begins = if begun == 1 { "block begins" } else { "blocks begin" };
             let s = if read == 1 { "" } else { "s" };
             return Err(problem!(
-                "{begun} {begins} with BEGIN … {label}, but {read} {name}{s} could be read{}",
-                self.first_odd_line(label)
+                "{begun} {begins} with BEGIN … {last}, but {read} {name}{s} could be read{}",
+                self.first_odd_line(label, last)
             ));
         }
         if read == 0 {
@@ -86,9 +87,9 @@ impl<'a> Text<'a> {
     }
 
     /// The first malformed line that begins a block.
-    fn first_odd_line(&self, label: &str) -> String {
+    fn first_odd_line(&self, label: &str, last: &str) -> String {
         let exact = format!("-----BEGIN {label}-----");
-        let mut odd = self.labels().filter(|found| found.label.ends_with(label));
+        let mut odd = self.labels().filter(|found| found.label.ends_with(last));
         match odd.find(|found| found.line.trim_end() != exact) {
             Some(Found { line, .. }) => {
                 let shown: String = line.chars().take(60).collect();

@@ -269,7 +269,8 @@ fn verify(
     client: &Certificate,
     now: UnixTime,
 ) -> Result<(), rustls::Error> {
-    let verifier = Authorities::new(authorities).unwrap().client_verifier(provider()).unwrap();
+    let verifier =
+        Authorities::new(authorities).unwrap().client_verifier(Arc::default(), provider()).unwrap();
     verifier.verify_client_cert(client.der(), &[], now).map(drop)
 }
 

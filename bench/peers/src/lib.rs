@@ -6,6 +6,7 @@
 pub mod work;
 pub mod draws;
 pub mod peer;
+mod credential;
 
 // A server: found, started on a core of its own, read and ended.
 pub mod server;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::protocol::Wire;
+use crate::{credential, protocol::Wire};
 
 /// MiB that the caches may take: more than a million entries of 1 KiB need.
 const ROOMY_MB: &str = "4096";
@@ -17,6 +17,8 @@ const FULL_MB: &str = "64";
 pub enum Origin {
     /// This repository's server, with a transport.
     Transport(&'static str),
+    /// This repository's server, with access rules that know the load's token.
+    Access,
     /// A server that was built from another state of this repository.
     Baseline,
     /// A program that was built with this one.
@@ -45,6 +47,11 @@ const fn grpc(name: &'static str, title: &'static str, origin: Origin) -> Peer {
     Peer { name, title, wire: Wire::Grpc, origin, stores }
 }
 
+/// Run only when they are named: they answer what access and the second service cost, which is no
+/// comparison of servers.
+const ACCESS: &str = "access";
+const SECOND: &str = "second";
+
 const fn cache(name: &'static str, title: &'static str, wire: Wire) -> Peer {
     Peer { name, title, wire, origin: Origin::Prepared, stores: true }
 }
@@ -53,6 +60,20 @@ const fn cache(name: &'static str, title: &'static str, wire: Wire) -> Peer {
 pub const PEERS: &[Peer] = &[
     grpc("engine", "tiny-cache", Origin::Transport("engine")),
     grpc("hyper", "tiny-cache on hyper", Origin::Transport("hyper")),
+    Peer {
+        name: ACCESS,
+        title: "tiny-cache, with access rules",
+        wire: Wire::GrpcWithToken,
+        origin: Origin::Access,
+        stores: true,
+    },
+    Peer {
+        name: SECOND,
+        title: "tiny-cache, Read of tinycache.v1",
+        wire: Wire::GrpcSecond,
+        origin: Origin::Transport("engine"),
+        stores: true,
+    },
     grpc("baseline", "tiny-cache, other build", Origin::Baseline),
     grpc("tonic", "tonic, echo", Origin::Built("peer-tonic")),
     grpc("grpc-cpp", "gRPC C++, echo", Origin::Prepared),
@@ -65,17 +86,22 @@ pub const PEERS: &[Peer] = &[
 impl Peer {
     /// Whether it is tiny-cache, in any form.
     pub fn is_ours(&self) -> bool {
-        matches!(self.origin, Origin::Transport(_) | Origin::Baseline)
+        matches!(self.origin, Origin::Transport(_) | Origin::Access | Origin::Baseline)
     }
 
-    /// Reads names. No name: all.
+    /// Reads names. No name: all, but those with access rules and of
+    /// the second service.
     ///
     /// # Errors
     ///
     /// A name is none of theirs.
     pub fn parse(names: &str) -> Result<Vec<Self>> {
         if names.trim().is_empty() {
-            return Ok(PEERS.to_vec());
+            return Ok(PEERS
+                .iter()
+                .filter(|peer| ![ACCESS, SECOND].contains(&peer.name))
+                .copied()
+                .collect());
         }
         if let Some(unknown) =
             names.split_whitespace().find(|name| PEERS.iter().all(|peer| peer.name != *name))
@@ -88,12 +114,23 @@ impl Peer {
     }
 
     /// Arguments and environment for a port. `directory` is one that it may write to.
-    pub fn setup(&self, port: u16, wants: Wants<'_>, directory: &Path) -> Setup {
+    ///
+    /// # Errors
+    ///
+    /// A file that it is to have cannot be written there.
+    pub fn setup(&self, port: u16, wants: Wants<'_>, directory: &Path) -> Result<Setup> {
         let port = port.to_string();
         let memory_mb = if wants.full { FULL_MB } else { ROOMY_MB };
-        match (self.origin, self.wire) {
+        Ok(match (self.origin, self.wire) {
             (Origin::Transport(_) | Origin::Baseline, _) => self.own(&port, memory_mb, wants.tls),
-            (_, Wire::Grpc) => Setup::of_args(["--port", &port]),
+            (Origin::Access, _) => {
+                let mut setup = self.own(&port, memory_mb, wants.tls);
+                setup.env.extend(credential::write(directory)?);
+                setup
+            }
+            (_, Wire::Grpc | Wire::GrpcWithToken | Wire::GrpcSecond) => {
+                Setup::of_args(["--port", &port])
+            }
             (_, Wire::Redis) => Setup::redis(&port, wants.full, directory),
             // One thread, for the one core, as all others have; and memcached refuses to be root
             // unless it is told to be.
@@ -111,8 +148,9 @@ impl Peer {
                 "-u",
                 "root",
             ]),
-        }
+        })
     }
+
     fn own(&self, port: &str, memory_mb: &str, tls: Option<&Files>) -> Setup {
         let mut setup = Setup::default();
         let mut set = |name: &str, value: &str| setup.env.push((name.into(), value.into()));
@@ -193,7 +231,8 @@ mod tests {
         let names: Vec<_> =
             Peer::parse("redis tonic").unwrap().iter().map(|peer| peer.name).collect();
         assert_eq!(names, ["tonic", "redis"]);
-        assert_eq!(Peer::parse("").unwrap().len(), PEERS.len());
+        assert_eq!(Peer::parse("").unwrap().len(), PEERS.len() - 2);
+        assert_eq!(Peer::parse("access engine").unwrap().len(), 2);
         assert!(Peer::parse("redis rediss").unwrap_err().to_string().contains("rediss"));
     }
 
@@ -201,7 +240,7 @@ mod tests {
     fn tls_is_asked_of_our_own_server_alone() {
         let files = Files { certificate: "c.pem".into(), key: "k.pem".into() };
         let wants = Wants { tls: Some(&files), full: true };
-        let setup = PEERS[0].setup(1, wants, Path::new("/"));
+        let setup = PEERS[0].setup(1, wants, Path::new("/")).unwrap();
         assert!(setup.env.contains(&("CACHE_MAX_MEMORY_MB".into(), "64".into())));
         assert!(setup.env.contains(&("CACHE_TLS_CERT_PATH".into(), "c.pem".into())));
         assert!(setup.env.contains(&("CACHE_TRANSPORT".into(), "engine".into())));

@@ -18,7 +18,12 @@ mod redis;
 
 use std::{error::Error, fmt};
 
-use self::{grpc::Grpc, memcached::Memcached, pipeline::Pipeline, redis::Redis};
+use self::{
+    grpc::{Dialect, Grpc},
+    memcached::Memcached,
+    pipeline::Pipeline,
+    redis::Redis,
+};
 use crate::work::{Operation, Value};
 
 /// One in so many replies is compared byte by byte.
@@ -82,6 +87,10 @@ pub trait Protocol: fmt::Debug {
 pub enum Wire {
     /// The contract of `proto/cache.proto`, over HTTP/2.
     Grpc,
+    /// The same, with a token.
+    GrpcWithToken,
+    /// The same, with Read of `proto/tinycache.proto` in place of Get.
+    GrpcSecond,
     /// RESP 2.
     Redis,
     /// The meta commands.
@@ -92,7 +101,9 @@ impl Wire {
     /// The client's end of a new connection.
     pub fn client(self, value: Value, tls: bool) -> Box<dyn Protocol> {
         match self {
-            Self::Grpc => Box::new(Grpc::new(value, tls)),
+            Self::Grpc => Box::new(Grpc::new(value, tls, Dialect::Plain)),
+            Self::GrpcWithToken => Box::new(Grpc::new(value, tls, Dialect::Token)),
+            Self::GrpcSecond => Box::new(Grpc::new(value, tls, Dialect::Second)),
             Self::Redis => Box::new(Pipeline::new(Redis::new(value))),
             Self::Memcached => Box::new(Pipeline::new(Memcached::new(value))),
         }

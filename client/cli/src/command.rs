@@ -10,7 +10,20 @@ pub(crate) mod mset;
 pub(crate) mod mdelete;
 mod refusals; // the refused items of a batch
 mod room; // the limit behind a refused value
+pub(crate) mod read;
+pub(crate) mod write;
+pub(crate) mod remove;
+pub(crate) mod touch;
+pub(crate) mod incr;
+pub(crate) mod invalidate;
+pub(crate) mod describe;
+pub(crate) mod hot;
+pub(crate) mod scan;
+mod table; // aligned columns
 pub(crate) mod stats;
+pub(crate) mod what_if;
+pub(crate) mod namespaces;
+pub(crate) mod whereabouts; // the command `where`
 pub(crate) mod ping;
 pub(crate) mod health;
 
@@ -57,7 +70,19 @@ commands! {
     Mget(mget::MgetArgs),
     Mset(mset::MsetArgs),
     Mdelete(mdelete::MdeleteArgs),
+    Read(read::ReadArgs),
+    Write(write::WriteArgs),
+    Remove(remove::RemoveArgs),
+    Touch(touch::TouchArgs),
+    Incr(incr::IncrArgs),
+    Invalidate(invalidate::InvalidateArgs),
+    Scan(scan::ScanArgs),
+    Describe(describe::DescribeArgs),
+    Hot(hot::HotArgs),
     Stats(stats::StatsArgs),
+    WhatIf(what_if::WhatIfArgs),
+    Namespaces(namespaces::NamespacesArgs),
+    Where(whereabouts::WhereArgs),
     Ping(ping::PingArgs),
     Health(health::HealthArgs),
     WatchStats(watch::WatchArgs),

@@ -5,12 +5,13 @@ mod secure; // the options for TLS
 
 use std::{
     error::Error as _,
+    path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use clap::{Args, ValueHint};
-use tiny_cache_client::{Address, Builder, Client};
+use tiny_cache_client::{Address, Builder, Client, Tls};
 use tiny_cache_proto::X_REQUEST_ID;
 
 use self::{
@@ -44,8 +45,9 @@ pub(crate) struct ConnectionArgs {
     #[arg(
         long,
         help = "Server: HOST, HOST:PORT or [IPV6]:PORT, with grpc:// or http:// in front if \
-                wanted, or for TLS grpcs:// or https:// [env: TINY_CACHE_TARGET] [default: \
-                localhost:50051]",
+                wanted, or for TLS grpcs:// or https://; or several servers, each key on one of \
+                them: [NAME=]ADDR[@WEIGHT] with commas between, or dns:///HOST:PORT for all \
+                addresses of a name [env: TINY_CACHE_TARGET] [default: localhost:50051]",
         global = true,
         value_name = "ADDR",
         value_hint = ValueHint::Hostname
@@ -80,6 +82,11 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
+    /// File with the bearer token to show; TINY_CACHE_TOKEN may have the token itself
+    /// [env: TINY_CACHE_TOKEN_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
     /// Send this as x-request-id, which names the call in the server's logs and traces
     #[arg(long, global = true, value_name = "ID", value_parser = request_id)]
     pub(crate) request_id: Option<String>,
@@ -104,8 +111,22 @@ pub(crate) struct ConnectionArgs {
 impl ConnectionArgs {
     /// The server and the time, as errors name them.
     pub(crate) fn target(&self) -> Result<Target, Error> {
-        let address = self.address()?.to_string();
+        let address = self.servers()?;
         Ok(Target { address, timeout: self.timeout, option: "--timeout" })
+    }
+
+    /// The host of the server, if there is one server.
+    pub(crate) fn host(&self) -> Result<String, Error> {
+        let servers = self.servers()?;
+        let address: Result<Address, _> = servers.parse();
+        address.map(|address| address.host().to_owned()).map_err(|_several| {
+            refused!("{servers} has several HTTP ports; choose one with --http HOST:PORT")
+        })
+    }
+
+    /// The settings of TLS, if any option or variable asks for it.
+    pub(crate) fn tls(&self) -> Result<Option<Tls>, Error> {
+        Secure::of(&self.tls)?.tls()
     }
 
     /// Reports the trace of --trace after the last call.
@@ -119,7 +140,7 @@ impl ConnectionArgs {
     /// each part: a batch may be of any size.
     pub(crate) fn client(&self, is_batch: bool) -> Result<Client, Error> {
         let secure = Secure::of(&self.tls)?;
-        let mut builder = Client::builder(self.address()?.to_string())
+        let mut builder = Client::builder(self.servers()?)
             .connections(1)
             .health_check_interval(Duration::ZERO)
             .connect_timeout(self.timeout)
@@ -129,6 +150,7 @@ impl ConnectionArgs {
         if let Some(tls) = secure.tls()? {
             builder = builder.tls(tls);
         }
+        builder = self.with_token(builder)?;
         if let Some(id) = &self.request_id {
             builder = builder.metadata(X_REQUEST_ID, id);
         }
@@ -136,6 +158,22 @@ impl ConnectionArgs {
             builder = builder.total_deadline(self.timeout);
         }
         self.in_namespace(self.observed(builder).build()?)
+    }
+
+    /// Shows the token that is given, if any. No option has it: others see a command's options.
+    fn with_token(&self, builder: Builder) -> Result<Builder, Error> {
+        let option = ("--token-file", self.token_file.as_deref());
+        let file = environment::path(option, environment::TOKEN_FILE);
+        let text = environment::text(("", None), environment::TOKEN)?;
+        let ambiguous = |file: &Given<PathBuf>| {
+            refused!("{} and TINY_CACHE_TOKEN are both set; unset one of them", file.source)
+        };
+        Ok(match (file, text) {
+            (Some(file), Some(_)) if file.is_variable() => return Err(ambiguous(&file)),
+            (Some(file), _) => builder.token_file(file.value),
+            (None, Some(text)) => builder.token(text.value),
+            (None, None) => builder,
+        })
     }
 
     /// Observes the replies, if --show-request-id or --trace need their metadata.
@@ -181,33 +219,57 @@ impl ConnectionArgs {
         })
     }
 
-    /// The address. Without a scheme, the TLS settings decide.
-    fn address(&self) -> Result<Address, Error> {
+    /// The address, or the servers, as the library reads them. Without a scheme, the TLS settings
+    /// decide.
+    fn servers(&self) -> Result<String, Error> {
         let given = environment::text(("--target", self.target.as_deref()), environment::TARGET)?;
-        let Secure { asked_by, is_off, .. } = Secure::of(&self.tls)?;
-        let is_variable = given.as_ref().is_some_and(Given::is_variable);
-        let prefix = given.as_ref().map(Given::prefix).unwrap_or_default();
-        let target = given.map_or_else(|| DEFAULT_TARGET.to_owned(), |given| given.value);
-        let scheme = if asked_by.is_some() && !target.contains("://") { "grpcs://" } else { "" };
-        // Parsed without our scheme first: an error must show what the user wrote.
-        let address: Address = target
-            .parse()
-            .and_then(|_: Address| format!("{scheme}{target}").parse())
-            .map_err(|error| refused!("{prefix}{error}"))?;
-        if is_off && is_variable && asked_by.is_none() && address.is_tls() {
-            return Err(refused!(
-                "{prefix}{address} speaks TLS, but {} is off; unset that, or write grpc:// in \
-                 front of the address",
-                environment::TLS
-            ));
+        let secure = Secure::of(&self.tls)?;
+        let target = given.as_ref().map_or(DEFAULT_TARGET, |given| &given.value);
+        if target.starts_with("dns:///") {
+            return Ok(target.to_owned());
         }
-        match asked_by {
-            Some(source) if !address.is_tls() => Err(refused!(
-                "{prefix}{address} is plain, but {source} asks for TLS; leave one of them out, or \
-                 write grpcs:// in front of the address"
-            )),
-            _ => Ok(address),
+        if !target.contains([',', '=']) {
+            return Ok(address(target, given.as_ref(), &secure)?.to_string());
         }
+        let servers = target.split(',').map(|server| {
+            let (name, rest) = match server.trim().split_once('=') {
+                Some((name, rest)) => (format!("{name}="), rest),
+                None => (String::new(), server.trim()),
+            };
+            let (text, weight) = match rest.rsplit_once('@') {
+                Some((text, weight)) => (text, format!("@{weight}")),
+                None => (rest, String::new()),
+            };
+            Ok(format!("{name}{}{weight}", address(text, given.as_ref(), &secure)?))
+        });
+        Ok(servers.collect::<Result<Vec<_>, Error>>()?.join(","))
+    }
+}
+
+/// The address of one server. Without a scheme, the TLS settings decide.
+fn address(target: &str, given: Option<&Given<String>>, secure: &Secure) -> Result<Address, Error> {
+    let asked_by = secure.asked_by;
+    let is_variable = given.is_some_and(Given::is_variable);
+    let prefix = given.map(Given::prefix).unwrap_or_default();
+    let scheme = if asked_by.is_some() && !target.contains("://") { "grpcs://" } else { "" };
+    // Parsed without our scheme first: an error must show what the user wrote.
+    let address: Address = target
+        .parse()
+        .and_then(|_: Address| format!("{scheme}{target}").parse())
+        .map_err(|error| refused!("{prefix}{error}"))?;
+    if secure.is_off && is_variable && asked_by.is_none() && address.is_tls() {
+        return Err(refused!(
+            "{prefix}{address} speaks TLS, but {} is off; unset that, or write grpc:// in front of \
+             the address",
+            environment::TLS
+        ));
+    }
+    match asked_by {
+        Some(source) if !address.is_tls() => Err(refused!(
+            "{prefix}{address} is plain, but {source} asks for TLS; leave one of them out, or write \
+             grpcs:// in front of the address"
+        )),
+        _ => Ok(address),
     }
 }
 

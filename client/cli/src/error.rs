@@ -115,6 +115,11 @@ pub(crate) fn told(error: &CacheError, target: Option<&Target>) -> String {
     }
 }
 
+/// Whether a quota of the namespace refused it: its text names the setting.
+pub(crate) fn is_of_quota(error: &CacheError) -> bool {
+    error.to_string().contains("CACHE_QUOTAS_PATH")
+}
+
 fn remedy(error: &CacheError, target: Option<&Target>) -> String {
     let remedy = match error.kind() {
         ErrorKind::Connection => "; check the server, --target and the TLS options",
@@ -122,8 +127,15 @@ fn remedy(error: &CacheError, target: Option<&Target>) -> String {
             let option = target.map_or("--timeout", |target| target.option);
             return format!("; check the server, or allow more with {option}");
         }
+        ErrorKind::ResourceExhausted if is_of_quota(error) => {
+            "; `tiny-cache namespaces` shows the quotas"
+        }
         ErrorKind::ResourceExhausted => "; `tiny-cache stats` shows the server's limits",
-        ErrorKind::PermissionDenied => "; check --cert and --key",
+        ErrorKind::Unauthenticated => "; check --token-file, TINY_CACHE_TOKEN, --cert and --key",
+        // The server's text has who asked, for what and where. A bad certificate ends like this too.
+        ErrorKind::PermissionDenied => {
+            "; `tiny-cache-server check-access` shows what the rules of the server allow"
+        }
         // The texts of these name the remedy, or there is none.
         _ => "",
     };

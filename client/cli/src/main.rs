@@ -12,6 +12,7 @@ mod man; // manual pages
 // Shared by the commands:
 mod trace; // a call that the server traces
 mod request_id; // the name of a call in the server's logs
+mod http; // the server's HTTP port
 mod error; // every error, in one line
 mod input; // keys and values, from arguments, files and stdin
 mod encoding; // base64 and hex

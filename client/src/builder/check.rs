@@ -23,13 +23,17 @@ impl Builder {
         let refuse = |text: String| Err(Error::validation(text));
         let Patience { first_backoff, longest_backoff, .. } = self.patience;
         self.patience.check()?;
+        self.check_ring()?;
         positive("connect timeout", self.connect_timeout)?;
         positive("health check deadline", self.upkeep.check_deadline)?;
+        positive("look-up interval", self.ring.look_up_every)?;
         for (name, time) in [
             ("first back-off", first_backoff),
             ("longest back-off", longest_backoff),
             ("health check interval", self.upkeep.check_every),
             ("max connection age", self.upkeep.max_age),
+            ("warm-up", self.ring.warm_up),
+            ("look-up interval", self.ring.look_up_every),
         ] {
             if time > LONGEST {
                 return refuse(format!("{name} of {time:?}; expected at most a day"));

@@ -1,12 +1,15 @@
 //! Sends a batch in parts that the server accepts, and returns the results in the items' order.
 
+use std::sync::Arc;
+
 use futures::{
-    future::BoxFuture,
+    future::{BoxFuture, join_all},
     stream::{self, StreamExt, TryStreamExt},
 };
 use tiny_cache_proto::cache::{CacheOperationResult, CacheResponse, CacheStatus};
 
 use super::{Call, Error, ErrorKind, Result, Run};
+use crate::servers::{Member, RingServers, Servers};
 
 /// Bytes of keys and values in one part. Every server accepts messages of 4 MiB.
 const PART_BYTES: usize = 1 << 20;
@@ -14,8 +17,12 @@ const PART_BYTES: usize = 1 << 20;
 /// Most bytes of an item's message beside its key and value.
 const ITEM_OVERHEAD: usize = 24;
 
-/// Parts of one batch that are under way at once.
+/// Parts of one batch that are under way at once, to each server.
 const PARTS_UNDER_WAY: usize = 4;
+
+/// How often a batch looks for the servers of its items: once, and again for items whose server
+/// turned out to be down.
+const ROUNDS: usize = 3;
 
 /// The results of a batch: one for each item, in the items' order.
 pub(super) type Results<T> = Result<Vec<Result<T>>>;
@@ -48,30 +55,126 @@ impl<B: Batch + Send> Run for B {
     }
 }
 
-/// Sends a batch, in parts if it is large.
+/// Sends a batch, in parts if it is large or has several servers.
 pub(super) async fn run<B: Batch>(call: &Call<'_>, batch: &B) -> Results<B::Outcome> {
-    let mut parts = Parts::new(call.core.batch_items());
-    let mut invalid = Vec::new();
+    let (mut valid, mut invalid) = (Vec::new(), Vec::new());
     for (place, key) in batch.keys().enumerate() {
         match call.check_key(key) {
-            Ok(()) => parts.push(place, key.len() + batch.value_len(place) + ITEM_OVERHEAD),
+            Ok(_) => valid.push(place),
             Err(error) => invalid.push((place, error)),
         }
     }
-    let several = parts.parts.len() > 1;
-    let sent: Vec<_> = stream::iter(parts.parts)
-        .map(|part| send(call, batch, part))
-        .buffered(PARTS_UNDER_WAY)
-        .try_collect()
-        .await
-        .map_err(|error: Error| error.perhaps_applied(several))?;
-
-    let mut results: Vec<_> = sent.into_iter().flatten().collect();
+    let mut results = match &call.core.servers {
+        Servers::One(_) => to_one(call, batch, &valid).await?,
+        Servers::Ring(ring) => to_several(call, ring, batch, valid).await?,
+    };
     // Ascending, so that each error is inserted at its final place.
     for (place, error) in invalid {
         results.insert(place, Err(error));
     }
     Ok(results)
+}
+
+/// Sends the items at these places to the only server. A part that fails fails the batch.
+async fn to_one<B: Batch>(call: &Call<'_>, batch: &B, places: &[usize]) -> Results<B::Outcome> {
+    let parts = parts(call, batch, places);
+    let several = parts.len() > 1;
+    let sent: Vec<_> = stream::iter(parts)
+        .map(|part| send(call, batch, part))
+        .buffered(PARTS_UNDER_WAY)
+        .try_collect()
+        .await
+        .map_err(|error: Error| error.perhaps_applied(several))?;
+    Ok(sent.into_iter().flatten().collect())
+}
+
+/// Sends the items at these places to their servers, to all of them at once. A part that fails
+/// fails its own items, or goes to the next servers on the ring if its server is down.
+async fn to_several<B: Batch>(
+    call: &Call<'_>,
+    ring: &RingServers,
+    batch: &B,
+    places: Vec<usize>,
+) -> Results<B::Outcome> {
+    let keys: Vec<_> = batch.keys().collect();
+    let mut results: Vec<Option<Result<B::Outcome>>> = keys.iter().map(|_| None).collect();
+    let mut open = places;
+    for round in 1..=ROUNDS {
+        let servers = call.servers_of(ring, open.iter().map(|place| keys[*place])).await?;
+        let shares = by_server(&open, servers);
+        let sent = shares.into_iter().map(|(server, places)| share(call, batch, server, places));
+        open = Vec::new();
+        for Sent { server, part, outcome } in join_all(sent).await.into_iter().flatten() {
+            match outcome {
+                Ok(outcomes) => {
+                    for (place, outcome) in part.into_iter().zip(outcomes) {
+                        results[place] = Some(outcome);
+                    }
+                }
+                Err(error) => {
+                    for place in &part {
+                        results[*place] = Some(Err(error.clone()));
+                    }
+                    if round < ROUNDS && ring.gives_up(&server) {
+                        open.extend(part);
+                    }
+                }
+            }
+        }
+        if open.is_empty() {
+            break;
+        }
+        open.sort_unstable();
+    }
+    Ok(results.into_iter().flatten().collect())
+}
+
+/// The places of each server's items, in ascending order.
+fn by_server(places: &[usize], servers: Vec<Arc<Member>>) -> Vec<(Arc<Member>, Vec<usize>)> {
+    let mut shares: Vec<(Arc<Member>, Vec<usize>)> = Vec::new();
+    for (place, server) in places.iter().zip(servers) {
+        match shares.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &server)) {
+            Some((_, share)) => share.push(*place),
+            None => shares.push((server, vec![*place])),
+        }
+    }
+    shares
+}
+
+/// A part that was sent to a server of a ring.
+struct Sent<T> {
+    server: Arc<Member>,
+    part: Vec<usize>,
+    outcome: Results<T>,
+}
+
+/// Sends a server its share of a batch.
+async fn share<B: Batch>(
+    call: &Call<'_>,
+    batch: &B,
+    server: Arc<Member>,
+    places: Vec<usize>,
+) -> Vec<Sent<B::Outcome>> {
+    let call = call.to(&server);
+    stream::iter(parts(&call, batch, &places))
+        .map(|part| {
+            let outcome = send(&call, batch, part.clone());
+            let server = server.clone();
+            async move { Sent { server, part, outcome: outcome.await } }
+        })
+        .buffered(PARTS_UNDER_WAY)
+        .collect()
+        .await
+}
+
+/// Divides items by number and size.
+fn parts<B: Batch>(call: &Call<'_>, batch: &B, places: &[usize]) -> Vec<Vec<usize>> {
+    let keys: Vec<_> = batch.keys().collect();
+    let mut parts = Parts::new(call.core.batch_items());
+    for &place in places {
+        parts.push(place, keys[place].len() + batch.value_len(place) + ITEM_OVERHEAD);
+    }
+    parts.parts
 }
 
 /// Sends a part, and its halves if the server refuses it as too large.
@@ -88,7 +191,8 @@ fn send<'a, B: Batch>(
         match (error.kind(), part.len()) {
             // A single value that does not fit fails its own item, not the batch.
             (ErrorKind::ResourceExhausted, 1) => return Ok(vec![Err(error)]),
-            (ErrorKind::InvalidArgument | ErrorKind::ResourceExhausted, 2..) => {}
+            (ErrorKind::InvalidArgument | ErrorKind::ResourceExhausted, 2..)
+                if !error.is_of_rate() => {}
             _ => return Err(error),
         }
         let half = part.len() / 2;

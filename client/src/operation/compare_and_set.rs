@@ -72,8 +72,7 @@ impl Run for CompareAndSet<'_> {
     type Output = Result<CompareAndSetOutcome>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
-        let call = call?;
-        call.check_key(self.key)?;
+        let call = call?.of_key(self.key)?;
         let ttl = call.ttl(None)?.seconds();
         let Self { key, expected, value } = &self;
         let reply = call.make(&rpc::CompareAndSet { key, expected, value, ttl }).await;

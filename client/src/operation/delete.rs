@@ -23,8 +23,7 @@ impl Run for Delete<'_> {
     type Output = Result<()>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
-        let call = call?;
-        call.check_key(self.key)?;
+        let call = call?.of_key(self.key)?;
         let reply = call.make(&rpc::Delete { key: self.key }).await?;
         result(reply)
     }

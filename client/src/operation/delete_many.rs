@@ -12,7 +12,8 @@ impl Client {
     /// # Errors
     ///
     /// A key that is not 1 to 256 characters ([`ErrorKind::Validation`]) fails its own item. A
-    /// failed call fails the batch; some values may have been removed.
+    /// failed call fails the batch; some values may have been removed. Of several servers it fails
+    /// the items of its server.
     ///
     /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
     pub fn delete_many<'c, K>(

@@ -45,15 +45,14 @@ impl Client {
 /// See [`Client::get`].
 #[derive(Debug)]
 pub struct Get<'a> {
-    key: &'a str,
+    pub(super) key: &'a str,
 }
 
 impl Run for Get<'_> {
     type Output = Result<Option<Bytes>>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
-        let call = call?;
-        call.check_key(self.key)?;
+        let call = call?.of_key(self.key)?;
         let reply = call.make(&rpc::Get { key: self.key }).await?;
         Ok(reply.found.then_some(reply.value))
     }

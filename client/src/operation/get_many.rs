@@ -32,7 +32,7 @@ impl Client {
     ///
     /// A key that is not 1 to 256 characters ([`ErrorKind::Validation`]) or a value too large for
     /// any reply ([`ErrorKind::ResourceExhausted`]) fails its own item. A failed call fails the
-    /// batch.
+    /// batch; of several servers, the items of its server.
     ///
     /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
     /// [`ErrorKind::ResourceExhausted`]: crate::ErrorKind::ResourceExhausted

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use tiny_cache_proto::SERVICE_NAME;
 use tonic_health::pb::{HealthCheckResponse, health_check_response::ServingStatus};
 
@@ -11,7 +12,8 @@ use super::{Call, Client, ErrorKind, Request, Result, Run, rpc};
 const PING_DEADLINE: Duration = Duration::from_secs(5);
 
 impl Client {
-    /// Asks the server through gRPC health whether it takes calls.
+    /// Asks the server through gRPC health whether it takes calls. Of several servers it asks all,
+    /// and reports the best: one is enough to take calls. [`Client::on_server`] asks one of them.
     ///
     /// # Errors
     ///
@@ -70,8 +72,22 @@ impl Run for GetHealth {
     type Output = Result<Health>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
+        let call = call?;
         let check = rpc::HealthCheck { service: SERVICE_NAME };
-        Ok(call?.make(&check).await?.into())
+        let Some(members) = call.members().await? else {
+            return Ok(call.make(&check).await?.into());
+        };
+        let asked = members.iter().map(|member| {
+            let (call, check) = (call.to(member), &check);
+            async move { call.make(check).await.map(Health::from) }
+        });
+        let rank = |health: &Result<Health>| match health {
+            Ok(Health::Serving) => 2,
+            Ok(Health::NotServing | Health::Unknown) => 1,
+            Err(_) => 0,
+        };
+        let best = |a, b| if rank(&b) > rank(&a) { b } else { a };
+        join_all(asked).await.into_iter().reduce(best).unwrap_or(Ok(Health::Unknown))
     }
 }
 

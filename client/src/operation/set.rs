@@ -44,8 +44,8 @@ impl Client {
 /// See [`Client::set`].
 #[derive(Debug)]
 pub struct Set<'a> {
-    key: &'a str,
-    value: Bytes,
+    pub(super) key: &'a str,
+    pub(super) value: Bytes,
 }
 
 impl WriteOperation for Set<'_> {}
@@ -54,8 +54,7 @@ impl Run for Set<'_> {
     type Output = Result<()>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
-        let call = call?;
-        call.check_key(self.key)?;
+        let call = call?.of_key(self.key)?;
         let ttl = call.ttl(None)?.seconds();
         let reply = call.make(&rpc::Set { key: self.key, value: &self.value, ttl }).await;
         result(reply.map_err(|error| error.with_size(self.value.len()))?)

@@ -65,8 +65,7 @@ impl Run for SetIfAbsent<'_> {
     type Output = Result<SetIfAbsentOutcome>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
-        let call = call?;
-        call.check_key(self.key)?;
+        let call = call?.of_key(self.key)?;
         let ttl = call.ttl(None)?.seconds();
         let reply = call.make(&rpc::SetIfAbsent { key: self.key, value: &self.value, ttl }).await;
         let reply = reply.map_err(|error| error.with_size(self.value.len()))?;

@@ -22,7 +22,7 @@ impl Client {
     ///
     /// A key that is not 1 to 256 characters ([`ErrorKind::Validation`]) or a value that is too
     /// large ([`ErrorKind::ResourceExhausted`]) fails its own item. A failed call fails the batch;
-    /// some items may have been written.
+    /// some items may have been written. Of several servers it fails the items of its server.
     ///
     /// [`ErrorKind::Validation`]: crate::ErrorKind::Validation
     /// [`ErrorKind::ResourceExhausted`]: crate::ErrorKind::ResourceExhausted

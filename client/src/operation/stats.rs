@@ -1,11 +1,13 @@
-//! Asks for the figures of the server.
+//! Asks for the figures of the server, or of all servers together.
 
+use futures::future::try_join_all;
 use tiny_cache_proto::cache::CacheStats;
 
 use super::{Call, Client, Request, Result, Run, rpc};
 
 impl Client {
-    /// Reads the figures of the whole server.
+    /// Reads the figures of the whole server, or the sum of the figures of all servers.
+    /// [`Client::on_server`] reads those of one of them.
     ///
     /// ```
     /// # use tiny_cache_client::{Client, testing::TestServer};
@@ -21,7 +23,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The call failed.
+    /// The call failed; of several, any of them.
     pub fn stats(&self) -> Request<'_, GetStats> {
         self.request(GetStats)
     }
@@ -82,6 +84,30 @@ impl From<CacheStats> for Stats {
     }
 }
 
+impl Stats {
+    /// The figures of two servers together. A limit of 0 items is none; a value must fit into
+    /// either.
+    fn and(self, other: Self) -> Self {
+        let (hits, misses) = (self.hits + other.hits, self.misses + other.misses);
+        let unlimited = self.max_items == 0 || other.max_items == 0;
+        Self {
+            entries: self.entries + other.entries,
+            hits,
+            misses,
+            hit_ratio: if hits == 0 { 0.0 } else { hits as f64 / (hits + misses) as f64 },
+            evictions: self.evictions + other.evictions,
+            lru_evictions: self.lru_evictions + other.lru_evictions,
+            expired_removals: self.expired_removals + other.expired_removals,
+            rejected_oversize: self.rejected_oversize + other.rejected_oversize,
+            rejected_capacity: self.rejected_capacity + other.rejected_capacity,
+            memory_usage_bytes: self.memory_usage_bytes + other.memory_usage_bytes,
+            max_memory_bytes: self.max_memory_bytes + other.max_memory_bytes,
+            max_items: if unlimited { 0 } else { self.max_items + other.max_items },
+            max_value_bytes: self.max_value_bytes.min(other.max_value_bytes),
+        }
+    }
+}
+
 /// See [`Client::stats`].
 #[derive(Debug)]
 pub struct GetStats;
@@ -90,6 +116,15 @@ impl Run for GetStats {
     type Output = Result<Stats>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
-        Ok(call?.make(&rpc::Stats).await?.into())
+        let call = call?;
+        let Some(members) = call.members().await? else {
+            return Ok(call.make(&rpc::Stats).await?.into());
+        };
+        let asked = members.iter().map(|member| {
+            let call = call.to(member);
+            async move { call.make(&rpc::Stats).await.map(Stats::from) }
+        });
+        let all = try_join_all(asked).await?;
+        Ok(all.into_iter().reduce(Stats::and).unwrap_or_default())
     }
 }

@@ -29,6 +29,13 @@ pub(super) const SHORT_LIVED: Duration = Duration::from_secs(1);
 /// Connections that other callers may use up in a row before a waiting caller gives up.
 const USED_UP: usize = 10;
 
+/// Attempts to connect that fail in a row until the server counts as down. One may meet a server
+/// that restarts.
+const GIVEN_UP: usize = 2;
+
+/// An attempt to connect that takes longer, while there is no connection, counts as failed.
+const SLOW_DIAL: Duration = Duration::from_secs(1);
+
 /// Time for a suspected connection to answer a health check. No longer than a try, so that the
 /// second retry of a call finds another connection.
 const SUSPICION: Duration = Duration::from_secs(1);
@@ -51,6 +58,9 @@ pub(crate) struct Pool {
     grow_from: Mutex<Option<Instant>>,
     /// The error and time of the last attempt, if it failed.
     pub(super) refusal: Mutex<Option<(ConnectError, Instant)>>,
+    /// Attempts to connect that failed since the last one that succeeded. A server that no longer
+    /// answers over its last connection counts as [`GIVEN_UP`] of them.
+    pub(super) failures: AtomicUsize,
     closed: AtomicBool,
     /// Ends the upkeep of every connection.
     pub(super) end: CancellationToken,
@@ -69,6 +79,7 @@ impl Pool {
             answered: AtomicUsize::new(0),
             grow_from: Mutex::default(),
             refusal: Mutex::default(),
+            failures: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             end: CancellationToken::new(),
             drivers: TaskTracker::new(),
@@ -89,6 +100,11 @@ impl Pool {
             self.dial();
         }
         Some(least)
+    }
+
+    /// How many calls are under way over all connections.
+    pub(crate) fn calls(&self) -> usize {
+        self.read().iter().map(|connection| connection.calls()).sum()
     }
 
     /// The least busy connection, or else the one that the next attempt to connect opens.
@@ -203,6 +219,9 @@ impl Pool {
         let answers = check::answers(connection, deadline).await;
         if !answers {
             self.write().retain(|live| !Arc::ptr_eq(live, connection));
+            if self.is_empty() {
+                self.failures.store(GIVEN_UP, Ordering::Relaxed);
+            }
             if !self.is_closed() {
                 self.dial();
             }
@@ -223,6 +242,13 @@ impl Pool {
 
     pub(super) fn is_empty(&self) -> bool {
         self.read().iter().all(|connection| connection.is_retired())
+    }
+
+    /// Whether the server counts as down: there is no connection, and attempts to make one fail.
+    pub(crate) fn is_down(&self) -> bool {
+        let dials_in_vain =
+            || locked(&self.dialing).as_ref().is_some_and(|last| last.takes_longer_than(SLOW_DIAL));
+        self.is_empty() && (self.failures.load(Ordering::Relaxed) >= GIVEN_UP || dials_in_vain())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Vec<Arc<Pooled>>> {

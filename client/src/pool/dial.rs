@@ -1,7 +1,7 @@
 //! Opens connections, one attempt at a time, and adds them to the pool.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -39,6 +39,9 @@ impl Pool {
             if let Err(error) = &result {
                 debug!(%error, "no connection to the cache");
                 pool.do_not_grow();
+                pool.failures.fetch_add(1, Ordering::Relaxed);
+            } else {
+                pool.failures.store(0, Ordering::Relaxed);
             }
             *locked(&pool.refusal) =
                 result.as_ref().err().map(|error| (error.clone(), Instant::now()));

@@ -34,4 +34,8 @@ impl Dialing {
         let stuck = self.begun.elapsed() > time.saturating_mul(2);
         self.outcome.has_changed().is_ok() && self.outcome.borrow().is_none() && !stuck
     }
+    /// Whether it still runs after `time`.
+    pub(super) fn takes_longer_than(&self, time: Duration) -> bool {
+        self.outcome.borrow().is_none() && self.begun.elapsed() > time
+    }
 }

@@ -19,7 +19,7 @@ use std::{
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use http::Uri;
+use http::{HeaderValue, Uri};
 use tokio::{
     sync::oneshot,
     time::{Instant, Sleep, sleep, timeout},
@@ -31,7 +31,7 @@ use super::{
     failure::Failure,
     gather::Gathered,
     greeting::{self, Driven, Greeted},
-    head::{Head, ReplyMetadata},
+    head::{Head, RING_KEY, ReplyMetadata},
     race::Steer,
     reply,
     rpc::{Method, Rpc},
@@ -133,8 +133,26 @@ impl Connection {
     ///
     /// The connection failed, or the reply has a status other than OK or is malformed.
     pub async fn call<R: Rpc>(&self, rpc: &R, head: &Head) -> Result<R::Reply, Failure> {
+        self.call_of_key(rpc, head, None).await
+    }
+
+    /// As [`call`](Self::call), with this value of the metadata `x-cache-key`, as of
+    /// [`key_metadata`](crate::key_metadata).
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_of_key<R: Rpc>(
+        &self,
+        rpc: &R,
+        head: &Head,
+        key: Option<&HeaderValue>,
+    ) -> Result<R::Reply, Failure> {
         let frames = rpc.frames().map_err(|too_long| Failure::TooLong(too_long.bytes))?;
-        let request = head.request(self.uris[R::METHOD.index()].clone());
+        let mut request = head.request(self.uris[R::METHOD.index()].clone());
+        if let Some(key) = key {
+            request.headers_mut().insert(RING_KEY, key.clone());
+        }
 
         let _under_way = UnderWay::begin(&self.calls);
         // A clone: h2 makes a handle wait while its last stream is not open yet.

@@ -93,6 +93,12 @@ impl Endpoint {
         &self.address
     }
 
+    /// The same route to one of the addresses of its name.
+    pub(crate) fn to_socket(&self, socket: SocketAddr) -> Self {
+        let address = Address::of_socket(socket, matches!(self.route, Route::Tls { .. }));
+        Self { address, resolve: None, ..self.clone() }
+    }
+
     /// The scheme of its requests' URIs.
     pub(super) fn scheme(&self) -> &'static str {
         if matches!(self.route, Route::Tls { .. }) { "https" } else { "http" }
@@ -100,7 +106,7 @@ impl Endpoint {
 
     /// Resolves the host. Not cached: every connection finds the server's current addresses.
     /// None if the caller makes the stream.
-    pub(super) async fn look_up(&self) -> Result<Option<Vec<SocketAddr>>, Cause> {
+    pub(crate) async fn look_up(&self) -> Result<Option<Vec<SocketAddr>>, Cause> {
         if matches!(self.route, Route::Custom(_)) {
             return Ok(None);
         }

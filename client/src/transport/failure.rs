@@ -65,6 +65,24 @@ pub struct ServerStatus {
     pub(super) position: StatusPosition,
     /// Whether the server said that it did not execute the call, by [`NOT_EXECUTED`](tiny_cache_proto::NOT_EXECUTED).
     pub(super) not_executed: bool,
+    pub(super) pushback: Option<Pushback>,
+}
+
+/// What the server says of the next try, by `grpc-retry-pushback-ms` (gRPC's proposal A6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushback {
+    /// After this time, in place of the client's own pause.
+    After(Duration),
+    /// Not at all.
+    Never,
+}
+
+impl Pushback {
+    /// Reads the value of the field. A negative number, and whatever is none, says never.
+    pub(super) fn read(value: &[u8]) -> Self {
+        let millis = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u32>().ok());
+        millis.map_or(Self::Never, |millis| Self::After(Duration::from_millis(millis.into())))
+    }
 }
 
 /// The position of the status in the reply.
@@ -185,6 +203,14 @@ impl Failure {
         }
     }
 
+    /// What the server says of the next try, if it does.
+    pub(crate) fn pushback(&self) -> Option<Pushback> {
+        match self {
+            Self::Status(status) => status.pushback,
+            _ => None,
+        }
+    }
+
     /// Whether the connection failed, and not the server.
     pub(crate) fn is_connection_lost(&self) -> bool {
         matches!(self, Self::Connect(_) | Self::NoConnection(_) | Self::Unsent(_) | Self::Lost(_))
@@ -244,6 +270,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_pushback_is_a_time_or_never() {
+        for (value, millis) in [("0", 0), ("150", 150), ("4294967295", u32::MAX)] {
+            let pushback = Pushback::read(value.as_bytes());
+            assert_eq!(pushback, Pushback::After(Duration::from_millis(millis.into())), "{value}");
+        }
+        for value in [&b"-1"[..], b"", b"soon", b"1.5", b"4294967296", b"\xff"] {
+            assert_eq!(Pushback::read(value), Pushback::Never, "{value:?}");
+        }
+    }
+
+    #[test]
     fn a_failure_is_counted_by_its_name_and_acted_on_by_its_kind() {
         let status = |code| {
             Failure::Status(ServerStatus {
@@ -251,6 +288,7 @@ mod tests {
                 request_id: None,
                 position: StatusPosition::InsteadOfMessage,
                 not_executed: false,
+                pushback: None,
             })
         };
         for (failure, name, kind) in [

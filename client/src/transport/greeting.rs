@@ -114,7 +114,8 @@ async fn greet(endpoint: &Endpoint, to: Option<SocketAddr>) -> Result<Greeted, C
         }
         match ended {
             Poll::Ready(Ok(())) => Poll::Ready(Err(
-                "the server closed the connection without HTTP/2; it may not be a gRPC port".into(),
+                "the server closed the connection without HTTP/2; it may have no place for another \
+                 connection, or not be a gRPC port".into(),
             )),
             Poll::Ready(Err(error)) => Poll::Ready(Err(not_http2(endpoint, error))),
             Poll::Pending if sender.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
@@ -144,6 +145,9 @@ fn not_http2(endpoint: &Endpoint, error: h2::Error) -> Cause {
 fn unlike_http2(endpoint: &Endpoint, text: impl fmt::Display) -> Cause {
     match endpoint.scheme() {
         "https" => Cause::new(text.to_string()),
-        _ => Cause::new(format!("{text}; if the server speaks TLS, write grpcs://")),
+        _ => Cause::new(format!(
+            "{text}; the server may have no place for another connection; if the server speaks TLS, \
+             write grpcs://"
+        )),
     }
 }

@@ -4,13 +4,16 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use tiny_cache_proto::{
-    X_CACHE_NAMESPACE, X_REQUEST_ID,
+    X_CACHE_KEY, X_CACHE_NAMESPACE, X_REQUEST_ID,
     key::{InvalidNamespace, Namespace},
 };
+
+use super::token::Token;
 
 const USER_AGENT: &str = concat!("tiny-cache-client/", env!("CARGO_PKG_VERSION"));
 
 pub(crate) const NAMESPACE: HeaderName = HeaderName::from_static(X_CACHE_NAMESPACE);
+pub(super) const RING_KEY: HeaderName = HeaderName::from_static(X_CACHE_KEY);
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static(X_REQUEST_ID);
 pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -18,6 +21,8 @@ pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 #[derive(Clone)]
 pub struct Head {
     headers: HeaderMap,
+    /// Asked at each call, because it may change. An entry of the headers goes before it.
+    token: Option<Token>,
     pub(super) on_reply: Option<OnReply>,
 }
 
@@ -55,7 +60,7 @@ impl Default for Head {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        Self { headers, on_reply: None }
+        Self { headers, token: None, on_reply: None }
     }
 }
 
@@ -90,6 +95,11 @@ impl Head {
         self.headers.insert(TIMEOUT, grpc_timeout(timeout));
     }
 
+    /// Shows a bearer token with each call.
+    pub fn set_token(&mut self, token: Token) {
+        self.token = Some(token);
+    }
+
     /// Passes the metadata of each reply to `observer`.
     pub(crate) fn set_on_reply(&mut self, observer: OnReply) {
         self.on_reply = Some(observer);
@@ -106,6 +116,9 @@ impl Head {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
+        if let Some(token) = &self.token {
+            request.headers_mut().entry(header::AUTHORIZATION).or_insert_with(|| token.header());
+        }
         request
     }
 }
@@ -153,6 +166,18 @@ mod tests {
             head.headers.get_all(header::USER_AGENT).iter().collect::<Vec<_>>(),
             ["tool/1.0"]
         );
+    }
+
+    #[test]
+    fn a_token_is_shown_unless_the_call_has_another() {
+        let mut head = Head::default();
+        head.set_token(Token::new("mine").unwrap());
+        assert_eq!(head.request(Uri::default()).headers()[header::AUTHORIZATION], "Bearer mine");
+        head.headers_mut().insert(header::AUTHORIZATION, HeaderValue::from_static("Basic x"));
+        let request = head.request(Uri::default());
+        let sent: Vec<_> = request.headers().get_all(header::AUTHORIZATION).iter().collect();
+        assert_eq!(sent, ["Basic x"]);
+        assert!(!format!("{head:?}").contains("mine"));
     }
 
     #[test]

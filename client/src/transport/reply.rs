@@ -8,10 +8,13 @@ use tiny_cache_proto::{NOT_EXECUTED, PREFIX_BYTES};
 use tonic::Code;
 
 use super::{
-    failure::{Failure, ServerStatus, StatusPosition},
+    failure::{Failure, Pushback, ServerStatus, StatusPosition},
     head::REQUEST_ID,
     status::GrpcStatus,
 };
+
+/// When a server wants the next try.
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 /// Reads a reply, and refuses a message of more than `max` bytes.
 pub(super) async fn read<M: Message + Default>(
@@ -72,7 +75,8 @@ fn failed(
     // Behind a message, a proxy added it: the server had executed the call.
     let not_executed =
         position == StatusPosition::InsteadOfMessage && block.contains_key(NOT_EXECUTED);
-    Failure::Status(ServerStatus { status, request_id, position, not_executed })
+    let pushback = block.get(PUSHBACK).map(|value| Pushback::read(value.as_bytes()));
+    Failure::Status(ServerStatus { status, request_id, position, not_executed, pushback })
 }
 
 /// The bytes of a message.

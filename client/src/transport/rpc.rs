@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use prost::Message;
-use tiny_cache_proto::{cache, method::CacheMethod};
+use tiny_cache_proto::{cache, method::CacheMethod, v1};
 use tonic_health::pb;
 
 use super::wire::{Field, Frames, TooLong};
@@ -188,6 +188,43 @@ impl sealed::Encode for Stats {
 
 impl Rpc for Stats {
     type Reply = cache::CacheStats;
+}
+
+/// Rows of the second service, whose messages prost encodes.
+macro_rules! second {
+    ($($message:ident -> $reply:ident, $method:ident, idempotent: $is_idempotent:literal;)+) => {$(
+        impl sealed::Encode for v1::$message {
+            const METHOD: Method = Method::Cache(CacheMethod::$method);
+            const IS_IDEMPOTENT: bool = $is_idempotent;
+
+            fn frames(&self) -> Result<Frames, TooLong> {
+                Frames::of_prost(self)
+            }
+        }
+
+        impl Rpc for v1::$message {
+            type Reply = v1::$reply;
+        }
+    )+};
+}
+
+second! {
+    ReadRequest -> ReadReply, Read, idempotent: true;
+    // A write that is repeated meets the version of its first try.
+    WriteRequest -> WriteReply, Write, idempotent: false;
+    RemoveRequest -> RemoveReply, Remove, idempotent: false;
+    // Added twice, it is another number.
+    AddRequest -> AddReply, Add, idempotent: false;
+    // Given back twice, it is given back.
+    ReleaseRequest -> ReleaseReply, Release, idempotent: true;
+    // Whatever it meets the second time was written after the first, and is made anew.
+    InvalidateRequest -> InvalidateReply, Invalidate, idempotent: true;
+    BatchRequest -> BatchReply, Batch, idempotent: false;
+    // A page that is repeated lists what is there then.
+    ScanRequest -> ScanReply, Scan, idempotent: true;
+    DescribeRequest -> DescribeReply, Describe, idempotent: true;
+    HotKeysRequest -> HotKeysReply, HotKeys, idempotent: true;
+    WhatIfRequest -> WhatIfReply, WhatIf, idempotent: true;
 }
 
 impl<'a> Set<'a> {

@@ -8,7 +8,10 @@
 use std::{iter, mem};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use prost::{
+    Message,
+    encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len},
+};
 use tiny_cache_proto::PREFIX_BYTES;
 
 /// Values of at least this size are sent by reference. Copying a smaller one is cheaper than a
@@ -90,6 +93,16 @@ impl Frames {
     /// Encodes a message whose fields are numbered from 1.
     pub(crate) fn of_message(fields: &[Field<'_>]) -> Result<Self, TooLong> {
         Self::encode(numbered(fields))
+    }
+
+    /// Encodes a message of the second service. Its values are copied, large ones too.
+    pub(crate) fn of_prost(message: &impl Message) -> Result<Self, TooLong> {
+        let len = message.encoded_len();
+        let mut buffer = BytesMut::with_capacity(PREFIX_BYTES + len);
+        buffer.put_u8(0);
+        buffer.put_u32(u32::try_from(len).map_err(|_| TooLong { bytes: len })?);
+        message.encode_raw(&mut buffer);
+        Ok(Self { first: buffer.freeze(), rest: Vec::new() })
     }
 
     /// Encodes a message whose only field is repeated.
@@ -186,7 +199,6 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
-    use prost::Message;
     use tiny_cache_proto::cache::{
         CacheItem, CacheKey, CompareAndSetRequest, Empty, MultiCacheItemRequest,
         MultiCacheKeyRequest,

@@ -217,3 +217,15 @@ mod traces {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_key_goes_along_for_proxies_that_choose_a_server_by_it() {
+    let server = FaultServer::default();
+    let client = server.builder().namespace("team").key_metadata(true).build().unwrap();
+    // base64("team:k")
+    assert_eq!(headers_of(&client, &server).await["x-cache-key"], "dGVhbTpr");
+    succeeding(client.get("k").namespace("")).await;
+    assert_eq!(last(&server)["x-cache-key"], "Oms=");
+    succeeding(client.get_many(["k"])).await;
+    assert!(!last(&server).contains_key("x-cache-key"));
+}

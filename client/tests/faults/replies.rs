@@ -130,7 +130,7 @@ async fn slow_headers_are_waited_for() {
 async fn http_errors_are_what_grpc_makes_of_them() {
     for (status, kind, attempts) in [
         (400, ErrorKind::Internal, 1),
-        (401, ErrorKind::PermissionDenied, 1),
+        (401, ErrorKind::Unauthenticated, 1),
         (403, ErrorKind::PermissionDenied, 1),
         (404, ErrorKind::Unimplemented, 1),
         (418, ErrorKind::Internal, 1),

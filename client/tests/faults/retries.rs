@@ -77,6 +77,36 @@ async fn a_deadline_that_the_server_noticed_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_may_say_when_it_wants_the_next_try() {
+    let server = FaultServer::default();
+    let client = server.client();
+    for (millis, waited) in [("0", millis(0)), ("700", millis(700)), ("9000", secs(9))] {
+        server.answer([Answer::PushedBack(millis)]);
+        let took = succeeding(client.get("k")).await;
+        assert!((waited..=waited + SETTLED).contains(&took), "{millis}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_wants_no_other_try_gets_none() {
+    for never in ["-1", "later"] {
+        let server = FaultServer::always(Answer::PushedBack(never));
+        let (error, took) = failing(server.client().get("k")).await;
+        assert_eq!((error.kind(), error.tries()), (ErrorKind::Connection, 1));
+        assert!(took <= SETTLED, "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_is_wanted_after_the_calls_end_is_not_waited_for() {
+    let server = FaultServer::always(Answer::PushedBack("10000"));
+    let client = server.builder().total_deadline(secs(5)).build().unwrap();
+    let (error, took) = failing(client.get("k")).await;
+    assert_eq!(error.tries(), 1);
+    assert!(took <= SETTLED, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn three_retries_are_made_and_no_more() {
     let server = FaultServer::always(Answer::Status(Code::Unavailable));
     let client = server.client();
@@ -209,7 +239,7 @@ async fn other_statuses_are_not_tried_again() {
         (Code::Unimplemented, ErrorKind::Unimplemented, false),
         (Code::Internal, ErrorKind::Internal, true),
         (Code::DataLoss, ErrorKind::Internal, true),
-        (Code::Unauthenticated, ErrorKind::PermissionDenied, false),
+        (Code::Unauthenticated, ErrorKind::Unauthenticated, false),
     ] {
         for answer in [Answer::Status(code), Answer::StatusBehindHeaders(code)] {
             let server = FaultServer::always(answer);

@@ -143,3 +143,29 @@ async fn many_batches_at_once_do_not_mix() {
         batch.unwrap();
     }
 }
+
+/// A batch that its namespace's quota of requests refused was sent again in halves, and these in
+/// halves: a flood of calls of which none could pass.
+#[tokio::test]
+async fn a_batch_beyond_the_rate_of_its_namespace_is_not_sent_again_in_parts() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let quotas = "[namespace.shop]\nrequests_per_second = 1\nburst = 1000\nmax_bytes = 1000000\n";
+    std::fs::write(file.path(), quotas).unwrap();
+    let path = file.path().to_str().unwrap();
+    let server = TestServer::start_with([("CACHE_QUOTAS_PATH", path)]).await.unwrap();
+    let client = server.client().await.unwrap().in_namespace("shop").unwrap();
+    let large = vec![0; 1_000_000 - 100];
+    let error = client.set("large", large).await.unwrap_err().to_string();
+    assert!(error.contains("quota max_bytes=1000000 of namespace \"shop\""), "{error}");
+    assert!(!error.contains("stats has max_value_bytes"), "{error}");
+
+    let set = client.set_many((0..900).map(|n| (format!("k{n}"), "v"))).await.unwrap();
+    assert!(set.iter().all(Result::is_ok));
+    let error = client.get_many(&keys(800)).await.unwrap_err();
+    assert_eq!((error.kind(), error.tries()), (ErrorKind::ResourceExhausted, 1));
+    let text = error.to_string();
+    assert!(text.contains("quota requests_per_second=1 of namespace \"shop\""), "{text}");
+    // No part of it was let through.
+    client.get("k1").await.unwrap();
+    client.get_many(&keys(50)).await.unwrap();
+}

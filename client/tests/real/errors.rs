@@ -96,7 +96,8 @@ async fn a_port_of_another_kind_is_named_as_such() {
     });
     let error = Client::connect(address.to_string()).await.unwrap_err();
     let text = checked(&error, ErrorKind::Connection, false);
-    let cause = "the server closed the connection without HTTP/2; it may not be a gRPC port";
+    let cause = "the server closed the connection without HTTP/2; it may have no place for another \
+                 connection, or not be a gRPC port";
     assert_eq!(text, format!("cannot connect to grpc://{address}: {cause}"));
     mute.await.unwrap();
 }

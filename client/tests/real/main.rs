@@ -10,6 +10,8 @@ mod certificates;
 mod http;
 
 mod operations;
+mod fill;
+mod json;
 mod values;
 mod ttls;
 mod batches;
@@ -17,9 +19,12 @@ mod options;
 mod errors;
 mod connections;
 mod addresses; // of a name that has several
+mod ring; // several servers
+mod inside; // what shows the entries themselves
 mod closing;
 mod runtimes;
 mod tls;
+mod tokens;
 mod settings; // those that are refused
 
 use tiny_cache_client::testing::TestServer;

@@ -10,6 +10,8 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
+const NO_ERROR: i64 = 0;
+const ENHANCE_YOUR_CALM: i64 = 11;
 
 /// A request as the client sees it.
 struct Request {
@@ -277,8 +279,16 @@ impl Client<'_> {
             }
             3 => {
                 let request = self.requests.get_mut(&stream).expect("it was asked");
-                assert_eq!(number(), 0, "it was reset for nothing");
                 request.ended = true;
+                match number() {
+                    NO_ERROR => {}
+                    ENHANCE_YOUR_CALM => {
+                        assert!(self.owner.stalled.contains(&stream), "it was not given up");
+                        assert!(!request.answered && request.received < request.reply);
+                        request.cancelled = true;
+                    }
+                    code => panic!("it was reset for nothing, with {code}"),
+                }
             }
             4 if flags & 1 == 0 => {
                 for request in self.requests.values_mut() {

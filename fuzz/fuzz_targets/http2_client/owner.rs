@@ -2,7 +2,7 @@
 //! are.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::IoSlice,
     sync::Arc,
     time::{Duration, Instant},
@@ -27,6 +27,8 @@ pub(crate) struct Owner {
     asked: BTreeMap<StreamId, Asked>,
     /// Lengths of the bodies of requests that were complete.
     pub(crate) complete: BTreeMap<u32, usize>,
+    /// Requests whose replies were given up, because the client took too little of them.
+    pub(crate) stalled: BTreeSet<u32>,
 }
 
 pub(crate) const STREAMS: usize = 8;
@@ -54,6 +56,7 @@ impl Owner {
             now,
             asked: BTreeMap::new(),
             complete: BTreeMap::new(),
+            stalled: BTreeSet::new(),
         }
     }
 
@@ -84,6 +87,10 @@ impl Owner {
                     None
                 }
                 Event::TooLarge { .. } => panic!("no request is so large"),
+                Event::Stalled { stream } => {
+                    self.stalled.insert(stream.get());
+                    None
+                }
                 Event::GivenUp { .. } | Event::Pong(_) | Event::GoAway(_) => None,
             };
             if let Some(stream) = complete {

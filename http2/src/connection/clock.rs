@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::patience::Waiting;
+
 /// What the PING for a silent peer carries.
 pub(super) const ALIVE: [u8; 8] = *b"\0alive?\0";
 
@@ -17,8 +19,10 @@ pub(super) struct Clock {
     pub(super) gather_end: Option<Instant>,
     /// Since when a frame or a header block is incomplete.
     pub(super) reading: Option<Instant>,
-    /// Since when nothing of what waits was written.
-    pub(super) writing: Option<Instant>,
+    /// Since when little of what waits was written.
+    pub(super) writing: Option<Waiting>,
+    /// When streams that wait were last looked at.
+    pub(super) looked: Option<Instant>,
 }
 
 impl Clock {
@@ -31,6 +35,7 @@ impl Clock {
             gather_end: None,
             reading: None,
             writing: None,
+            looked: None,
         }
     }
 
@@ -45,13 +50,18 @@ impl Clock {
         self.reading = if partial { self.reading.or(Some(now)) } else { None };
     }
 
+    /// A frame, or a header block, that came in pieces is complete.
+    #[inline]
+    pub(super) fn completed(&mut self) {
+        self.reading = None;
+    }
+
     #[inline]
     pub(super) fn wrote(&mut self, bytes: usize, more: bool, now: Instant) {
-        if bytes > 0 || !more {
-            self.writing = None;
-        }
         if more {
-            self.writing.get_or_insert(now);
+            self.writing.get_or_insert(Waiting::from(now)).take(bytes, now);
+        } else {
+            self.writing = None;
         }
     }
 

@@ -5,7 +5,7 @@ use super::state::Connection;
 use crate::{
     error::{Code, ConnectionError},
     event::{Found, Workspace},
-    flood::Nuisance,
+    flood::{Nuisance, settings_cost},
     flow::MAX_WINDOW,
     frame::{self, ACK, Head, MAX_PAYLOAD_BYTES, setting},
     hpack::decoder::TABLE_BYTES,
@@ -42,7 +42,7 @@ impl Connection {
         payload: &[u8],
     ) -> Result<(), ConnectionError> {
         check_connection(head)?;
-        self.budgets.spend(Nuisance::Settings)?;
+        self.budgets.spend_many(Nuisance::Settings, settings_cost(payload.len()))?;
         if head.has(ACK) {
             if !payload.is_empty() {
                 return Err(wrong_size("an acknowledgement of SETTINGS with parameters"));
@@ -240,6 +240,7 @@ impl Connection {
         if let Some(sending) = &stream.sending {
             self.senders -= 1;
             self.queued -= sending.bytes;
+            self.copied -= sending.copied;
         }
         self.release_connection(stream.held);
     }

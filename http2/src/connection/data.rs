@@ -41,9 +41,7 @@ impl Connection {
             .map_err(|code| ConnectionError::coded(code, "DATA with too much padding"))?;
         let (id, end) = (head.stream, head.has(END_STREAM));
         self.receive_connection(payload.len())?;
-        if data.is_empty() && !end {
-            self.budgets.spend(Nuisance::EmptyData)?;
-        }
+        self.budgets.spend_data(data.len(), end)?;
         let Some(place) = self.streams.place(id) else {
             self.release_connection(payload.len() as u32);
             return self.data_on_closed(id);

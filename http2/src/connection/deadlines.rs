@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::{
     clock::ALIVE,
+    patience::LOOK,
     state::{Connection, Drain, Phase},
 };
 use crate::{
     error::{Code, ConnectionError, ErrorKind},
-    frame,
+    frame::{self, Head, Kind},
     stream::Intake,
 };
 
@@ -35,9 +36,16 @@ impl Connection {
             Drain::Announced(since) => Some(since + DRAIN_TIME),
             Drain::None | Drain::Final(_) => None,
         };
-        let stalled = [clock.reading, clock.writing].into_iter().flatten().min();
-        let stalled = stalled.map(|since| since + limits.stall_time);
-        [handshake, silence, clock.gather_end, drained, stalled].into_iter().flatten().min()
+        let reading = clock.reading.map(|since| since + self.reading_time());
+        let stalled = clock.writing.map(|writing| writing.since + self.patience.stall_time);
+        // What its owner grants may change meanwhile, so a connection that waits is looked at.
+        let waits = self.is_established() && self.is_sending();
+        let look = waits.then(|| clock.looked.or(clock.ticked)).flatten();
+        let look = look.map(|looked| looked + LOOK);
+        [handshake, silence, clock.gather_end, drained, reading, stalled, look]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what is due.
@@ -48,7 +56,12 @@ impl Connection {
         }
         self.clock.ticked = Some(now);
         self.budgets.refill(now);
-        self.clock.wrote(0, self.is_sending(), now);
+        self.clock.wrote(0, self.is_stuck(), now);
+        if self.is_sending() {
+            self.clock.looked.get_or_insert(now);
+        } else {
+            self.clock.looked = None;
+        }
         match self.deadline() {
             Some(deadline) if deadline <= now => self.act(now),
             _ => Ok(()),
@@ -70,11 +83,15 @@ impl Connection {
         if has_passed(self.clock.pinged, limits.ping_timeout) {
             return Err(late(ErrorKind::KeepAlive, "a ping was not answered"));
         }
-        if has_passed(self.clock.reading, limits.stall_time) {
+        if has_passed(self.clock.reading, self.reading_time()) {
             return Err(late(ErrorKind::Stalled, "a frame or header block was not completed"));
         }
-        if has_passed(self.clock.writing, limits.stall_time) {
+        let writing = self.clock.writing.map(|writing| writing.since);
+        if has_passed(writing, self.patience.stall_time) {
             return Err(late(ErrorKind::Stalled, "the peer took nothing of its replies"));
+        }
+        if has_passed(self.clock.looked, LOOK) {
+            self.look_at_streams(now)?;
         }
         if self.is_established()
             && self.clock.pinged.is_none()
@@ -92,6 +109,15 @@ impl Connection {
             self.end_gathering(now);
         }
         Ok(())
+    }
+
+    /// Time for the rest of what has begun: a frame of DATA may come as slowly as any, and nothing
+    /// else has a reason to.
+    fn reading_time(&self) -> Duration {
+        let head = Head::parse(&self.held);
+        let is_data = head.is_some_and(|head| head.kind == Kind::Data) && self.block.is_none();
+        let limits = &self.config.limits;
+        if is_data { limits.stall_time } else { limits.block_time }
     }
 
     /// Hands over as streams those bodies that have taken too long.

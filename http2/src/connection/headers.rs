@@ -25,6 +25,12 @@ const MAX_BLOCK_BYTES: usize = 96 << 10;
 /// would let a block go on for ever (CVE-2024-27316).
 const MAX_BLOCK_FRAMES: u16 = 256;
 
+/// What a request with too many fields costs, as faults: a block of 16 KiB may refer to one long
+/// field 16,000 times.
+fn list_cost(bytes: usize) -> u16 {
+    u16::try_from(1 + (bytes >> 20)).unwrap_or(u16::MAX)
+}
+
 /// What a block on a stream means.
 enum Meaning {
     Request,
@@ -85,6 +91,7 @@ impl Connection {
         let opening = block.opening;
         let bytes = std::mem::take(&mut block.bytes);
         self.block = None;
+        self.clock.completed();
         self.on_block(opening, &bytes, turn)
     }
 
@@ -127,6 +134,7 @@ impl Connection {
             }
             (Meaning::Trailers, Verdict::Fields(_)) => self.on_trailers(opening),
             (Meaning::Request, Verdict::TooLarge) => {
+                self.budgets.spend_many(Nuisance::Fault, list_cost(turn.work.head.list_bytes()))?;
                 let intake = if opening.end { Intake::Ended } else { Intake::Unwanted };
                 self.open(stream, None, intake);
                 Ok(Some(Found::TooLarge { stream }))

@@ -83,6 +83,9 @@ impl Connection {
             self.phase = Phase::Settings;
         }
         loop {
+            if let Some(stream) = self.stalled.pop() {
+                return Ok(Some(Found::Stalled { stream }));
+            }
             if let Some(found) = self.next_ready(turn.work) {
                 return Ok(Some(found));
             }
@@ -127,6 +130,9 @@ impl Connection {
         fill(&mut self.held, input, size);
         if self.held.len() < size {
             return Ok(None);
+        }
+        if self.block.is_none() {
+            self.clock.completed();
         }
         std::mem::swap(frame, &mut self.held);
         self.held.clear();
@@ -187,7 +193,7 @@ impl Connection {
     /// Frames are still handled: they may be what lets the replies go.
     #[inline]
     pub(super) fn is_saturated(&self) -> bool {
-        self.pinned_bytes() > self.config.limits.pinned_bytes
+        self.pinned_bytes() > self.patience.pinned_bytes
     }
 
     /// Delivers what is due of the streams that were gathered.

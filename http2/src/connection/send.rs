@@ -62,7 +62,7 @@ impl Connection {
     pub fn reply(&mut self, stream: StreamId, reply: Reply<'_>) -> Result<(), Gone> {
         let place = self.unanswered(stream)?;
         self.put_block(stream.0, reply.head, reply.fields, 0);
-        let parts = match reply.body {
+        let sending = match reply.body {
             Body::Copied(body) if self.fits(place, body.len()) => {
                 if !body.is_empty() {
                     self.put_data(place, body);
@@ -71,12 +71,14 @@ impl Connection {
                 self.finish(place);
                 return Ok(());
             }
-            Body::Copied(body) => VecDeque::from([Bytes::copy_from_slice(body)]),
-            Body::Lent(parts) => parts,
+            Body::Copied(body) => {
+                let parts = VecDeque::from([Bytes::copy_from_slice(body)]);
+                Sending { copied: body.len(), ..Sending::of(parts) }
+            }
+            Body::Lent(parts) => Sending::of(parts),
         };
         let trailers = Some(reply.trailers.with(reply.trailer_fields));
-        let bytes = parts.iter().map(Bytes::len).sum();
-        self.queue(place, Sending { parts, bytes, end: true, trailers });
+        self.queue(place, Sending { end: true, trailers, ..sending });
         Ok(())
     }
 
@@ -106,8 +108,7 @@ impl Connection {
     /// [`Gone`] if the stream takes no more of its reply.
     pub fn data(&mut self, stream: StreamId, bytes: Bytes, end: bool) -> Result<(), Gone> {
         let place = self.begun(stream)?;
-        let sending = Sending { bytes: bytes.len(), end, ..Sending::default() };
-        self.queue(place, Sending { parts: VecDeque::from([bytes]), ..sending });
+        self.queue(place, Sending { end, ..Sending::of(VecDeque::from([bytes])) });
         Ok(())
     }
 
@@ -212,6 +213,7 @@ impl Connection {
     /// Appends to what waits on a stream.
     fn queue(&mut self, place: usize, more: Sending) {
         self.queued += more.bytes;
+        self.copied += more.copied;
         let stream = self.streams.at(place);
         stream.begun = true;
         if more.end && !matches!(stream.intake, Intake::Ended) {
@@ -221,6 +223,7 @@ impl Connection {
         if let Some(sending) = &mut stream.sending {
             sending.parts.extend(more.parts);
             sending.bytes += more.bytes;
+            sending.copied += more.copied;
             sending.end = more.end;
             sending.trailers = more.trailers;
         } else {
@@ -256,9 +259,12 @@ impl Connection {
         if bytes > 0 || ends {
             let flags = if ends { END_STREAM } else { 0 };
             frame::put_head(self.output.buffer(), bytes, Kind::Data, flags, id);
-            self.budgets.sent_data();
+            self.budgets.sent_data(bytes);
         }
         sending.bytes -= bytes;
+        if let Some(waiting) = &mut sending.waiting {
+            waiting.take(bytes, self.clock.ticked.unwrap_or(waiting.since));
+        }
         self.queued -= bytes;
         stream.send_window.take(bytes);
         self.send_window.take(bytes);
@@ -281,6 +287,7 @@ impl Connection {
             return;
         }
         let (end, trailers) = (sending.end, sending.trailers.take());
+        self.copied -= sending.copied;
         stream.sending = None;
         self.senders -= 1;
         if let Some(trailers) = trailers {

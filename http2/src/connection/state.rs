@@ -13,6 +13,7 @@ use crate::{
     hpack::Decoder,
     names::Class,
     output::Output,
+    patience::Patience,
     preface::Preface,
     stream::Streams,
 };
@@ -78,6 +79,12 @@ pub struct Connection {
     /// Streams that have something to send, and how many bytes.
     pub(super) senders: usize,
     pub(super) queued: usize,
+    /// Bytes of these that were copied; all of a stream's until the last of them is sent.
+    pub(super) copied: usize,
+    pub(super) patience: Patience,
+    /// Streams that were given up because their replies were not taken, of which the owner is to
+    /// hear.
+    pub(super) stalled: Vec<u32>,
     pub(super) budgets: Budgets,
     pub(super) clock: Clock,
     pub(super) drain: Drain,
@@ -117,6 +124,9 @@ impl Connection {
             output,
             senders: 0,
             queued: 0,
+            copied: 0,
+            patience: Patience { stall_time: limits.stall_time, pinned_bytes: limits.pinned_bytes },
+            stalled: Vec::new(),
             budgets: Budgets::new(now),
             clock: Clock::new(now),
             drain: Drain::None,
@@ -142,7 +152,7 @@ impl Connection {
     pub fn consumed(&mut self, bytes: usize, now: Instant, work: &mut Workspace) {
         self.output.consume(bytes);
         self.output.give_back(&mut work.output);
-        self.clock.wrote(bytes, self.is_sending(), now);
+        self.clock.wrote(bytes, self.is_stuck(), now);
     }
 
     /// Whether [`receive`](Self::receive) takes more bytes. It does not while the peer leaves
@@ -195,7 +205,8 @@ impl Connection {
     fn drop_all(&mut self) {
         self.streams = Streams::after(&self.streams);
         self.ready = VecDeque::new();
-        (self.senders, self.queued) = (0, 0);
+        (self.senders, self.queued, self.copied) = (0, 0, 0);
+        self.stalled = Vec::new();
         self.held = Vec::new();
         self.block = None;
     }

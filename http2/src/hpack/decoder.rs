@@ -1,7 +1,9 @@
 //! Header blocks to fields (RFC 7541, sections 3 and 6).
 
 use super::{
-    HpackError, huffman,
+    HpackError,
+    credential::{self, Credential},
+    huffman,
     integer::{Reader, Text},
     static_table::ENTRIES,
     table::{Classify, Table},
@@ -32,11 +34,13 @@ pub(crate) trait Sink<C> {
 #[derive(Debug)]
 pub(crate) struct Decoder<C> {
     table: Table<C>,
+    /// In memory of its own, which a connection without one does not take.
+    credential: Option<Box<Credential<C>>>,
 }
 
 impl<C: Copy> Decoder<C> {
     pub(crate) fn new() -> Self {
-        Self { table: Table::new(TABLE_BYTES) }
+        Self { table: Table::new(TABLE_BYTES), credential: None }
     }
 
     /// Decodes a whole block. `scratch` is overwritten; it is the caller's so that it is
@@ -58,6 +62,7 @@ impl<C: Copy> Decoder<C> {
                 }
                 0x40.. => sink.field(self.literal(&mut reader, 6, names, scratch)?),
                 0x20.. => return Err(HpackError("a table's size changes within a block")),
+                0x10.. => sink.field(self.never_indexed(&mut reader, names, scratch)?),
                 _ => sink.field(self.literal(&mut reader, 4, names, scratch)?),
             }
         }
@@ -97,6 +102,28 @@ impl<C: Copy> Decoder<C> {
         }
         let entry = self.table.get(place - ENTRIES.len());
         let (class, name, value) = entry.ok_or(HpackError("an index is beyond the table"))?;
+        Ok(Field { class, name, value })
+    }
+
+    /// A field that its sender keeps out of every table, most likely a credential.
+    fn never_indexed<'s>(
+        &'s mut self,
+        reader: &mut Reader<'_>,
+        names: &impl Classify<Class = C>,
+        scratch: &'s mut Vec<u8>,
+    ) -> Result<Field<'s, C>, HpackError> {
+        let mut ahead = *reader;
+        let index = ahead.integer(4)?;
+        let named = index.checked_sub(1).and_then(|place| ENTRIES.get(place));
+        let Some((name, _)) = named else { return self.literal(reader, 4, names, scratch) };
+        let text = ahead.text()?;
+        if !text.is_huffman || text.bytes.len() > credential::LONGEST {
+            return self.literal(reader, 4, names, scratch);
+        }
+        *reader = ahead;
+        let name = name.as_bytes();
+        let kept = self.credential.get_or_insert_with(|| Box::new(Credential::none()));
+        let (class, value) = kept.read((index, name), text.bytes, names)?;
         Ok(Field { class, name, value })
     }
 

@@ -191,7 +191,7 @@ fn decode_into(mut coded: &[u8], out: &mut [u8]) -> Result<usize, HpackError> {
 mod appendix_b;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{appendix_b::CODES, *};
     use proptest::prelude::*;
 
@@ -202,7 +202,7 @@ mod tests {
     }
 
     /// Encodes a string. The engine sends plain strings, so only tests need it.
-    fn encode(text: &[u8]) -> Vec<u8> {
+    pub(crate) fn encode(text: &[u8]) -> Vec<u8> {
         let (mut out, mut bits, mut held) = (Vec::new(), 0u64, 0u32);
         for byte in text {
             let length = u32::from(LENGTHS[usize::from(*byte)]);

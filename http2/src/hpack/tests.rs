@@ -202,3 +202,37 @@ fn what_is_encoded_decodes_and_enters_no_table() {
     assert_eq!(fields[3].1.len(), 300);
     assert_eq!(decode(&mut decoder, b"\xbe"), Err(HpackError("an index is beyond the table")));
 }
+
+/// A field that is never indexed, in Huffman code, with a name of the static table.
+fn never_indexed(name: u8, value: &str) -> Vec<u8> {
+    let coded = huffman::tests::encode(value.as_bytes());
+    let mut block = vec![0x1f, name - 15];
+    integer::put(&mut block, 0x80, 7, coded.len());
+    block.extend(coded);
+    block
+}
+
+#[test]
+fn a_credential_that_changes_between_requests_is_read_anew() {
+    const AUTHORIZATION: u8 = 23;
+    const COOKIE: u8 = 32;
+    let mut decoder = Decoder::new();
+    let long = "x".repeat(9_000);
+    for (name, value) in [
+        (AUTHORIZATION, "Bearer one"),
+        (AUTHORIZATION, "Bearer one"),
+        (AUTHORIZATION, "Bearer two"),
+        (COOKIE, "Bearer two"),
+        (COOKIE, ""),
+        (AUTHORIZATION, &long),
+        (COOKIE, ""),
+        (AUTHORIZATION, "Bearer one"),
+    ] {
+        let fields = decode(&mut decoder, &never_indexed(name, value)).unwrap();
+        let named = static_table::ENTRIES[usize::from(name) - 1].0;
+        assert_eq!(fields, [(named.to_owned(), value.to_owned())]);
+    }
+    let mut cut = never_indexed(AUTHORIZATION, "Bearer one");
+    cut.pop();
+    assert!(decode(&mut decoder, &cut).is_err());
+}

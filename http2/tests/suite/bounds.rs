@@ -44,11 +44,63 @@ fn frames_that_bring_nothing_are_limited() {
     let unknown = frame(0xbe, 0, 0, &[]);
     assert_eq!(flood(|_| unknown.clone()), (256, "too many frames that are ignored"));
     assert_eq!(flood(|_| data(1, 0, b"")), (256, "too many empty DATA frames"));
+    let few = data(1, 0, &[0; 15]);
+    assert_eq!(flood(|_| few.clone()), (2048, "too many DATA frames of a few bytes"));
     let padded = data(1, PADDED, &[3, 0, 0, 0]);
     assert_eq!(flood(|_| padded.clone()), (256, "too many empty DATA frames"));
     assert_eq!(flood(|_| window_update(1, 1)), (2048, "too many WINDOW_UPDATE frames"));
     assert_eq!(flood(|_| window_update(0, 1)), (2048, "too many WINDOW_UPDATE frames"));
     assert_eq!(flood(|_| reset(1, Code::CANCEL)), (2048, "too many streams were reset"));
+}
+
+/// Each parameter may walk over all streams, and a frame has room for 2,730.
+#[test]
+fn settings_with_many_parameters_cost_more() {
+    let parameters: Vec<_> = (0..2_730).map(|number| (4, number % 2)).collect();
+    let long = settings(&parameters);
+    assert_eq!(flood(|_| long.clone()), (0, "too many SETTINGS frames"));
+    let usual = settings(&parameters[..15]);
+    assert_eq!(flood(|_| usual.clone()), (62, "too many SETTINGS frames"));
+}
+
+/// Each let a byte go, and each byte paid for four of them.
+#[test]
+fn windows_of_a_byte_do_not_pay_for_themselves() {
+    let mut pair = Pair::new();
+    pair.send(&[settings(&[(4, 0)]), window_update(0, 1 << 20)].concat());
+    pair.send(&request(1, "/a", b""));
+    pair.reply(1, Body::Lent([Bytes::from(vec![0; 1 << 20])].into()));
+    let (count, error) = until_it_fails(&mut pair, |_| window_update(1, 1));
+    assert_eq!((count, error.reason), (2047, "too many WINDOW_UPDATE frames"));
+}
+
+#[test]
+fn copies_that_wait_are_counted_until_they_are_gone() {
+    let mut pair = Pair::new();
+    pair.send(&[settings(&[(4, 0)]), window_update(0, 1 << 20)].concat());
+    pair.sent();
+    let copied = |pair: &mut Pair| {
+        pair.sent();
+        pair.connection.copied_bytes()
+    };
+    for (number, body) in [
+        Body::Copied(&[b'x'; 50_000]),
+        Body::Lent([Bytes::from(vec![0; 100]), Bytes::from(vec![0; 20_000])].into()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let stream = 2 * number as u32 + 1;
+        pair.send(&request(stream, "/a", b""));
+        pair.reply(stream, body);
+    }
+    assert_eq!(copied(&mut pair), 50_100);
+    pair.send(&window_update(1, 50_000));
+    assert_eq!(copied(&mut pair), 100);
+    pair.send(&reset(3, Code::CANCEL));
+    assert_eq!(copied(&mut pair), 0);
+    pair.send(&frame(PING, 0, 0, &[0; 8]));
+    assert_eq!(pair.connection.copied_bytes(), 17, "what is not written counts, too");
 }
 
 /// CVE-2023-44487, with the request before each reset.
@@ -72,6 +124,19 @@ fn requests_that_must_be_reset_are_limited() {
     assert_eq!(count, (512, reason));
     let count = flood(|number| headers(2 * number + 3, 5, &fields(&[("Bad", "")])));
     assert_eq!(count, (512, reason));
+}
+
+#[test]
+fn requests_with_too_many_fields_are_limited() {
+    let long = field("a", &[b'v'; 9000]);
+    let block = [post("/a"), long].concat();
+    let limits = Limits { header_list_bytes: 8000, ..Limits::default() };
+    let mut pair = Pair::with(limits);
+    let (count, error) = until_it_fails(&mut pair, |number| {
+        let stream = 2 * number + 1;
+        [headers(stream, END_STREAM, &block), reset(stream, Code::CANCEL)].concat()
+    });
+    assert_eq!((count, error.reason), (512, "too many streams had to be reset"));
 }
 
 #[test]
@@ -139,6 +204,11 @@ fn a_block_that_grows_when_it_is_decoded_is_counted_and_not_kept() {
     let [Seen::TooLarge { bytes, .. }] = pair.events()[..] else { panic!() };
     assert!(bytes > 16_000 * 4000);
     assert_eq!(pair.failed, None);
+    // Each costs by its size.
+    let next =
+        |number| headers(2 * number + 5, END_STREAM, &[post("/a"), vec![0xbe; 16_000]].concat());
+    let (count, error) = until_it_fails(&mut pair, next);
+    assert_eq!((count, error.reason), (7, "too many streams had to be reset"));
 }
 
 #[test]

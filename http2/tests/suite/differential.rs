@@ -170,7 +170,9 @@ fn handle(
             (None, None)
         }
         Event::TooLarge { .. } => panic!("no list is so large"),
-        Event::GivenUp { .. } | Event::Pong(_) | Event::GoAway(_) => (None, None),
+        Event::GivenUp { .. } | Event::Stalled { .. } | Event::Pong(_) | Event::GoAway(_) => {
+            (None, None)
+        }
     }
 }
 

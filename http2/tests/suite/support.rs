@@ -127,6 +127,7 @@ pub(crate) enum Seen {
     TooLarge { stream: u32, bytes: usize },
     GivenUp { stream: u32, path: String, code: Code },
     Reset { stream: u32, code: Code, refused: Option<&'static str> },
+    Stalled { stream: u32 },
     Pong([u8; 8]),
     GoAway(Code),
 }
@@ -169,6 +170,7 @@ impl Seen {
             Event::Reset { stream, code, refused } => {
                 (Self::Reset { stream: stream.get(), code, refused }, Some(stream))
             }
+            Event::Stalled { stream } => (Self::Stalled { stream: stream.get() }, None),
             Event::Pong(payload) => (Self::Pong(payload), None),
             Event::GoAway(code) => (Self::GoAway(code), None),
         }

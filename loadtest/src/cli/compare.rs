@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::parse::seed;
 use crate::compare::Judging;
 
 /// What the process says with its exit code.
@@ -77,7 +78,7 @@ pub struct CompareArgs {
     pub resamples: u32,
 
     /// Where random numbers begin
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = seed)]
     pub seed: u64,
 
     /// Write the comparison to a file as JSON as well

@@ -1,14 +1,15 @@
 //! The options that run, search and replay share: what is driven, and by how much of this machine.
 
-use std::{num::NonZeroUsize, thread, time::Duration};
+use std::{env, num::NonZeroUsize, thread, time::Duration};
 
 use clap::Args;
+use tiny_cache_client::transport::{InvalidToken, Token};
 
 use super::parse::{count, positive_duration};
 use crate::{
     engine::Pace,
     error::Refusal,
-    peers::{Namespace, Route, Target, TlsFiles},
+    peers::{LeaseTerms, Namespace, Route, Target, TlsFiles},
     spec::Drive,
     usage::ServerMetrics,
     watch::Wanted,
@@ -34,10 +35,11 @@ const MAX_SLIP: Duration = Duration::from_millis(5);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Server and connections")]
 pub struct DriveArgs {
-    /// Server to drive: HOST:PORT of tiny-cache, with grpcs:// in front for TLS;
-    /// redis://USER:PASSWORD@HOST:PORT/DB, all but the host optional, rediss:// for TLS, or
-    /// memcached://HOST:PORT, to compare with; or null, which answers at once and so measures
-    /// this program
+    /// Server to drive: HOST:PORT of tiny-cache, with grpcs:// in front for TLS; several on a ring
+    /// as NAME=HOST:PORT@WEIGHT with commas between, all but the host optional, or dns:///HOST:PORT
+    /// for all addresses of a name; redis://USER:PASSWORD@HOST:PORT/DB, all but the host optional,
+    /// rediss:// for TLS, or memcached://HOST:PORT, to compare with; or null, which answers at once
+    /// and so measures this program, and null,null for a ring of two
     #[arg(long, value_name = "TARGET", default_value = "127.0.0.1:50051")]
     pub target: Target,
 
@@ -56,7 +58,8 @@ pub struct DriveArgs {
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub max_slip: Option<Duration>,
 
-    /// Connections to open, at most one for each request in flight
+    /// Connections to open, at most one for each request in flight; to each server, if there are
+    /// several
     #[arg(long, value_name = "N", default_value = "4", value_parser = count)]
     pub connections: NonZeroUsize,
 
@@ -79,18 +82,42 @@ pub struct DriveArgs {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration)]
     pub connect_timeout: Duration,
 
-    /// The server's page of Prometheus metrics, to read its CPU time and memory from [default:
-    /// the process that listens at the target, if it is on this machine]
-    #[arg(long, value_name = "URL")]
-    pub server_metrics: Option<ServerMetrics>,
+    /// The server's page of Prometheus metrics, to read its CPU time and memory from; of several
+    /// servers one for each with commas between, in the order of the servers' names [default: the
+    /// process that listens at the target, if it is on this machine]
+    #[arg(long, value_name = "URL,…", value_delimiter = ',')]
+    pub server_metrics: Vec<ServerMetrics>,
+
+    /// File with the bearer token for --server-metrics, if the HTTP port wants one
+    #[arg(long, value_name = "FILE", requires = "server_metrics", value_parser = token_file)]
+    pub server_metrics_token_file: Option<Token>,
+
+    /// Send each call of one key with the metadata x-cache-key, by which a proxy such as Envoy
+    /// chooses among several tiny-cache servers
+    #[arg(long)]
+    pub key_metadata: bool,
 
     /// What to write beside the table
     #[command(flatten)]
     pub output: Wanted,
 
+    /// File with the bearer token to show to a tiny-cache server, read again when it changes
+    /// [env: TINY_CACHE_TOKEN, the token itself]
+    #[arg(long, value_name = "FILE", value_parser = token_file)]
+    pub token_file: Option<Token>,
+
     /// TLS
     #[command(flatten)]
     pub tls: TlsFiles,
+}
+
+/// What answers after a miss.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    /// How long it takes.
+    pub(super) takes: Duration,
+    /// Whether callers ask it under a lease.
+    pub(super) leases: bool,
 }
 
 impl DriveArgs {
@@ -100,10 +127,15 @@ impl DriveArgs {
     /// # Errors
     ///
     /// An option means nothing to the target.
-    pub(super) fn drive(&self, pace: Pace, origin: Option<Duration>) -> Result<Drive, Refusal> {
+    pub(super) fn drive(&self, pace: Pace, origin: Option<Origin>) -> Result<Drive, Refusal> {
         let target = &self.target;
-        if !matches!(target, Target::TinyCache(_)) {
-            let given = [("--namespace", !self.namespace.is_empty())];
+        if !target.is_tiny_cache() {
+            let given = [
+                ("--key-metadata", self.key_metadata),
+                ("--leases", origin.is_some_and(|origin| origin.leases)),
+                ("--namespace", !self.namespace.is_empty()),
+                ("--token-file", self.token_file.is_some()),
+            ];
             Refusal::idle(given, format!("a tiny-cache server, not {target}"))?;
         }
         if !target.is_tls() {
@@ -115,26 +147,57 @@ impl DriveArgs {
             let needs = format!("a target that speaks TLS (grpcs:// or rediss://), not {target}");
             Refusal::idle(given, needs)?;
         }
+        let servers = match target {
+            Target::Several(list) => list.len().unwrap_or(self.server_metrics.len()),
+            _ => 1,
+        };
+        if !self.server_metrics.is_empty() && self.server_metrics.len() != servers {
+            let pages = self.server_metrics.len();
+            return Err(Refusal::Metrics { pages, servers });
+        }
         let connections = self.connections.get().min(pace.in_flight());
         let threads = self.threads.map_or_else(
             || thread::available_parallelism().map_or(1, NonZeroUsize::get).min(DEFAULT_THREADS),
             NonZeroUsize::get,
         );
+        let leased = origin.filter(|origin| origin.leases);
         Ok(Drive {
             route: Route {
                 target: target.clone(),
                 namespaces: self.namespace.clone(),
+                token: self.token()?,
+                sends_key: self.key_metadata,
+                leases: leased.map(|origin| LeaseTerms::of(origin.takes, self.timeout)),
+                connections_each: connections,
                 tls: self.tls.clone(),
                 connect_timeout: self.connect_timeout,
                 timeout: self.timeout,
             },
             own_namespace: false,
-            server_metrics: self.server_metrics.clone(),
+            server_metrics: self.pages(),
             connections,
             threads: threads.min(connections),
             max_slip: pace.is_open().then(|| self.max_slip.unwrap_or(MAX_SLIP)),
-            origin,
+            origin: origin.map(|origin| origin.takes),
         })
+    }
+
+    /// The servers' pages of metrics, and how to be let in there.
+    fn pages(&self) -> Vec<ServerMetrics> {
+        let token = &self.server_metrics_token_file;
+        self.server_metrics.iter().map(|page| page.clone().with_token(token.clone())).collect()
+    }
+
+    /// The token to show. That of the environment is no option: others see a command's options.
+    fn token(&self) -> Result<Option<Token>, Refusal> {
+        let from_environment = || {
+            let text = env::var("TINY_CACHE_TOKEN").ok().filter(|text| !text.is_empty())?;
+            self.target.is_tiny_cache().then(|| Token::new(&text))
+        };
+        match &self.token_file {
+            Some(token) => Ok(Some(token.clone())),
+            None => Ok(from_environment().transpose()?),
+        }
     }
 
     /// Each request after another one's reply.
@@ -156,4 +219,9 @@ impl DriveArgs {
         [(self.in_flight, IN_FLIGHT_OPEN), (self.max_in_flight, MAX_IN_FLIGHT)]
             .map(|(given, default)| given.map_or(default, NonZeroUsize::get))
     }
+}
+
+/// Reads the token that a file has.
+fn token_file(path: &str) -> Result<Token, InvalidToken> {
+    Token::file(path)
 }

@@ -7,11 +7,15 @@ use std::{
 
 use clap::Args;
 
-use super::{drive::DriveArgs, parse::positive_duration, workload::WorkloadArgs};
+use super::{
+    drive::{DriveArgs, Origin},
+    parse::positive_duration,
+    workload::WorkloadArgs,
+};
 use crate::{
     engine::{ArrivalKind, Pace, Rate},
     error::Refusal,
-    peers::{Namespace, Target},
+    peers::Namespace,
     spec::Load,
 };
 
@@ -64,9 +68,11 @@ impl LoadArgs {
     ///
     /// Options do not go together.
     pub(super) fn load(&self, pace: Pace) -> Result<Load, Refusal> {
-        let mut drive = self.drive.drive(pace, self.workload.origin)?;
+        let leases = self.workload.leases;
+        let origin = self.workload.origin.map(|takes| Origin { takes, leases });
+        let mut drive = self.drive.drive(pace, origin)?;
         let target = &drive.route.target;
-        if !matches!(target, Target::TinyCache(_)) {
+        if !target.is_tiny_cache() {
             let given = [("--verify", self.verify), ("--no-namespace", self.no_namespace)];
             Refusal::idle(given, format!("a tiny-cache server, not {target}"))?;
         } else if self.drive.namespace.is_empty() && !self.no_namespace {

@@ -17,7 +17,12 @@ pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
 
 /// A whole number of 1 or more.
 pub(super) fn positive<T: FromStr>(text: &str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| "expected a whole number of 1 or more")
+    text.trim().parse().map_err(|_| "expected a whole number of 1 or more")
+}
+
+/// Where random numbers begin.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
 }
 
 pub(super) fn positive_duration(text: &str) -> Result<Duration, &'static str> {

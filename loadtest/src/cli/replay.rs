@@ -6,7 +6,7 @@ use clap::Args;
 use tiny_cache_client::Ttl;
 
 use super::{
-    drive::DriveArgs,
+    drive::{DriveArgs, Origin},
     parse::{positive_duration, within},
     trace_file::TraceArgs,
 };
@@ -74,6 +74,11 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub origin: Option<Duration>,
 
+    /// Read with a lease: of those that miss a key, one goes to the origin and the others wait
+    /// for its value in the server
+    #[arg(long, requires = "origin")]
+    pub leases: bool,
+
     /// Bytes of a value whose size is not in the trace, such as 512, 1KiB or 2MB
     #[arg(long, value_name = "SIZE", default_value = "1KiB")]
     pub value_size: ValueSize,
@@ -113,7 +118,8 @@ impl ReplayArgs {
             }
             None => self.drive.closed("--speed, which makes an open loop")?,
         };
-        let drive = self.drive.drive(pace, Some(self.origin.unwrap_or_default()))?;
+        let origin = Origin { takes: self.origin.unwrap_or_default(), leases: self.leases };
+        let drive = self.drive.drive(pace, Some(origin))?;
         Ok(Replay {
             trace: self.trace(drive.route.max_key_chars())?,
             key_prefix: prefix.clone(),

@@ -35,10 +35,12 @@ Other systems, driven by the same operations at the same instants:
   redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS
       What speaks RESP. In USER and PASSWORD, / @ : and % are written as %2F %40 %3A and %25.
       An mset is a pipeline of SETs, as MSET takes no ttl; a compare-and-set is a script, as
-      only new servers have SET with IFEQ.
+      only new servers have SET with IFEQ, and so is a replace. An incr is an INCR, which
+      sets no ttl.
   memcached://HOST[:PORT]
-      Its text protocol. A compare-and-set is a gets and a cas, thus two round trips; an
-      mset is one write of many sets. A key has at most 250 bytes.
+      Its text protocol. A compare-and-set, and a replace, is a gets and a cas, thus two
+      round trips; an mset is one write of many sets; an incr of what is not there is an add.
+      A key has at most 250 bytes.
 Both answer the requests of a connection in their order, so that a slow one delays those
 behind it: --connections matters more than with gRPC. --namespace is for tiny-cache alone.
 What was written stays there until its ttl is over.

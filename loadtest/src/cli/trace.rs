@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, path::PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{
-    parse::{positive, within},
+    parse::{positive, seed, within},
     trace_file::TraceArgs,
 };
 use crate::{
@@ -32,9 +32,9 @@ Where real ones come from:
   https://github.com/moka-rs/cache-trace           those of the ARC paper (.lis.zst)
 
 Examples:
-  tiny-cache-loadtest trace generate --output made.csv
+  tiny-cache-loadtest trace generate --format csv --accesses 100000 --output made.csv
   tiny-cache-loadtest trace generate --accesses 10000000 --once 30% | zstd >made.csv.zst
-  tiny-cache-loadtest replay made.csv --speed 1
+  tiny-cache-loadtest replay made.csv --speed 10           # ten seconds: the trace has 100
 ";
 
 /// What can be done with traces.
@@ -129,7 +129,7 @@ pub struct GenerateArgs {
     pub rate: f64,
 
     /// Where random numbers begin
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = seed)]
     pub seed: u64,
 }
 
@@ -190,26 +190,17 @@ fn rate(text: &str) -> Result<f64, &'static str> {
 }
 
 fn mix(text: &str) -> Result<Mix, String> {
-    let mix: Mix = text.parse()?;
-    let other = mix.calls().find(|call| !matches!(call, Call::Get | Call::Set | Call::Delete));
-    match other {
-        None => Ok(mix),
-        Some(other) => {
-            Err(format!("{} is in no trace; expected get, set and delete", other.name()))
-        }
-    }
+    Mix::of(text, &[Call::Get, Call::Set, Call::Delete])
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
     use crate::cli::{Cli, Command};
 
     fn generate(options: &[&str]) -> Result<Box<GenerateArgs>, String> {
         let line = ["tiny-cache-loadtest", "trace", "generate"].iter().chain(options);
-        match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
+        match Cli::read(line).map_err(|error| error.to_string())?.command {
             Command::Trace { command: TraceCommand::Generate(args) } => Ok(args),
             _ => Err("another command".to_owned()),
         }
@@ -222,8 +213,17 @@ mod tests {
             (["--once", "101%"], "from 0% to 100%"),
             (["--keys", "0"], "expected a number from 1 to"),
             (["--rate", "0"], "above 0"),
-            (["--mix", "get=1,mget=1"], "mget is in no trace; expected get, set and delete"),
+            (
+                ["--mix", "get=1,mget=1"],
+                "no operation \"mget\"; expected one of get, set, delete\n",
+            ),
+            (["--mix", "set=inf"], "\"inf\" is no weight; expected a number, as in set=90"),
             (["--accesses", "0"], "expected a whole number of 1 or more"),
+            (["--accesses", "-1"], "expected a whole number of 1 or more"),
+            (
+                ["--seed", "18446744073709551616"],
+                "expected a whole number from 0 to 18446744073709551615",
+            ),
         ] {
             let message = generate(&options).unwrap_err();
             assert!(message.contains(expected), "{message}");

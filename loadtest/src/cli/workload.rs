@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use tiny_cache_proto::codec::MAX_BATCH_ITEMS;
 
-use super::parse::{count, positive, positive_duration};
+use super::parse::{count, positive, positive_duration, seed};
 use crate::{
     error::Refusal,
     preset::Preset,
@@ -22,7 +22,7 @@ use crate::{
 #[command(next_help_heading = "Workload")]
 pub struct WorkloadArgs {
     /// Where random numbers begin
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = seed)]
     pub seed: u64,
 
     /// Workload to take sizes, key distribution, mix and ttls from, such as twitter/52; options
@@ -47,7 +47,8 @@ pub struct WorkloadArgs {
     #[arg(long, value_name = "DISTRIBUTION")]
     pub value_size: Option<Sizes>,
 
-    /// Shares of get, set, delete, set-if-absent, compare-and-set, mget and mset
+    /// Shares of get, set, delete, set-if-absent, compare-and-set, mget and mset, and of the
+    /// second service's read, replace (if the version is unchanged) and incr
     /// [default: get=90,set=10]
     #[arg(long, value_name = "OPERATION=WEIGHT,…")]
     pub mix: Option<Mix>,
@@ -65,6 +66,11 @@ pub struct WorkloadArgs {
     /// the report has the load of that origin. Rounded up to whole milliseconds
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub origin: Option<Duration>,
+
+    /// Read with a lease: of those that miss a key, one goes to the origin and the others wait
+    /// for its value in the server
+    #[arg(long, requires = "origin")]
+    pub leases: bool,
 }
 
 impl WorkloadArgs {

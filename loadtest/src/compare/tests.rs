@@ -134,6 +134,7 @@ fn report(seconds: Vec<SecondReport>, steps: Vec<Step>) -> Report {
         steps,
         seconds,
         server: Server::default(),
+        servers: Vec::new(),
         generator: Generator::default(),
         machine: Machine::default(),
     }

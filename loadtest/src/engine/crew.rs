@@ -18,7 +18,7 @@ use super::{
     tally::Tally,
     worker::{self, Begin, Event, StartError, Task, Verify, Worker},
 };
-use crate::{lanes::LaneId, verify::Ledger};
+use crate::{lanes::LaneId, peers::ServerCounts, verify::Ledger};
 
 /// From the start order to the first instant: enough for all threads to receive it.
 pub(crate) const LEAD: Duration = Duration::from_millis(20);
@@ -50,7 +50,7 @@ impl Crew {
     /// The system gives no thread.
     pub(crate) fn assemble(parts: CrewParts) -> io::Result<Self> {
         let (say, events) = mpsc::unbounded_channel();
-        let mut live = Live::default();
+        let mut live = Live::new(parts.backend.server_counts().cloned());
         // The run's number tells its values from those of an earlier run with the same seed.
         let run = RandomState::new().hash_one(SystemTime::now());
         let verify = parts.verify.as_ref().map(|spaces| Verify {
@@ -131,6 +131,16 @@ impl Crew {
             Event::Ready(result) => result,
             Event::Second(..) | Event::Done(_) => unreachable!("no course is being played"),
         }
+    }
+
+    /// What each server got, if there are several.
+    pub(crate) fn server_counts(&self) -> Option<Arc<ServerCounts>> {
+        self.live.servers().cloned()
+    }
+
+    /// Forgets what each server got, such as that of a prefill.
+    pub(crate) fn reset_server_counts(&self) {
+        self.live.servers().into_iter().for_each(|counts| counts.reset());
     }
 
     /// What can be seen at any instant.

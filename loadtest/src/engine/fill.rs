@@ -8,7 +8,7 @@ use tokio::task;
 use super::{control::Control, lane::Bench};
 use crate::{
     lanes::LaneId,
-    workload::{Workload, WorkloadSpec},
+    workload::{Call, Workload, WorkloadSpec},
 };
 
 /// Calls under way on each connection.
@@ -61,7 +61,11 @@ pub(super) async fn empty(
                 let mut keys = keys.borrow_mut();
                 let (space, _) = *keys.peek()?;
                 let numbers = std::iter::from_fn(|| keys.next_if(|(of, _)| *of == space));
-                let batch = numbers.take(REMOVED_AT_ONCE).map(|(_, number)| spec.key(number));
+                let counts = spec.mix.has(Call::Incr);
+                let batch = numbers.take(REMOVED_AT_ONCE).flat_map(|(_, number)| {
+                    let counter = counts.then(|| spec.counter(number));
+                    std::iter::once(spec.key(number)).chain(counter)
+                });
                 Some((space, batch.collect::<Vec<_>>()))
             };
             let Some((space, batch)) = batch() else { break };

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     peers::{Answer, BackendConnection, CallError, Verifier},
     values::Values,
-    workload::{Call, Operation},
+    workload::{Call, Filling, Operation},
 };
 
 /// What a thread has for all of its courses.
@@ -207,7 +207,11 @@ impl Lane {
             done: self.start.elapsed(),
         };
         self.bench.counters.count(&reply);
-        let missed = matches!(reply, Ok(Answer::Read { misses: 1.., .. }));
+        let (missed, lease) = match &reply {
+            Ok(Answer::Leased(lease)) => (true, Some(*lease)),
+            Ok(answer) => (answer.reads()[1] > 0, None),
+            Err(_) => (false, None),
+        };
         if measured {
             self.count(times, &reply);
             self.tally.borrow_mut().record(job.operation.call(), job.line, times, reply);
@@ -216,7 +220,7 @@ impl Lane {
         }
         match job.operation {
             Operation::Fetch(write) if missed => {
-                let operation = Operation::Set(write);
+                let operation = Operation::Fill(Filling { write, lease });
                 let Job { space, line, .. } = job;
                 Some(Fill { connection, space, line, operation, measured })
             }
@@ -330,7 +334,7 @@ impl Bench {
         space: usize,
         keys: &[String],
     ) -> Result<(), String> {
-        let Some(connection) = self.connections[connection].tiny_cache() else { return Ok(()) };
+        let connection = &self.connections[connection];
         let keys: Vec<_> = keys.iter().map(String::as_str).collect();
         connection.remove(space, &keys).await.map_err(|error| error.named())
     }

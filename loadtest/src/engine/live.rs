@@ -12,11 +12,15 @@ use std::{
 use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 
-use crate::peers::{Answer, CallError};
+use crate::peers::{Answer, CallError, ServerCounts};
 
 /// The counters of all threads.
 #[derive(Default)]
-pub(crate) struct Live(Vec<Arc<Counters>>);
+pub(crate) struct Live {
+    threads: Vec<Arc<Counters>>,
+    /// The counts of each server, if there are several.
+    servers: Option<Arc<ServerCounts>>,
+}
 
 /// The counters of one thread. Padded: neighbours would take each other's cache line away
 /// with every request.
@@ -73,16 +77,26 @@ impl Seen {
 }
 
 impl Live {
+    /// No threads yet.
+    pub(super) fn new(servers: Option<Arc<ServerCounts>>) -> Self {
+        Self { threads: Vec::new(), servers }
+    }
+
+    /// The counts of each server, if there are several.
+    pub(crate) fn servers(&self) -> Option<&Arc<ServerCounts>> {
+        self.servers.as_ref()
+    }
+
     /// Adds the counters of one more thread.
     pub(super) fn add(&mut self) -> Arc<Counters> {
         let counters = Arc::<Counters>::default();
-        self.0.push(Arc::clone(&counters));
+        self.threads.push(Arc::clone(&counters));
         counters
     }
 
     /// Adds up what has been counted.
     pub(crate) fn seen(&self) -> Seen {
-        self.0.iter().fold(Seen::default(), |seen, counters| {
+        self.threads.iter().fold(Seen::default(), |seen, counters| {
             let Counts { done, failed, hits, misses, sent, waiting, failure: _ } = &*counters.0;
             Seen {
                 done: seen.done + done.load(Relaxed),
@@ -97,7 +111,7 @@ impl Live {
 
     /// The kind of the last failure, if there was one.
     pub(crate) fn last_failure(&self) -> Option<&'static str> {
-        let failures = self.0.iter().filter_map(|counters| *counters.0.failure.lock());
+        let failures = self.threads.iter().filter_map(|counters| *counters.0.failure.lock());
         failures.max_by_key(|(at, _)| *at).map(|(_, kind)| kind)
     }
 }
@@ -117,11 +131,13 @@ impl Counters {
     pub(super) fn count(&self, reply: &Result<Answer, CallError>) {
         self.0.done.fetch_add(1, Relaxed);
         match reply {
-            Ok(Answer::Read { hits, misses }) => {
-                self.0.hits.fetch_add(*hits, Relaxed);
-                self.0.misses.fetch_add(*misses, Relaxed);
+            Ok(answer) => {
+                let [hits, misses] = answer.reads();
+                if hits + misses > 0 {
+                    self.0.hits.fetch_add(hits, Relaxed);
+                    self.0.misses.fetch_add(misses, Relaxed);
+                }
             }
-            Ok(Answer::Done | Answer::Conditional { .. }) => {}
             Err(error) => {
                 self.0.failed.fetch_add(1, Relaxed);
                 *self.0.failure.lock() = Some((Instant::now(), error.name()));

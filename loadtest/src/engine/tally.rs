@@ -148,14 +148,12 @@ impl Tally {
     }
 
     fn answered(&mut self, answer: Answer) {
-        match answer {
-            Answer::Read { hits, misses } => {
-                self.hits += hits;
-                self.misses += misses;
-            }
-            Answer::Done => {}
-            Answer::Conditional { stored: true } => self.stored += 1,
-            Answer::Conditional { stored: false } => self.not_stored += 1,
+        let [hits, misses] = answer.reads();
+        self.hits += hits;
+        self.misses += misses;
+        if let Answer::Conditional { stored } = answer {
+            let of = if stored { &mut self.stored } else { &mut self.not_stored };
+            *of += 1;
         }
     }
 
@@ -241,7 +239,8 @@ impl Second {
             self.failed += 1;
             return;
         }
-        if let Ok(Answer::Read { hits, misses }) = reply {
+        if let Ok(answer) = reply {
+            let [hits, misses] = answer.reads();
             self.hits += hits;
             self.misses += misses;
         }

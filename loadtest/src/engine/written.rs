@@ -3,7 +3,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::{lanes::LaneId, workload::Operation};
+use crate::{
+    lanes::LaneId,
+    workload::{COUNTER, Operation},
+};
 
 /// Most keys that are kept account of: 32 MiB of bits.
 const MOST_KEYS: u64 = 1 << 28;
@@ -31,7 +34,7 @@ impl Written {
     }
 
     fn mark(&self, space: usize, key: &str) {
-        let Ok(number) = key.parse::<u64>() else { return };
+        let Ok(number) = key.trim_start_matches(COUNTER).parse::<u64>() else { return };
         let at = space as u64 * self.keys + number;
         let Some(word) = self.bits.get((at / BITS) as usize) else { return };
         let bit = 1 << (at % BITS);
@@ -59,7 +62,7 @@ mod tests {
     use tiny_cache_client::Ttl;
 
     use super::*;
-    use crate::workload::Write;
+    use crate::workload::{Counter, Write};
 
     #[test]
     fn all_threads_together_find_each_key_that_was_written() {
@@ -68,12 +71,13 @@ mod tests {
         written.note(0, &Operation::Set(write("007")));
         written.note(1, &Operation::MultiSet(vec![write("007"), write("099")]));
         written.note(1, &Operation::SetIfAbsent(write("063")));
+        written.note(0, &Operation::Incr(Counter(write("c42"))));
         written.note(0, &Operation::Get("001".to_owned()));
         written.note(0, &Operation::Delete("002".to_owned()));
         let lanes = (0..3).map(|index| LaneId { index, of: 3 });
         let mut found: Vec<_> = lanes.flat_map(|lane| written.part(lane)).collect();
         found.sort_unstable();
-        assert_eq!(found, [(0, 7), (1, 7), (1, 63), (1, 99)]);
+        assert_eq!(found, [(0, 7), (0, 42), (1, 7), (1, 63), (1, 99)]);
     }
 
     #[test]

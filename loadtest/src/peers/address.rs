@@ -5,13 +5,16 @@ use std::{fmt, str::FromStr};
 use http::uri::Authority;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use thiserror::Error;
-use tiny_cache_client::{Address, InvalidAddress};
+use tiny_cache_client::{Address, Client, InvalidAddress};
 
 /// Default port of Redis.
 const REDIS_PORT: u16 = 6379;
 
 /// Default port of memcached.
 const MEMCACHED_PORT: u16 = 11211;
+
+/// Before a name that stands for several servers, as gRPC writes it.
+const DNS: &str = "dns:///";
 
 /// Longest key of memcached: its protocol refuses a longer one.
 pub(crate) const MEMCACHED_KEY_BYTES: usize = 250;
@@ -21,13 +24,22 @@ pub(crate) const MEMCACHED_KEY_BYTES: usize = 250;
 pub enum Target {
     /// A tiny-cache server.
     TinyCache(Address),
+    /// Several tiny-cache servers on a ring.
+    Several(ServerList),
     /// A server that speaks RESP.
     Redis(RedisAddress),
     /// A server that speaks memcached's text protocol.
     Memcached(HostPort),
     /// Nothing: every request is answered at once, within this process.
     Null,
+    /// A ring of so many servers, none of which exists: the ring chooses, and every request is
+    /// answered at once.
+    NullRing(usize),
 }
+
+/// Several tiny-cache servers, as the client library reads them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServerList(String);
 
 /// Where a server of another system listens.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -72,6 +84,9 @@ pub enum InvalidTarget {
     /// It is no address of a tiny-cache server, and says to be nothing else.
     #[error(transparent)]
     Server(#[from] InvalidAddress),
+    /// It is a list of tiny-cache servers with a fault.
+    #[error("{0}")]
+    Servers(String),
     /// It begins as an address of Redis and does not go on like one. The text is not
     /// repeated: a password may stand in it.
     #[error(
@@ -89,8 +104,13 @@ impl Target {
     pub fn max_key_bytes(&self) -> usize {
         match self {
             Self::Memcached(_) => MEMCACHED_KEY_BYTES,
-            Self::TinyCache(_) | Self::Redis(_) | Self::Null => usize::MAX,
+            _ => usize::MAX,
         }
+    }
+
+    /// Whether it is one or more tiny-cache servers.
+    pub fn is_tiny_cache(&self) -> bool {
+        matches!(self, Self::TinyCache(_) | Self::Several(_))
     }
 
     /// Whether TLS is spoken there.
@@ -98,11 +118,12 @@ impl Target {
         match self {
             Self::TinyCache(address) => address.is_tls(),
             Self::Redis(redis) => redis.tls,
-            Self::Memcached(_) | Self::Null => false,
+            Self::Several(list) => list.is_tls() || list.is_name(),
+            Self::Memcached(_) | Self::Null | Self::NullRing(_) => false,
         }
     }
 
-    /// Where it listens.
+    /// Where it listens; none of several servers.
     pub fn host_port(&self) -> Option<HostPort> {
         match self {
             Self::TinyCache(address) => {
@@ -111,7 +132,7 @@ impl Target {
             }
             Self::Redis(redis) => Some(redis.at.clone()),
             Self::Memcached(address) => Some(address.clone()),
-            Self::Null => None,
+            Self::Several(_) | Self::Null | Self::NullRing(_) => None,
         }
     }
 }
@@ -130,7 +151,59 @@ impl FromStr for Target {
                     .ok_or_else(|| InvalidTarget::Memcached(text.to_owned()))
             }
             None if text == "null" => Ok(Self::Null),
+            None if text.contains(',') && text.split(',').all(|entry| entry.trim() == "null") => {
+                Ok(Self::NullRing(text.split(',').count()))
+            }
+            _ if ServerList::is_list(text) => Ok(Self::Several(text.parse()?)),
             _ => Ok(Self::TinyCache(text.parse()?)),
+        }
+    }
+}
+
+impl ServerList {
+    /// A ring of servers that do not exist.
+    pub(crate) fn made_up(servers: usize) -> Self {
+        let names: Vec<_> = (0..servers).map(|n| format!("null-{n}=localhost:1")).collect();
+        Self(names.join(","))
+    }
+
+    /// Whether a text is meant for several servers.
+    fn is_list(text: &str) -> bool {
+        text.starts_with(DNS) || text.contains([',', '='])
+    }
+
+    /// The text that the client library reads.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is a name for all servers.
+    pub(crate) fn is_name(&self) -> bool {
+        self.0.starts_with(DNS)
+    }
+
+    /// Whether a server of the list speaks TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.0.contains("grpcs://")
+    }
+
+    /// How many servers the list has; none of a name.
+    pub(crate) fn len(&self) -> Option<usize> {
+        (!self.is_name()).then(|| self.0.split(',').count())
+    }
+}
+
+impl FromStr for ServerList {
+    type Err = InvalidTarget;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.split(',').any(|entry| entry.trim() == "null") {
+            let expected = "expected servers, or null for each";
+            return Err(InvalidTarget::Servers(format!("bad target `{text}`: {expected}")));
+        }
+        match Client::builder(text).build() {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => Err(InvalidTarget::Servers(error.to_string())),
         }
     }
 }
@@ -202,7 +275,9 @@ impl fmt::Display for Target {
                 }
             }
             Self::Memcached(address) => write!(out, "memcached://{address}"),
+            Self::Several(ServerList(text)) => out.write_str(text),
             Self::Null => out.write_str("null"),
+            Self::NullRing(servers) => out.write_str(&vec!["null"; *servers].join(",")),
         }
     }
 }
@@ -215,6 +290,10 @@ mod tests {
     fn targets_are_read_as_people_write_them() {
         for (text, target) in [
             ("null", "null"),
+            ("null, null", "null,null"),
+            ("cache-0:7,cache-1", "cache-0:7,cache-1"),
+            ("a=cache:7@2", "a=cache:7@2"),
+            ("dns:///nodes:7", "dns:///nodes:7"),
             ("cache:7", "grpc://cache:7"),
             ("grpcs://cache", "grpcs://cache:50051"),
             ("redis://cache", "redis://cache:6379/0"),
@@ -249,6 +328,8 @@ mod tests {
             ("memcached://me@cache", "expected memcached://HOST[:PORT]"),
             ("memcached://cache:0", "expected memcached://HOST[:PORT]"),
             ("memcached://cache/3", "expected memcached://HOST[:PORT]"),
+            ("cache:7,cache:8", "two servers have the name `cache`"),
+            ("cache-0,null", "bad target `cache-0,null`: expected servers, or null for each"),
             ("http2://cache", "with grpc:// or grpcs:// in front if wanted"),
         ] {
             let message = text.parse::<Target>().unwrap_err().to_string();

@@ -1,7 +1,9 @@
 //! Chooses the protocol by the target.
 
+use std::sync::Arc;
+
 use super::{
-    address::Target,
+    address::{ServerList, Target},
     answer::Answer,
     error::{CallError, Unreachable},
     memcached::Memcached,
@@ -10,11 +12,13 @@ use super::{
     reconnecting::Reconnecting,
     redis::Redis,
     route::Route,
+    server_counts::ServerCounts,
+    several::Several,
     tiny_cache::TinyCache,
 };
 use crate::{
     values::Values,
-    workload::{Operation, Write, operations},
+    workload::{Operation, operations},
 };
 
 /// A way to make connections, for any number of threads.
@@ -27,6 +31,8 @@ pub(crate) struct Backend {
 #[derive(Clone, Debug)]
 enum Protocol {
     TinyCache(TinyCache),
+    Several(Several),
+    NullRing(Several),
     Redis(Redis),
     Memcached(Memcached),
     Null,
@@ -36,6 +42,10 @@ enum Protocol {
 pub(crate) enum BackendConnection {
     /// To a tiny-cache server.
     TinyCache(Box<Reconnecting<TinyCache>>),
+    /// To several tiny-cache servers.
+    Several(Several),
+    /// Nowhere, but the ring of servers chooses one.
+    NullRing(Several),
     /// To a server that speaks RESP.
     Redis(Box<Reconnecting<Redis>>),
     /// To a server that speaks memcached's text protocol.
@@ -55,9 +65,21 @@ impl Backend {
             Target::TinyCache(address) => Protocol::TinyCache(TinyCache::new(address, route)?),
             Target::Redis(address) => Protocol::Redis(Redis::new(address, &route.tls)?),
             Target::Memcached(address) => Protocol::Memcached(Memcached::new(address)),
+            Target::Several(list) => Protocol::Several(Several::new(list, route)?),
+            Target::NullRing(servers) => {
+                Protocol::NullRing(Several::new(&ServerList::made_up(*servers), route)?)
+            }
             Target::Null => Protocol::Null,
         };
         Ok(Self { route: route.clone(), protocol })
+    }
+
+    /// The counts of each server, if there are several.
+    pub(crate) fn server_counts(&self) -> Option<&Arc<ServerCounts>> {
+        match &self.protocol {
+            Protocol::Several(several) | Protocol::NullRing(several) => Some(several.counts()),
+            _ => None,
+        }
     }
 
     /// Connects, again and again until it works or `connect_timeout` is over.
@@ -67,6 +89,11 @@ impl Backend {
             Protocol::TinyCache(protocol) => {
                 BackendConnection::TinyCache(Reconnecting::open(protocol, route).await?.into())
             }
+            Protocol::Several(several) => {
+                several.reached().await?;
+                BackendConnection::Several(several)
+            }
+            Protocol::NullRing(several) => BackendConnection::NullRing(several),
             Protocol::Redis(protocol) => {
                 BackendConnection::Redis(Reconnecting::open(protocol, route).await?.into())
             }
@@ -83,7 +110,24 @@ impl BackendConnection {
     pub(crate) fn tiny_cache(&self) -> Option<&Reconnecting<TinyCache>> {
         match self {
             Self::TinyCache(connection) => Some(connection),
-            Self::Redis(_) | Self::Memcached(_) | Self::Null => None,
+            _ => None,
+        }
+    }
+
+    /// The servers, if there are several.
+    pub(crate) fn several(&self) -> Option<&Several> {
+        match self {
+            Self::Several(several) => Some(several),
+            _ => None,
+        }
+    }
+
+    /// Removes many values of one keyspace, where the server has a call for it.
+    pub(crate) async fn remove(&self, space: usize, keys: &[&str]) -> Result<(), CallError> {
+        match self {
+            Self::TinyCache(connection) => connection.remove(space, keys).await,
+            Self::Several(several) => several.remove(space, keys).await,
+            _ => Ok(()),
         }
     }
 
@@ -97,7 +141,7 @@ impl BackendConnection {
         match self {
             Self::Redis(redis) => redis.version().await,
             Self::Memcached(memcached) => memcached.version().await,
-            Self::TinyCache(_) | Self::Null => None,
+            _ => None,
         }
     }
 
@@ -113,7 +157,8 @@ impl BackendConnection {
         macro_rules! issue {
             ($([$variant:ident($_payload:ty) $file:ident $_name:literal])*) => {
                 match operation {
-                    Operation::Fetch(Write { key, .. }) => issue!(operation::get::Get(key)),
+                    Operation::Fetch(write) => issue!(operation::fetch::Fetch(write)),
+                    Operation::Fill(filling) => issue!(operation::fill::Fill(filling)),
                     $(Operation::$variant(payload) => issue!(operation::$file::$variant(payload)),)*
                 }
             };
@@ -122,6 +167,20 @@ impl BackendConnection {
                     Self::TinyCache(connection) => {
                         let payloads = Payloads::new(values, verifier, space);
                         $exchange.tiny_cache(connection.calls(space), payloads).await
+                    }
+                    Self::Several(several) => {
+                        let mut asked = several.ask(space, operation);
+                        let payloads = Payloads::new(values, verifier, space);
+                        let reply = $exchange.several(&mut asked, payloads).await;
+                        asked.end(reply.is_ok());
+                        reply
+                    }
+                    Self::NullRing(several) => {
+                        let mut asked = several.ask(space, operation);
+                        asked.read_all(operation);
+                        let reply = Ok(Answer::without_a_peer(operation));
+                        asked.end(reply.is_ok());
+                        reply
                     }
                     Self::Redis(redis) => $exchange.redis(redis, values).await,
                     Self::Memcached(memcached) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use tiny_cache_client::transport::Failure;
+use tiny_cache_client::{Error, ErrorKind, transport::Failure};
 
 /// A call without an answer that could be used.
 #[derive(Clone, Debug, Error)]
@@ -11,6 +11,14 @@ pub enum CallError {
     /// There was no reply, or one with a gRPC status other than OK.
     #[error(transparent)]
     Failed(#[from] Failure),
+    /// The client library gave up, after its retries.
+    #[error("{text}")]
+    Library {
+        /// The name to count it by.
+        name: &'static str,
+        /// What it said.
+        text: String,
+    },
     /// The reply came, with a status other than OK in its message.
     #[error("the reply's own status is {0}, not OK")]
     NotOk(i32),
@@ -58,7 +66,7 @@ impl CallError {
             Self::Key(_) => "BAD_KEY",
             Self::Connection(_) => "CONNECTION",
             Self::TimedOut(_) => "TIMED_OUT",
-            Self::Refused { name, .. } => name,
+            Self::Refused { name, .. } | Self::Library { name, .. } => name,
         }
     }
 
@@ -76,9 +84,25 @@ impl CallError {
     }
 }
 
+impl From<Error> for CallError {
+    fn from(error: Error) -> Self {
+        let name = match error.kind() {
+            ErrorKind::Validation | ErrorKind::InvalidArgument => "INVALID_ARGUMENT",
+            ErrorKind::Connection => "UNAVAILABLE",
+            ErrorKind::Timeout => "DEADLINE_EXCEEDED",
+            ErrorKind::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            ErrorKind::Unauthenticated => "UNAUTHENTICATED",
+            ErrorKind::PermissionDenied => "PERMISSION_DENIED",
+            ErrorKind::Unimplemented => "UNIMPLEMENTED",
+            _ => "INTERNAL",
+        };
+        Self::Library { name, text: error.to_string() }
+    }
+}
+
 /// No connection could be made in time.
 #[derive(Debug, Error)]
-#[error("cannot reach {target} within {}: {cause}", humantime::format_duration(*patience))]
+#[error("cannot reach {target} within {}: {cause}; check that it runs, and --target", humantime::format_duration(*patience))]
 pub struct Unreachable {
     /// What was to be driven.
     pub target: String,

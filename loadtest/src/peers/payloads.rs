@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::error::CallError;
 use crate::{
     values::Values,
-    verify::{Begun, Fate, Findings, Ledger, Name, PendingWrite},
+    verify::{Begun, Fate, Findings, Ledger, Name, PendingStep, PendingWrite},
     workload::Write,
 };
 
@@ -69,6 +69,26 @@ impl<'a> Payloads<'a> {
     pub(super) fn end_read(&self, read: Option<Begun<'_>>, found: Option<&[u8]>) {
         let (Some((of, _)), Some(read)) = (self.verifier, read) else { return };
         of.findings.borrow_mut().read(of.ledger.judge(read, found, of.epoch.elapsed()));
+    }
+
+    /// Takes down which version of the server's a call saw or made.
+    pub(super) fn saw(&self, call: Option<Begun<'_>>, version: i64, value: Option<&[u8]>) {
+        let (Some((of, _)), Some(call)) = (self.verifier, call) else { return };
+        let saw = of.ledger.saw(call, version, value, of.epoch.elapsed());
+        of.findings.borrow_mut().wrote(saw);
+    }
+
+    /// Begins a step of a counter.
+    pub(super) fn begin_step(&self, key: &'a str) -> Option<PendingStep<'a>> {
+        let (Verifier { ledger, epoch, .. }, space) = self.verifier?;
+        Some(ledger.begin_step(Name::new(space, key), epoch.elapsed()))
+    }
+
+    /// Takes down what a step made the counter, and with which version of the server's.
+    pub(super) fn end_step(&self, step: Option<PendingStep<'_>>, told: (i64, i64)) {
+        let (Some((of, _)), Some(step)) = (self.verifier, step) else { return };
+        let stepped = of.ledger.end_step(step, told, of.epoch.elapsed());
+        of.findings.borrow_mut().wrote(stepped);
     }
 
     pub(super) fn begin_write(&self, write: &'a Write) -> Pending<'a> {

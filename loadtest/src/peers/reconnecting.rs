@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Pause between two tries to connect: short beside any patience worth having.
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// What is spoken over a connection.
 pub(crate) trait Protocol {

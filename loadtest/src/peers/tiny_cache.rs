@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use tiny_cache_client::{
-    Address,
+    Address, key_metadata,
     transport::{Connection, Endpoint, Failure, Head, Reach, rpc},
 };
 use tiny_cache_proto::cache::{
@@ -20,7 +21,7 @@ use super::{
     error::CallError,
     namespace::Namespace,
     reconnecting::{Protocol, Reconnecting},
-    route::Route,
+    route::{LeaseTerms, Route},
 };
 
 /// What servers and proxies see this program as.
@@ -35,6 +36,9 @@ pub(crate) struct TinyCache {
     endpoint: Endpoint,
     /// The metadata of calls, for each keyspace: never none.
     heads: Arc<[Head]>,
+    /// The keyspaces, if calls of one key carry it; else none.
+    spaces: Arc<[String]>,
+    leases: Option<LeaseTerms>,
 }
 
 impl TinyCache {
@@ -50,6 +54,9 @@ impl TinyCache {
         let head = |namespace: Option<&Namespace>| {
             let mut head = Head::default();
             head.set_user_agent(USER_AGENT);
+            if let Some(token) = &route.token {
+                head.set_token(token.clone());
+            }
             if let Some(namespace) = namespace {
                 head.set_namespace(&namespace.name).expect("a namespace that exists is valid");
             }
@@ -59,7 +66,8 @@ impl TinyCache {
             [] => [head(None)].into(),
             namespaces => namespaces.iter().map(Some).map(head).collect(),
         };
-        Ok(Self { endpoint, heads })
+        let spaces = if route.sends_key { route.spaces() } else { Vec::new() };
+        Ok(Self { endpoint, heads, spaces: spaces.into(), leases: route.leases })
     }
 }
 
@@ -79,7 +87,7 @@ impl Protocol for TinyCache {
 impl Reconnecting<TinyCache> {
     /// The calls in one of the keyspaces.
     pub(super) fn calls(&self, space: usize) -> Calls<'_> {
-        Calls { connection: self, space }
+        Calls { connection: self, space, key: None }
     }
 
     /// The figures of the whole server.
@@ -99,29 +107,44 @@ impl Reconnecting<TinyCache> {
 }
 
 /// The calls in one keyspace.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Calls<'a> {
     connection: &'a Reconnecting<TinyCache>,
     space: usize,
+    /// The value of `x-cache-key`.
+    key: Option<HeaderValue>,
 }
 
 impl Calls<'_> {
+    /// The same, for a call of one key, which carries it if the run asks for that.
+    pub(super) fn of_key(self, key: &str) -> Self {
+        let protocol = &self.connection.protocol;
+        let metadata = || key_metadata(protocol.spaces.get(self.space)?, key).ok();
+        Self { key: metadata(), ..self }
+    }
+
+    /// On which terms a read asks for a lease, if it does.
+    pub(super) fn leases(&self) -> Option<LeaseTerms> {
+        self.connection.protocol.leases
+    }
+
     /// Makes a call. Where the connection has to be replaced first, that is part of the call
     /// and of its time.
     pub(super) async fn call<R: rpc::Rpc>(&self, rpc: &R) -> Result<R::Reply, CallError> {
         let peer = self.connection;
         let (head, limit) = (&peer.protocol.heads[self.space], peer.timeout);
-        let end = Instant::now() + limit;
+        let (key, end) = (self.key.as_ref(), Instant::now() + limit);
         if let Some(connection) = peer.usable() {
-            match connection.call_within(rpc, head, limit).await {
-                Err(failure) if is_handed_back(&failure) => {}
-                reply => return Ok(reply?),
+            match timeout_at(end, connection.call_of_key(rpc, head, key)).await {
+                Err(_elapsed) => return Err(Failure::Deadline(limit).into()),
+                Ok(Err(failure)) if is_handed_back(&failure) => {}
+                Ok(reply) => return Ok(reply?),
             }
             peer.resent.set(peer.resent.get() + 1);
         }
         let again = async {
             for _ in 0..MOST_RESENDS {
-                match peer.connection().await?.call(rpc, head).await {
+                match peer.connection().await?.call_of_key(rpc, head, key).await {
                     Err(failure) if is_handed_back(&failure) => {}
                     reply => return Ok(reply?),
                 }
@@ -129,7 +152,7 @@ impl Calls<'_> {
                 // The peer may have no room for a stream before others have ended.
                 task::yield_now().await;
             }
-            Ok(peer.replaced().await?.call(rpc, head).await?)
+            Ok(peer.replaced().await?.call_of_key(rpc, head, key).await?)
         };
         timeout_at(end, again).await.unwrap_or(Err(Failure::Deadline(limit).into()))
     }

@@ -30,6 +30,11 @@ pub struct TlsFiles {
 }
 
 impl TlsFiles {
+    /// Whether any of them is given.
+    pub(super) fn is_any(&self) -> bool {
+        *self != Self::default()
+    }
+
     /// Reads the files.
     pub(super) fn read(&self) -> Result<Tls, Error> {
         let mut tls = Tls::new();

@@ -8,6 +8,7 @@ use super::{
     search::SearchReport,
     seconds::SecondReport,
     server::{Generator, Server},
+    server_part::ServerPart,
     settings::Settings,
     trace::TraceReport,
 };
@@ -48,6 +49,9 @@ pub struct Report {
     pub seconds: Vec<SecondReport>,
     /// The server's own figures.
     pub server: Server,
+    /// What each server got and used, where there are several.
+    #[serde(default)]
+    pub servers: Vec<ServerPart>,
     /// What the load generator used.
     pub generator: Generator,
     /// The machine of the load generator.

@@ -3,6 +3,7 @@
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tiny_cache_client::Stats;
 use tiny_cache_proto::cache::CacheStats;
 
 use crate::usage::UsageReport;
@@ -101,6 +102,49 @@ pub struct ServerStats {
     pub max_items: i32,
     /// Longest value accepted.
     pub max_value_bytes: i64,
+}
+
+impl ServerStats {
+    /// The figures of two servers together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let unlimited = self.max_items == 0 || other.max_items == 0;
+        let items = self.max_items.saturating_add(other.max_items);
+        Self {
+            entries: self.entries.saturating_add(other.entries),
+            hits: self.hits.saturating_add(other.hits),
+            misses: self.misses.saturating_add(other.misses),
+            evictions: self.evictions.saturating_add(other.evictions),
+            lru_evictions: self.lru_evictions.saturating_add(other.lru_evictions),
+            expired_removals: self.expired_removals.saturating_add(other.expired_removals),
+            rejected_oversize: self.rejected_oversize.saturating_add(other.rejected_oversize),
+            rejected_capacity: self.rejected_capacity.saturating_add(other.rejected_capacity),
+            memory_usage_bytes: self.memory_usage_bytes.saturating_add(other.memory_usage_bytes),
+            max_memory_bytes: self.max_memory_bytes.saturating_add(other.max_memory_bytes),
+            max_items: if unlimited { 0 } else { items },
+            max_value_bytes: self.max_value_bytes.min(other.max_value_bytes),
+        }
+    }
+}
+
+impl From<Stats> for ServerStats {
+    fn from(stats: Stats) -> Self {
+        let count = |number: u64| i32::try_from(number).unwrap_or(i32::MAX);
+        let bytes = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        Self {
+            entries: count(stats.entries),
+            hits: count(stats.hits),
+            misses: count(stats.misses),
+            evictions: count(stats.evictions),
+            lru_evictions: count(stats.lru_evictions),
+            expired_removals: count(stats.expired_removals),
+            rejected_oversize: count(stats.rejected_oversize),
+            rejected_capacity: count(stats.rejected_capacity),
+            memory_usage_bytes: bytes(stats.memory_usage_bytes),
+            max_memory_bytes: bytes(stats.max_memory_bytes),
+            max_items: count(stats.max_items),
+            max_value_bytes: bytes(stats.max_value_bytes),
+        }
+    }
 }
 
 impl From<CacheStats> for ServerStats {

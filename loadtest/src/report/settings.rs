@@ -38,6 +38,9 @@ pub struct Settings {
     pub threads: usize,
     /// How long the origin takes after a miss; null if nothing is fetched.
     pub origin_seconds: Option<f64>,
+    /// Whether those that miss ask for a lease, and wait for the value of another that has it.
+    #[serde(default)]
+    pub leases: bool,
     /// The namespaces; none for the shared keyspace.
     pub namespaces: Vec<String>,
     /// Whether the namespace was made up for this run, which emptied it at its end.

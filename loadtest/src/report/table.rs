@@ -35,6 +35,7 @@ impl Display for Report {
         figures::latencies(&self.figures, out)?;
         server::generator(&self.generator, out)?;
         server::table(&self.server, out)?;
+        server::parts(&self.servers, out)?;
         self.cautions().iter().try_for_each(|caution| row!(out, "caution", "{caution}"))
     }
 }

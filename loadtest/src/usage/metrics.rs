@@ -8,12 +8,13 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 use http::{
     Request, StatusCode, Uri,
-    header::{ACCEPT, HOST},
+    header::{ACCEPT, AUTHORIZATION, HOST},
     uri::Scheme,
 };
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tiny_cache_client::transport::Token;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -29,15 +30,22 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LONGEST_PAGE: ByteSize = ByteSize::mib(16);
 
 /// The page of metrics of a server.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ServerMetrics {
     uri: Uri,
     /// `host:port`.
     authority: String,
+    token: Option<Token>,
     patience: Duration,
 }
 
 impl ServerMetrics {
+    /// Shows a bearer token to the server.
+    #[must_use]
+    pub fn with_token(self, token: Option<Token>) -> Self {
+        Self { token, ..self }
+    }
+
     /// Fetches the page and reads the figures.
     ///
     /// # Errors
@@ -59,11 +67,13 @@ impl ServerMetrics {
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
 
         let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
-        let request = Request::get(path)
+        let mut request = Request::get(path)
             .header(HOST, &self.authority)
             .header(ACCEPT, "text/plain;version=0.0.4")
             .body(Empty::<Bytes>::new())
             .expect("path and authority were parsed as such");
+        let token = self.token.as_ref().map(|token| (AUTHORIZATION, token.header()));
+        request.headers_mut().extend(token);
         let reply = sender.send_request(request).await.map_err(MetricsProblem::Exchange)?;
         if reply.status() != StatusCode::OK {
             return Err(MetricsProblem::Status(reply.status()));
@@ -108,7 +118,7 @@ impl FromStr for ServerMetrics {
             _ => authority.port_u16().filter(|port| *port != 0).ok_or_else(invalid)?,
         };
         let authority = format!("{host}:{port}");
-        Ok(Self { uri, authority, patience: PATIENCE })
+        Ok(Self { uri, authority, token: None, patience: PATIENCE })
     }
 }
 

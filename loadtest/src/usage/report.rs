@@ -51,6 +51,23 @@ impl UsageReport {
         })
     }
 
+    /// What several servers used together; the one report if there is one, none if there is none.
+    pub fn sum(reports: &[&Self]) -> Option<Self> {
+        let (first, rest) = reports.split_first()?;
+        if rest.is_empty() {
+            return Some((*first).clone());
+        }
+        let sum = |of: fn(&Self) -> u64| reports.iter().map(|report| of(report)).sum();
+        Some(Self {
+            source: format!("{} servers", reports.len()),
+            cpu_seconds: reports.iter().map(|report| report.cpu_seconds).sum(),
+            resident_bytes_before: sum(|report| report.resident_bytes_before),
+            resident_bytes_after: sum(|report| report.resident_bytes_after),
+            peak_resident_bytes: None,
+            calls_p99_at_most_seconds: None,
+        })
+    }
+
     /// Operations for each second of the server's CPU time; none if it used none that the
     /// kernel saw, which counts in hundredths of a second.
     pub fn operations_per_core_second(&self, operations: u64) -> Option<f64> {
@@ -87,6 +104,17 @@ mod tests {
         assert_eq!(report.operations_per_core_second(1000), Some(400.0));
         let json = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<UsageReport>(&json).unwrap(), report);
+    }
+
+    #[test]
+    fn several_servers_add_up_and_one_is_itself() {
+        let (idle, busy) = (usage(Duration::ZERO, 100), usage(Duration::from_secs(2), 300));
+        let one = UsageReport::between("process 7", &idle, &busy).unwrap();
+        let sum = UsageReport::sum(&[&one, &one]).unwrap();
+        assert_eq!((sum.source.as_str(), sum.cpu_seconds), ("2 servers", 4.0));
+        assert_eq!((sum.resident_bytes_before, sum.resident_bytes_after), (200, 600));
+        assert_eq!(UsageReport::sum(&[&one]), Some(one));
+        assert_eq!(UsageReport::sum(&[]), None);
     }
 
     #[test]

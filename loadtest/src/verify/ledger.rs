@@ -11,6 +11,7 @@ use super::{
     history::{Checked, History},
     name::{Hashed, Name},
     nanos::Nanos,
+    numbers::Numbers,
     stamp::{MIN_SIZE, Stamp},
     violation::{Event, Kind, Reason, Violation, Witness},
 };
@@ -86,6 +87,18 @@ pub struct Expected<'a> {
 pub struct Ledger {
     run: u64,
     shards: Box<[CachePadded<Mutex<Keys>>]>,
+    /// Of the keys whose versions at the server were seen.
+    numbers: Box<[CachePadded<Mutex<ByKey>>]>,
+}
+
+type ByKey = HashMap<Hashed, Numbers, ahash::RandomState>;
+
+/// A step of a counter that begins.
+#[derive(Debug)]
+#[must_use = "tell the ledger what became of it, if it was made"]
+pub struct PendingStep<'a> {
+    begun: Begun<'a>,
+    ended_before: u64,
 }
 
 type Keys = HashMap<Hashed, History, ahash::RandomState>;
@@ -93,7 +106,11 @@ type Keys = HashMap<Hashed, History, ahash::RandomState>;
 impl Ledger {
     /// Begins a ledger of a run. The run's number distinguishes its values from those of others.
     pub fn new(run: u64) -> Self {
-        Self { run, shards: (0..SHARDS).map(|_| CachePadded::default()).collect() }
+        Self {
+            run,
+            shards: (0..SHARDS).map(|_| CachePadded::default()).collect(),
+            numbers: (0..SHARDS).map(|_| CachePadded::default()).collect(),
+        }
     }
 
     /// Makes the value of a write that is about to be sent. It is as long as `size` says, or
@@ -242,6 +259,67 @@ impl Ledger {
         }
     }
 
+    /// Takes down which version of the server's a call saw or made, and whose value that is, if it is
+    /// one of this run.
+    ///
+    /// # Errors
+    ///
+    /// A server that gives later writes higher versions would not have said so.
+    pub fn saw(
+        &self,
+        begun: Begun<'_>,
+        version: i64,
+        value: Option<&[u8]>,
+        now: Duration,
+    ) -> Result<(), Box<Violation>> {
+        let Begun { name, began } = begun;
+        let ended = Nanos::from(now);
+        let stamp = value.and_then(|value| Stamp::read(value).ok());
+        let number = stamp.filter(|stamp| stamp.run == self.run).map(|stamp| stamp.version);
+        let saw = {
+            let mut numbers = self.numbers(name.hashed);
+            numbers.entry(name.hashed).or_default().saw(version, number, (began, ended))
+        };
+        saw.map_err(|reason| {
+            let asked = Asked { name, began, ended, length: value.map_or(0, <[u8]>::len) };
+            asked.violation(Kind::WrongVersion, stamp, reason)
+        })
+    }
+
+    /// A step of a counter, by one, is about to be sent.
+    pub fn begin_step<'a>(&self, name: Name<'a>, now: Duration) -> PendingStep<'a> {
+        let ended_before = self.numbers(name.hashed).entry(name.hashed).or_default().begin_step();
+        PendingStep { begun: Begun::new(name, now), ended_before }
+    }
+
+    /// Takes down what a step made the counter, and with which version of the server's.
+    ///
+    /// # Errors
+    ///
+    /// A step was lost.
+    pub fn end_step(
+        &self,
+        step: PendingStep<'_>,
+        told: (i64, i64),
+        now: Duration,
+    ) -> Result<(), Box<Violation>> {
+        let PendingStep { begun: Begun { name, began }, ended_before } = step;
+        let ended = Nanos::from(now);
+        let stepped = {
+            let mut numbers = self.numbers(name.hashed);
+            let numbers = numbers.entry(name.hashed).or_default();
+            numbers.stepped(told, ended_before, (began, ended))
+        };
+        stepped.map_err(|reason| {
+            let asked = Asked { name, began, ended, length: 0 };
+            let kind = match reason {
+                Reason::VersionBefore(..) => Kind::WrongVersion,
+                _ => Kind::LostStep,
+            };
+            asked.violation(kind, None, reason)
+        })
+    }
+
     /// Whether what was there before this run may still be there.
     fn foreign(&self, name: Name<'_>, began: Nanos) -> Result<(), Reason> {
         self.shard(name.hashed).get(&name.hashed).map_or(Ok(()), |history| history.foreign(began))
@@ -253,9 +331,16 @@ impl Ledger {
     }
 
     fn shard(&self, name: Hashed) -> MutexGuard<'_, Keys> {
-        let index = (name.key ^ name.namespace) as usize % SHARDS;
-        self.shards[index].lock()
+        self.shards[place(name)].lock()
     }
+
+    fn numbers(&self, name: Hashed) -> MutexGuard<'_, ByKey> {
+        self.numbers[place(name)].lock()
+    }
+}
+
+fn place(name: Hashed) -> usize {
+    (name.key ^ name.namespace) as usize % SHARDS
 }
 
 impl<'a> Begun<'a> {

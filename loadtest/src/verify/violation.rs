@@ -51,6 +51,10 @@ pub enum Kind {
     Foreign,
     /// A compare-and-set replaced a value that was not there any more.
     LostUpdate,
+    /// A version of the server's is below one that the key had before, or stands for two values.
+    WrongVersion,
+    /// A counter's step was lost.
+    LostStep,
 }
 
 /// What a violation contradicts.
@@ -95,6 +99,18 @@ pub enum Reason {
     /// Another compare-and-set, which wrote this version, had replaced the same one.
     #[error("version {0} had replaced it")]
     SwappedTwice(u64),
+    /// The key had this version of the server's, by then.
+    #[error("the key had the server's version {0} by {1}")]
+    VersionBefore(i64, Nanos),
+    /// The server's version is that of this version of the run's.
+    #[error("the server's version is that of version {0}")]
+    VersionOf(u64),
+    /// Two steps of a counter have this version of the server's.
+    #[error("two steps have the server's version {0}")]
+    SteppedTwice(i64),
+    /// A step before had this value, and so many can have been made since at most.
+    #[error("a step before made it {0}, and {1} can have been made since at most")]
+    StepLost(i64, u64),
 }
 
 /// An interval within which a key held a certain thing at some instant.

@@ -2,11 +2,15 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{heat::Heat, phase::Phase};
-use crate::engine::{Second, Seen};
+use crate::{
+    engine::{Second, Seen},
+    peers::ServerCounts,
+};
 
 /// Rates kept: more than a terminal has columns.
 const KEPT: usize = 1024;
@@ -31,6 +35,9 @@ pub(super) struct History {
     rated: (Instant, u64),
     /// The kind of the last failure.
     pub(super) failure: Option<&'static str>,
+    /// Each of several servers: name, requests a second now, and failed ones so far.
+    pub(super) servers: Vec<(Arc<str>, u64, u64)>,
+    counted: (Instant, Vec<(Arc<str>, u64, u64)>),
     /// A line to show below the figures.
     pub(super) notice: Option<String>,
     /// The last second that is whole.
@@ -53,6 +60,8 @@ impl History {
             rates: VecDeque::new(),
             rated: (now, 0),
             failure: None,
+            servers: Vec::new(),
+            counted: (now, Vec::new()),
             notice: None,
             last: None,
             so_far: Second::default(),
@@ -85,6 +94,27 @@ impl History {
             self.rates.truncate(KEPT - 1);
             self.rates.push_front(rate(answered.saturating_sub(counted), now - then));
         }
+    }
+
+    /// Takes a look at the counts of each server, once in [`NOW`].
+    pub(super) fn tick_servers(&mut self, servers: &ServerCounts) {
+        let now = Instant::now();
+        let time = now - self.counted.0;
+        if time < NOW {
+            return;
+        }
+        let counts = servers.requests();
+        let (_, before) = std::mem::replace(&mut self.counted, (now, counts));
+        let since = |name: &Arc<str>, requests: u64| {
+            let known = before.iter().find(|(known, ..)| known == name);
+            requests.saturating_sub(known.map_or(0, |(_, requests, _)| *requests))
+        };
+        let counts = self.counted.1.iter();
+        self.servers = counts
+            .map(|(name, requests, failed)| {
+                (name.clone(), rate(since(name, *requests), time), *failed)
+            })
+            .collect();
     }
 
     /// Takes a second that is whole.

@@ -58,23 +58,27 @@ impl View {
     pub(super) fn draw(&self, frame: &mut Frame<'_>, history: &History) {
         let area = frame.area();
         let blank = u16::from(area.height >= ROOMY);
-        let [head, bar, _, rates, counts, _, latencies, _, strip, foot] = Layout::vertical([
-            Constraint::Length(1),
-            Constraint::Length(1),
-            Constraint::Length(blank),
-            Constraint::Length(1),
-            Constraint::Length(1),
-            Constraint::Length(blank),
-            Constraint::Length(3),
-            Constraint::Length(blank),
-            Constraint::Fill(1),
-            Constraint::Length(u16::from(area.height >= FIGURES || history.notice.is_some())),
-        ])
-        .areas(area);
+        let several = u16::from(!history.servers.is_empty());
+        let [head, bar, _, rates, counts, servers, _, latencies, _, strip, foot] =
+            Layout::vertical([
+                Constraint::Length(1),
+                Constraint::Length(1),
+                Constraint::Length(blank),
+                Constraint::Length(1),
+                Constraint::Length(1),
+                Constraint::Length(several),
+                Constraint::Length(blank),
+                Constraint::Length(3),
+                Constraint::Length(blank),
+                Constraint::Fill(1),
+                Constraint::Length(u16::from(area.height >= FIGURES || history.notice.is_some())),
+            ])
+            .areas(area);
         frame.render_widget(head_of(history), head);
         draw_bar(frame, bar, history);
         draw_rates(frame, rates, history);
         frame.render_widget(counts_of(history), counts);
+        frame.render_widget(servers_of(history), servers);
         draw_latencies(frame, latencies, history);
         self.draw_heat(frame, strip, history);
         let notice = match &history.notice {
@@ -192,6 +196,19 @@ fn counts_of(history: &History) -> Line<'static> {
     Line::from(vec![failed, rest.into()])
 }
 
+/// Each of several servers: those with failures in red.
+fn servers_of(history: &History) -> Line<'static> {
+    let mut line = Line::default();
+    for (place, (name, rate, failed)) in history.servers.iter().enumerate() {
+        line.push_span(if place == 0 { "" } else { "  " });
+        match failed {
+            0 => line.push_span(format!("{name} {rate}/s")),
+            _ => line.push_span(format!("{name} {rate}/s, failed {failed}").red()),
+        }
+    }
+    line
+}
+
 fn draw_latencies(frame: &mut Frame<'_>, area: Rect, history: &History) {
     let is_wide = usize::from(area.width) >= usize::from(LEGEND) + FIGURE * PERCENTILES.len();
     let figures: &[Percentile] = if is_wide { &PERCENTILES } else { &NARROW };
@@ -291,6 +308,14 @@ mod tests {
         let strip: Vec<_> = lines.iter().filter(|line| line.contains('┤')).collect();
         assert_eq!(strip.len(), 12, "{text}");
         assert!(strip[2].ends_with('█') && strip[9].ends_with("█ "), "{text}");
+    }
+
+    #[test]
+    fn each_of_several_servers_has_its_rate() {
+        let mut history = history();
+        history.servers = vec![("a".into(), 120, 0), ("b".into(), 80, 3)];
+        let text = drawn(80, 24, &history).join("\n");
+        assert!(text.contains("a 120/s  b 80/s, failed 3"), "{text}");
     }
 
     #[test]

@@ -115,6 +115,9 @@ impl Watchers {
         match &mut self.display {
             Display::Live(drawn) => {
                 drawn.history.tick(seen, self.live.last_failure());
+                if let Some(servers) = self.live.servers() {
+                    drawn.history.tick_servers(servers);
+                }
                 drawn.draw();
             }
             Display::Lines(Some(lines)) => lines.tick(seen),

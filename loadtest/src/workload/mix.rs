@@ -14,9 +14,9 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// The operations that it has.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = Call> + '_ {
-        self.choice.things.iter().copied()
+    /// Whether it has an operation.
+    pub(crate) fn has(&self, call: Call) -> bool {
+        self.choice.things.contains(&call)
     }
 
     /// Draws an operation, in constant time.
@@ -28,29 +28,38 @@ impl Mix {
     }
 }
 
-impl FromStr for Mix {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
+impl Mix {
+    /// Reads a mix of the operations that are allowed.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub(crate) fn of(text: &str, allowed: &[Call]) -> Result<Self, String> {
         let mut calls: Vec<(Call, f64)> = Vec::new();
         for part in text.split(',') {
             let (name, weight) =
                 part.split_once('=').ok_or("expected OPERATION=WEIGHT,…, such as get=90,set=10")?;
-            let call = Call::mixed().find(|call| call.name() == name).ok_or_else(|| {
-                let names: Vec<_> = Call::mixed().map(Call::name).collect();
+            let call = allowed.iter().find(|call| call.name() == name).ok_or_else(|| {
+                let names: Vec<_> = allowed.iter().map(|call| call.name()).collect();
                 format!("no operation {name:?}; expected one of {}", names.join(", "))
             })?;
-            if calls.iter().any(|(known, _)| *known == call) {
+            if calls.iter().any(|(known, _)| known == call) {
                 return Err(format!("{name} is there twice"));
             }
-            calls.push((
-                call,
-                weight.parse().map_err(|_| {
-                    format!("{weight:?} is no weight; expected a number, as in {name}=90")
-                })?,
-            ));
+            let number = weight.parse().ok().filter(|number: &f64| number.is_finite());
+            let number = number.ok_or_else(|| {
+                format!("{weight:?} is no weight; expected a number, as in {name}=90")
+            })?;
+            calls.push((*call, number));
         }
         Ok(Self { text: text.to_owned(), choice: Choice::new(calls)? })
+    }
+}
+
+impl FromStr for Mix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::of(text, &Call::mixed().collect::<Vec<_>>())
     }
 }
 
@@ -81,7 +90,17 @@ mod tests {
 
     #[test]
     fn what_is_no_mix_is_refused() {
-        for text in ["", "get", "get=x", "get=1,get=2", "fill=1", "get=0", "get=-1,set=2"] {
+        for text in [
+            "",
+            "get",
+            "get=x",
+            "get=1,get=2",
+            "fill=1",
+            "get=0",
+            "get=-1,set=2",
+            "get=inf",
+            "get=nan",
+        ] {
             assert!(text.parse::<Mix>().is_err(), "{text}");
         }
     }

@@ -2,7 +2,7 @@
 //! `peers/operation/`, which has what is sent for it.
 
 use strum::{EnumCount, VariantArray};
-use tiny_cache_client::Ttl;
+use tiny_cache_client::{Lease, Ttl};
 
 /// Hands a macro the operations, a row for each: its name and what it carries, its file in
 /// `peers/operation/`, and its name in a mix and in a report.
@@ -16,6 +16,9 @@ macro_rules! operations {
             [CompareAndSet(Write) compare_and_set "compare-and-set"]
             [MultiGet(Vec<String>) multi_get "mget"]
             [MultiSet(Vec<Write>) multi_set "mset"]
+            [Read(String) read "read"]
+            [Replace(Write) replace "replace"]
+            [Incr(Counter) incr "incr"]
         }
     };
 }
@@ -29,6 +32,8 @@ macro_rules! define {
         pub enum Operation {
             /// Reads a key and, on a miss, writes what the origin has. It counts as a Get.
             Fetch(Write),
+            /// Writes what the origin had.
+            Fill(Filling),
             $(
                 #[doc = concat!("`", $name, "` in a mix")]
                 $operation($carries),
@@ -42,7 +47,7 @@ macro_rules! define {
                 #[doc = concat!("`", $name, "` in a mix")]
                 $operation,
             )*
-            /// The Set that follows a Get that missed, when reads are cache-aside. No mix has it.
+            /// The write that follows a read that missed, when reads are cache-aside. No mix has it.
             Fill,
         }
 
@@ -66,6 +71,7 @@ macro_rules! define {
             pub fn call(&self) -> Call {
                 match self {
                     Self::Fetch(_) => Call::Get,
+                    Self::Fill(_) => Call::Fill,
                     $(Self::$operation(_) => Call::$operation,)*
                 }
             }
@@ -74,6 +80,7 @@ macro_rules! define {
             pub(crate) fn writes(&self) -> &[Write] {
                 match self {
                     Self::Fetch(_) => &[],
+                    Self::Fill(fill) => fill.write.writes(),
                     $(Self::$operation(carried) => carried.writes(),)*
                 }
             }
@@ -82,6 +89,7 @@ macro_rules! define {
             pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
                 let (read, written): (&[String], &[Write]) = match self {
                     Self::Fetch(write) => (&[], write.writes()),
+                    Self::Fill(fill) => (&[], fill.write.writes()),
                     $(Self::$operation(carried) => (carried.keys(), carried.writes()),)*
                 };
                 read.iter().chain(written.iter().map(|write| &write.key)).map(String::as_str)
@@ -101,6 +109,25 @@ pub struct Write {
     pub size: u32,
     /// How long it lives.
     pub ttl: Ttl,
+}
+
+/// A key whose value is a number; no other operation asks for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Counter(pub Write);
+
+impl Carried for Counter {
+    fn writes(&self) -> &[Write] {
+        std::slice::from_ref(&self.0)
+    }
+}
+
+/// What is written after a miss.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Filling {
+    /// What.
+    pub write: Write,
+    /// Under which lease, if the miss came with one.
+    pub lease: Option<Lease>,
 }
 
 /// What an operation carries: keys, or writes.

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     facts::Facts,
+    holdings::Holdings,
     keys::RecordedKeys,
-    message::{ReplyMessage, RequestMessage},
+    message::{ReplyMessage, RequestMessage, Uses},
 };
 use crate::sync::{Mutex, PoisonError};
 
@@ -17,6 +18,8 @@ pub(crate) struct Terms {
     pub(crate) deadline: Option<Instant>,
     /// Whether the call's span records keys.
     pub(crate) records_keys: bool,
+    /// What its caller may do in its namespace.
+    pub(crate) may: Uses,
 }
 
 /// What a command reports of its call.
@@ -24,6 +27,8 @@ pub(crate) struct Terms {
 pub(crate) struct Report {
     pub(crate) facts: Facts,
     pub(crate) keys: Option<RecordedKeys>,
+    /// What the message asked for that its caller may not do; nothing was done then.
+    pub(crate) lacks: Uses,
 }
 
 /// The terms of a call, and the place of its report. Travels among the request's extensions;
@@ -31,12 +36,14 @@ pub(crate) struct Report {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) terms: Terms,
+    /// What the callers of its connection hold.
+    pub(crate) holdings: Arc<Holdings>,
     report: Arc<Mutex<Report>>,
 }
 
 impl Exchange {
-    pub(crate) fn new(terms: Terms) -> Self {
-        Self { terms, report: Arc::default() }
+    pub(crate) fn new(terms: Terms, holdings: Arc<Holdings>) -> Self {
+        Self { terms, holdings, report: Arc::default() }
     }
 
     /// Leaves a report, in place of an earlier one.
@@ -59,12 +66,13 @@ impl Report {
             value_bytes: message.value_bytes() as u64,
             ..Facts::NONE
         };
-        Self { facts, keys: None }
+        Self { facts, ..Self::default() }
     }
 
     /// The report on a request whose message broke off.
     pub(crate) fn of_lost_caller() -> Self {
-        Self { facts: Facts { caller_gone: true, ..Facts::NONE }, keys: None }
+        let facts = Facts { caller_gone: true, ..Facts::NONE };
+        Self { facts, ..Self::default() }
     }
 
     /// Adds the keys of a request in `namespace`.

@@ -14,8 +14,10 @@ use prost::{
 };
 use tiny_cache_proto::PREFIX_BYTES;
 
+use crate::pinned::{Copied, LENT_BYTES};
+
 /// A value from this size on is lent. Below it, copying costs less than another DATA frame.
-pub(crate) const LARGE: usize = 16 << 10;
+pub(crate) const LARGE: usize = LENT_BYTES;
 
 /// Memory that a writer keeps for the next reply.
 const KEPT_BYTES: usize = 64 << 10;
@@ -103,7 +105,12 @@ impl ReplyWriter {
     pub(crate) fn take(&mut self) -> Segments {
         self.finish();
         let Self { bytes, lent } = std::mem::replace(self, Self::new());
-        let bytes = Bytes::from(bytes);
+        let bytes = if bytes.len() < LARGE {
+            Bytes::from(bytes)
+        } else {
+            // Slow readers hold it, as they hold what is lent.
+            Bytes::from_owner(Copied::new(bytes))
+        };
         let mut segments = Vec::with_capacity(2 * lent.len() + 1);
         let mut from = 0;
         for (to, value) in lent {

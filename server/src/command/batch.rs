@@ -10,6 +10,7 @@ use crate::{
     call::{ReplyMessage, ReplyWriter, field_len},
     rejection::Rejection,
     store::Located,
+    tier::Down,
 };
 
 /// What became of each item of a batch of writes, in their order.
@@ -31,11 +32,39 @@ pub(super) async fn run<T, R>(
     items: &[T],
     one_group: impl FnMut(&[T], &mut Vec<R>),
 ) -> Result<Vec<R>, Rejection> {
-    let max = context.bounds.max_batch_items;
-    if items.len() > max {
-        return Err(Rejection::BatchTooLarge { items: items.len(), max });
-    }
+    check(context, items.len())?;
     until(context.deadline, items, one_group).await
+}
+
+/// Refuses a batch of more items than are allowed.
+pub(super) fn check(context: &Context<'_>, items: usize) -> Result<(), Rejection> {
+    let max = context.bounds.max_batch_items;
+    if items > max { Err(Rejection::BatchTooLarge { items, max }) } else { Ok(()) }
+}
+
+/// Runs a batch of writes on the second tier: begins them all, in their order, and then waits for
+/// each.
+pub(super) async fn write_through<'a, T: Copy, F>(
+    context: &Context<'a>,
+    items: &[T],
+    key_of: impl Fn(T) -> &'a str,
+    begin: impl Fn(T, Key<'a>) -> Result<F, Rejection>,
+) -> Result<Results<'a>, Rejection>
+where
+    F: Future<Output = Result<(), Down>>,
+{
+    check(context, items.len())?;
+    let begun = items.iter().map(|&item| begin(item, Key::parse(context.namespace, key_of(item))?));
+    let begun: Vec<_> = begun.collect();
+    let mut results = Vec::with_capacity(items.len());
+    for (&item, begun) in items.iter().zip(begun) {
+        let error = match begun {
+            Ok(outcome) => outcome.await.err().map(|down| down.to_string()),
+            Err(refused) => Some(refused.to_string()),
+        };
+        results.push(ItemResult { key: key_of(item), error });
+    }
+    Ok(Results(results))
 }
 
 /// Runs a batch of writes: an item that is refused does not fail the others.

@@ -4,7 +4,10 @@ use std::iter;
 
 use tiny_cache_proto::{cache::CompareAndSetRequest, key::Key};
 
-use super::contract::{Command, Context};
+use super::{
+    contract::{Command, Context},
+    through,
+};
 use crate::{
     call::{Field, RequestMessage, each_field},
     rejection::Rejection,
@@ -26,10 +29,15 @@ impl Command for CompareAndSet {
     type Request<'a> = Swap<'a>;
     type Reply<'a> = Outcome;
 
+    const OVER_TIER: bool = true;
+
     async fn run<'a>(context: &Context<'a>, swap: Swap<'a>) -> Result<Outcome, Rejection> {
         let key = Key::parse(context.namespace, swap.key)?;
         let ttl = Ttl::from_seconds(swap.ttl);
-        Ok(context.store.compare_and_set(key, swap.expected, swap.value, ttl)?)
+        let Some(tier) = context.tier else {
+            return Ok(context.store.compare_and_set(key, swap.expected, swap.value, ttl)?);
+        };
+        through::compare_and_set(context.store, tier, key, (swap.expected, swap.value), ttl).await
     }
 }
 

@@ -1,20 +1,34 @@
 //! What every command is, and what it works with.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use tiny_cache_proto::key::Namespace;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    call::{ReplyMessage, RequestMessage},
+    call::{Holdings, ReplyMessage, RequestMessage},
+    pinned::PinnedLimit,
     rejection::Rejection,
     store::StoreHandle,
+    tier::Tier,
 };
 
-/// An RPC of the contract. Each way of a call decodes the request, runs the command and writes the
-/// reply. A command waits for nothing, but a long one lets others go first now and then.
+/// An RPC. Each way of a call decodes the request, runs the command and writes the reply. A message
+/// that is answered at once waits for nothing, but a long batch lets others go first now and then, a
+/// read may wait for a lease, and what is not near waits for the second tier, where there is one.
 pub(crate) trait Command {
     type Request<'a>: RequestMessage<'a>;
     type Reply<'a>: ReplyMessage;
+
+    /// Whether it works where there is a second tier. It does not unless it says so: run on the
+    /// near part alone, it would miss what the tier has. Versions and leases are of one node.
+    const OVER_TIER: bool = false;
+
+    /// Answers from the near part alone, where there is a second tier under it. `None`: that does
+    /// not suffice, and nothing was counted.
+    fn near<'a>(_context: &Context<'a>, _request: &Self::Request<'a>) -> Option<Self::Reply<'a>> {
+        None
+    }
 
     fn run<'a>(
         context: &Context<'a>,
@@ -30,10 +44,16 @@ pub(crate) const GROUP: usize = 128;
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) store: &'a StoreHandle,
+    /// `None`: the store has everything.
+    pub(crate) tier: Option<&'a Tier>,
     pub(crate) namespace: Namespace<'a>,
     pub(crate) bounds: Bounds,
     /// When the caller stops waiting.
     pub(crate) deadline: Option<Instant>,
+    /// Set when nobody may wait any more.
+    pub(crate) drain: &'a CancellationToken,
+    /// What the callers of the connection hold; none for a call that is answered at once.
+    pub(crate) holdings: Option<Arc<Holdings>>,
 }
 
 /// The bounds of every request.
@@ -43,4 +63,6 @@ pub(crate) struct Bounds {
     pub(crate) max_batch_items: usize,
     /// Bytes of a reply's message.
     pub(crate) max_reply_bytes: usize,
+    /// Beyond it no large value is sent.
+    pub(crate) pinned: PinnedLimit,
 }

@@ -8,6 +8,7 @@ use tiny_cache_proto::{
 use super::{
     contract::{Command, Context},
     get::OneKey,
+    through,
 };
 use crate::rejection::Rejection;
 
@@ -17,12 +18,17 @@ impl Command for Delete {
     type Request<'a> = OneKey<'a>;
     type Reply<'a> = CacheResponse;
 
+    const OVER_TIER: bool = true;
+
     async fn run<'a>(
         context: &Context<'a>,
         request: OneKey<'a>,
     ) -> Result<CacheResponse, Rejection> {
         let key = Key::parse(context.namespace, request.key)?;
-        context.store.delete(key);
+        match context.tier {
+            None => context.store.delete(key),
+            Some(tier) => through::delete(tier, key).await?,
+        }
         Ok(CacheResponse { status: CacheStatus::Ok.into() })
     }
 }

@@ -23,9 +23,19 @@ impl Command for Get {
     type Request<'a> = OneKey<'a>;
     type Reply<'a> = Lookup;
 
+    const OVER_TIER: bool = true;
+
     async fn run<'a>(context: &Context<'a>, request: OneKey<'a>) -> Result<Lookup, Rejection> {
         let key = Key::parse(context.namespace, request.key)?;
-        Ok(context.store.get(key))
+        match context.tier {
+            None => Ok(context.store.get(key)),
+            Some(tier) => Ok(tier.get(context.store, key).await),
+        }
+    }
+
+    fn near<'a>(context: &Context<'a>, request: &OneKey<'a>) -> Option<Lookup> {
+        let key = Key::parse(context.namespace, request.key).ok()?;
+        context.tier?.near(context.store, key)
     }
 }
 

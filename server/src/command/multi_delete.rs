@@ -4,6 +4,7 @@ use super::{
     batch::{self, Results},
     contract::{Command, Context},
     multi_get::Keys,
+    through,
 };
 use crate::rejection::Rejection;
 
@@ -13,7 +14,13 @@ impl Command for MultiDelete {
     type Request<'a> = Keys<'a>;
     type Reply<'a> = Results<'a>;
 
+    const OVER_TIER: bool = true;
+
     async fn run<'a>(context: &Context<'a>, request: Keys<'a>) -> Result<Results<'a>, Rejection> {
+        if let Some(tier) = context.tier {
+            let begin = |_, key| Ok(through::delete(tier, key));
+            return batch::write_through(context, &request.keys, |key| key, begin).await;
+        }
         batch::write(
             context,
             &request.keys,

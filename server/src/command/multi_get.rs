@@ -10,6 +10,7 @@ use crate::{
     call::{Facts, Reads, ReplyMessage, ReplyWriter, RequestMessage, each_field, field_len},
     rejection::Rejection,
     store::{Lookup, Value},
+    tier::Tier,
 };
 
 pub(crate) struct MultiGet;
@@ -36,7 +37,12 @@ impl Command for MultiGet {
     type Request<'a> = Keys<'a>;
     type Reply<'a> = Lookups<'a>;
 
+    const OVER_TIER: bool = true;
+
     async fn run<'a>(context: &Context<'a>, request: Keys<'a>) -> Result<Lookups<'a>, Rejection> {
+        if let Some(tier) = context.tier {
+            return through_tier(context, tier, &request.keys).await;
+        }
         let items = batch::run(context, &request.keys, |group, items| {
             let keys = group.iter().map(|key| Key::parse(context.namespace, key));
             let found = context.store.locate_all(keys);
@@ -47,6 +53,31 @@ impl Command for MultiGet {
         });
         Ok(Lookups(fit(items.await?, context.bounds.max_reply_bytes)))
     }
+
+    fn near<'a>(context: &Context<'a>, request: &Keys<'a>) -> Option<Lookups<'a>> {
+        let tier = context.tier?;
+        batch::check(context, request.keys.len()).ok()?;
+        let parsed = request.keys.iter().map(|key| Key::parse(context.namespace, key));
+        let parsed = parsed.collect::<Result<Vec<_>, _>>().ok()?;
+        let found = tier.all_near(context.store, &parsed)?;
+        let items = request.keys.iter().zip(found).map(|(key, found)| KeyLookup::of(key, found));
+        Some(Lookups(fit(items.collect(), context.bounds.max_reply_bytes)))
+    }
+}
+
+async fn through_tier<'a>(
+    context: &Context<'a>,
+    tier: &Tier,
+    keys: &[&'a str],
+) -> Result<Lookups<'a>, Rejection> {
+    batch::check(context, keys.len())?;
+    let parsed = keys.iter().map(|key| Key::parse(context.namespace, key));
+    let found = tier.get_all(context.store, parsed).await;
+    let items = keys.iter().zip(found).map(|(key, found)| match found {
+        Ok(found) => KeyLookup::of(key, found),
+        Err(invalid) => KeyLookup::refused(key, invalid.to_string()),
+    });
+    Ok(Lookups(fit(items.collect(), context.bounds.max_reply_bytes)))
 }
 
 impl<'a> From<&'a MultiCacheKeyRequest> for Keys<'a> {

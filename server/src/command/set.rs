@@ -7,7 +7,10 @@ use tiny_cache_proto::{
     key::Key,
 };
 
-use super::contract::{Command, Context};
+use super::{
+    contract::{Command, Context},
+    through,
+};
 use crate::{
     call::{Field, ReplyMessage, ReplyWriter, RequestMessage, each_field},
     rejection::Rejection,
@@ -28,9 +31,15 @@ impl Command for Set {
     type Request<'a> = Item<'a>;
     type Reply<'a> = CacheResponse;
 
+    const OVER_TIER: bool = true;
+
     async fn run<'a>(context: &Context<'a>, item: Item<'a>) -> Result<CacheResponse, Rejection> {
         let key = Key::parse(context.namespace, item.key)?;
-        context.store.set(key, item.value, Ttl::from_seconds(item.ttl))?;
+        let ttl = Ttl::from_seconds(item.ttl);
+        match context.tier {
+            None => context.store.set(key, item.value, ttl)?,
+            Some(tier) => through::set(context.store, tier, key, item.value, ttl)?.await?,
+        }
         Ok(CacheResponse { status: CacheStatus::Ok.into() })
     }
 }

@@ -8,6 +8,7 @@ use tiny_cache_proto::{
 use super::{
     contract::{Command, Context},
     set::Item,
+    through,
 };
 use crate::{
     call::{ReplyMessage, ReplyWriter},
@@ -21,9 +22,15 @@ impl Command for SetIfAbsent {
     type Request<'a> = Item<'a>;
     type Reply<'a> = Outcome;
 
+    const OVER_TIER: bool = true;
+
     async fn run<'a>(context: &Context<'a>, item: Item<'a>) -> Result<Outcome, Rejection> {
         let key = Key::parse(context.namespace, item.key)?;
-        Ok(context.store.set_if_absent(key, item.value, Ttl::from_seconds(item.ttl))?)
+        let ttl = Ttl::from_seconds(item.ttl);
+        match context.tier {
+            None => Ok(context.store.set_if_absent(key, item.value, ttl)?),
+            Some(tier) => through::set_if_absent(context.store, tier, key, item.value, ttl).await,
+        }
     }
 }
 

@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 use crate::{
     lifecycle::{Part, Phase},
     monitor::Monitor,
+    store::NamespaceStats,
 };
 
 const MIB: f64 = 1_048_576.0;
 
 /// What `/` lists: every path that is served. The last one refuses peers on other hosts, and is
 /// not served where the log belongs to a program around this library.
-const PATHS: [&str; 7] = ["/", "/health", "/ready", "/live", "/stats", "/metrics", LOG_LEVEL];
+const PATHS: [&str; 8] =
+    ["/", "/health", "/ready", "/live", "/stats", "/namespaces", "/metrics", LOG_LEVEL];
 
 /// The path of the log's level.
 pub(super) const LOG_LEVEL: &str = "/log-level";
@@ -35,6 +37,7 @@ fn unavailable(phase: Phase) -> Option<Page> {
         Phase::Starting(parts) => {
             page.push(("starting", parts.iter().map(Part::to_string).collect()));
         }
+        Phase::WithoutTier => page.push(("backend", "unreachable".into())),
         Phase::Draining(None) => {}
         Phase::Draining(Some(lost)) => {
             page.push(("lost", json!({ "part": lost.part.to_string(), "reason": lost.reason })));
@@ -94,6 +97,40 @@ pub(super) fn stats(monitor: &Monitor) -> Page {
     ])
 }
 
+/// `/namespaces`: what each holds and may hold, in the order of their names.
+pub(super) fn namespaces(monitor: &Monitor) -> Page {
+    let mut namespaces = monitor.parts.store.detail().namespaces;
+    namespaces.sort_by(|a, b| a.name.cmp(&b.name));
+    Page(vec![
+        ("namespaces", namespaces.iter().map(namespace).collect()),
+        ("timestamp", Monitor::timestamp().into()),
+    ])
+}
+
+fn namespace(of: &NamespaceStats) -> Value {
+    let quota = of.quota.unwrap_or_default();
+    let limits = quota.limits;
+    json!({
+        "namespace": of.name,
+        "entries": of.entries,
+        "memory_usage_bytes": of.memory_bytes,
+        "hits": of.hits,
+        "misses": of.misses,
+        "writes": of.writes,
+        "evictions": of.evictions,
+        "refusals": of.refusals,
+        "quota": {
+            "max_bytes": limits.max_bytes,
+            "max_entries": limits.max_entries,
+            "requests_per_second": limits.rate.map(|rate| rate.per_second),
+            "burst": limits.rate.map(|rate| rate.burst),
+            "evictions": quota.evictions,
+            "refused_requests": quota.refused_requests,
+            "refused_entries": quota.refused_entries,
+        },
+    })
+}
+
 /// `/`.
 pub(super) fn index(monitor: &Monitor, has_log_level: bool) -> Page {
     let served = if has_log_level { PATHS.len() } else { PATHS.len() - 1 };
@@ -125,6 +162,10 @@ mod tests {
             (
                 Phase::Starting(vec![Part::Upkeep, Part::Http]),
                 r#"{"status":"error","message":"Service unavailable","starting":["upkeep","http"]}"#,
+            ),
+            (
+                Phase::WithoutTier,
+                r#"{"status":"error","message":"Service unavailable","backend":"unreachable"}"#,
             ),
             (Phase::Draining(None), r#"{"status":"error","message":"Service unavailable"}"#),
             (

@@ -15,6 +15,10 @@ pub enum Part {
     Http,
     /// Sweeps expired entries.
     Upkeep,
+    /// Asks the second tier.
+    Tier,
+    /// Reads files again when they change.
+    Reload,
     /// Writes the log.
     Log,
     /// Exports spans.
@@ -28,6 +32,8 @@ impl Display for Part {
             Self::Acceptor => f.write_str("acceptor"),
             Self::Http => f.write_str("http"),
             Self::Upkeep => f.write_str("upkeep"),
+            Self::Tier => f.write_str("tier"),
+            Self::Reload => f.write_str("reload"),
             Self::Log => f.write_str("log"),
             Self::Export => f.write_str("export"),
         }

@@ -3,6 +3,7 @@
 //! A server that loses a part runs as a child process: this test binary, which runs [`child`].
 
 use std::{
+    ffi::OsString,
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     process::{self, Command, Stdio},
@@ -14,6 +15,7 @@ use std::{
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use tiny_cache_proto::cache::cache_service_client::CacheServiceClient;
+use tiny_cache_test_support::certificates::Authority;
 use tokio::time::timeout;
 use tonic::{Streaming, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
 use tonic_health::pb::{
@@ -97,6 +99,24 @@ lost! {
     a_lost_upkeep_ends_the_process: Part::Upkeep,
     a_lost_log_ends_the_process: Part::Log,
     a_lost_exporter_ends_the_process: Part::Export,
+}
+
+/// It runs where there are files to read again: here those of TLS, so that no plain client calls.
+#[test]
+fn a_lost_reloader_ends_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    Authority::new("servers").sign(&["localhost"]).write(directory.path(), "server");
+    let path = |name: &str| directory.path().join(name).into_os_string();
+    let mut server = Process::start_with(&[
+        ("CACHE_TLS_ENABLED", "true".into()),
+        ("CACHE_TLS_CERT_PATH", path("server.pem")),
+        ("CACHE_TLS_KEY_PATH", path("server.key")),
+    ]);
+    assert_eq!(get(server.http, "/ready").unwrap().0, 200);
+    server.kill(Part::Reload);
+    let code = server.process.wait().unwrap().code();
+    assert_eq!(code, Some(i32::from(program::LOST)));
+    server.assert_one_line_names(Part::Reload);
 }
 
 async fn lose(part: Part) {
@@ -202,12 +222,19 @@ struct Process {
 
 impl Process {
     fn start(part: Part) -> Self {
+        match part {
+            Part::Export => {
+                Self::start_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9".into())])
+            }
+            _ => Self::start_with(&[]),
+        }
+    }
+
+    fn start_with(vars: &[(&str, OsString)]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "program::tests::child", "--nocapture"]);
         command.env_clear().env(CHILD, "").envs(VARS);
-        if part == Part::Export {
-            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
-        }
+        command.envs(vars.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap());
@@ -266,8 +293,15 @@ fn child() {
     let log = logging::init(settings.log_level, settings.log_format, traces.layer());
     let (log, last_lines) = log.unwrap();
     thread::spawn(|| {
-        let parts =
-            [Part::Worker(0), Part::Acceptor, Part::Http, Part::Upkeep, Part::Log, Part::Export];
+        let parts = [
+            Part::Worker(0),
+            Part::Acceptor,
+            Part::Http,
+            Part::Upkeep,
+            Part::Reload,
+            Part::Log,
+            Part::Export,
+        ];
         for line in io::stdin().lines().map_while(Result::ok) {
             injected::kill(parts.into_iter().find(|part| part.to_string() == line).unwrap());
             // The log's thread ends at its next line.

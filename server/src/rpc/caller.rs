@@ -1,19 +1,23 @@
 //! Who asked: for traces, and for the DEBUG line of a request, which is written when its headers
 //! are gone.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use http::{HeaderValue, Request};
 use tiny_cache_proto::{X_CACHE_NAMESPACE, key::MAX_NAMESPACE_CHARS};
 use tracing::{Level, enabled};
 
-use crate::telemetry::ConnectionTraces;
+use crate::{access::Gate, call::Holdings, telemetry::ConnectionTraces};
 
 /// What the calls of one connection have in common.
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) traces: ConnectionTraces,
     pub(super) peer: Option<SocketAddr>,
+    /// What lets its calls in.
+    pub(super) gate: Gate,
+    /// What their callers hold until it ends.
+    pub(super) holdings: Arc<Holdings>,
 }
 
 /// The caller's address, and the namespace that it named.

@@ -18,6 +18,7 @@ use tiny_cache_proto::{
         MultiCacheKeyRequest,
     },
     codec::CacheCodec,
+    v1::BatchRequest,
 };
 use tonic::{Status, Streaming, codec::Codec};
 
@@ -45,7 +46,8 @@ pub fn request(bytes: &[u8]) {
         2 => same_in_pieces::<CompareAndSetRequest>,
         3 => same_in_pieces::<MultiCacheItemRequest>,
         4 => same_in_pieces::<MultiCacheKeyRequest>,
-        _ => same_in_pieces::<Empty>,
+        5 => same_in_pieces::<Empty>,
+        _ => same_in_pieces::<BatchRequest>,
     };
     read(body, usize::from(*piece).max(1), form);
     read_as_prost_does(body.get(PREFIX_BYTES..).unwrap_or_default());

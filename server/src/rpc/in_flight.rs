@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -17,11 +18,14 @@ use super::{
     deadline::{self, Deadline},
     meter::Metered,
     outcome::Outcome,
+    overload::Place,
     reply::{self, Answered, ReplyBody},
     request_body::{Rest, Unread},
 };
 use crate::{
-    call::{Exchange, request_id_text},
+    access::{Event, Gate, Refusal},
+    call::{Exchange, Uses, request_id_text},
+    rejection::Rejection,
     telemetry::{RpcSpan, TRACERESPONSE},
 };
 
@@ -38,12 +42,24 @@ pub(crate) struct Call {
     pub(super) caller: Option<Box<Caller>>,
     /// Held until the reply's headers, or until the request is given up.
     pub(super) metered: Metered,
+    /// Likewise.
+    pub(super) _place: Option<Place>,
     /// What tonic does not let through.
     pub(super) exchange: Exchange,
+    /// The judge of its connection, and what that answers if the message needs a right that the
+    /// caller lacks.
+    pub(super) barred: Option<Box<Barred>>,
     /// The rest of a request that is refused before it was read.
     pub(super) rest: Rest,
     /// The reply, until that rest is read.
     pub(super) waiting: Option<Box<Unread<ReplyBody>>>,
+}
+
+/// The answer to a message that needs more than its RPC alone.
+pub(super) struct Barred {
+    pub(super) gate: Gate,
+    pub(super) refusal: Refusal,
+    pub(super) peer: Option<SocketAddr>,
 }
 
 /// Where the answer comes from.
@@ -108,8 +124,17 @@ impl Call {
     }
 
     /// Finishes the reply, and tells metrics, trace and log of it.
-    fn answered(&mut self, response: Response<Body>) -> Response<ReplyBody> {
+    fn answered(&mut self, mut response: Response<Body>) -> Response<ReplyBody> {
         let report = self.exchange.take();
+        if report.lacks != Uses::default()
+            && let Some(barred) = self.barred.take()
+        {
+            let Barred { gate, refusal, peer } = *barred;
+            let request_id = &*request_id_text(&self.request_id);
+            let method = self.metered.start().method.name();
+            gate.report(&refusal, Event { peer, method, request_id });
+            response = Status::from(Rejection::from(refusal)).into_http();
+        }
         // tonic calls a message that it cannot decode INTERNAL, and no handler gets it.
         let handled = report.facts.request_bytes.is_some() || self.panicked;
         let Answered { code, hidden, mut reply } =
@@ -160,7 +185,9 @@ mod tests {
             request_id: HeaderValue::from_static("id-7"),
             caller: None,
             metered: meter.enter(CallStart::now(Method::Cache(CacheMethod::Get))),
+            _place: None,
             exchange: exchange.clone(),
+            barred: None,
             rest: Rest::default(),
             waiting: None,
         }
@@ -206,7 +233,7 @@ mod tests {
         let left = exchange.clone();
         let answer = async move {
             let facts = Facts { request_bytes: Some(3), ..Facts::default() };
-            left.leave(Report { facts, keys: None });
+            left.leave(Report { facts, ..Report::default() });
             Ok(Status::internal("index 7 out of bounds").into_http())
         };
         let meter = Meter::default();

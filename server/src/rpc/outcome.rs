@@ -37,7 +37,8 @@ impl Outcome<'_> {
         caller: impl FnOnce() -> Option<Caller>,
         count: impl FnOnce(Measured<'_>),
     ) -> Option<HeaderValue> {
-        let Self { start, ended, request_id, report: Report { facts, keys }, hidden, .. } = self;
+        let Self { start, ended, request_id, report: Report { facts, keys, .. }, hidden, .. } =
+            self;
         let code = facts.status(self.code);
         let took = ended.saturating_duration_since(start.at);
         let ending = Ending { code, request_id, facts: &facts, keys, took };

@@ -12,9 +12,12 @@ use std::{
     time::Instant,
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use tiny_cache_http2::{Head as EngineHead, Lane};
-use tiny_cache_proto::cache::cache_service_server::CacheServiceServer;
+use tiny_cache_proto::{
+    SECOND_SERVICE_NAME, SERVICE_NAME, X_CACHE_NAMESPACE,
+    cache::cache_service_server::CacheServiceServer, v1::cache_server::CacheServer,
+};
 use tokio::sync::watch;
 use tonic::{Status, body::Body};
 use tonic_reflection::pb::v1::server_reflection_server::ServerReflectionServer;
@@ -25,19 +28,23 @@ use super::{
     compression::Coding,
     deadline::Deadline,
     head::{Head, Verdict},
-    in_flight::{Answer, Call, Routed},
+    in_flight::{Answer, Barred, Call, Routed},
     intake::IntakeLimits,
     messages::{Form, Messages},
     meter::Meter,
+    need::{lacking, may, need},
+    overload::{Overload, Place},
     reply::ReplyBody,
     request_body::{RequestBody, Rest},
     unary::{self, UnaryCalls},
 };
 use crate::{
-    call::{CallStart, Exchange, Method, RequestIds, Terms},
+    access::{Asked, Event, Gate},
+    call::{CallStart, Exchange, Method, RequestIds, Terms, Uses, request_id_text},
     health::{Health, HealthServer},
     lifecycle::{EndsAtDrain, Phase},
     reflection::{self, MAX_QUESTION_BYTES, Reflection},
+    rejection::Rejection,
     service::CacheRpcs,
     telemetry::{RpcSpan, Traces},
     transport::{Answered, Answers, Arrival, Incoming, Unary},
@@ -51,12 +58,14 @@ const HEALTH_BYTES: usize = 4 << 10;
 pub(crate) struct Rpc {
     unary: UnaryCalls,
     cache: RefCell<CacheServiceServer<CacheRpcs>>,
+    second: RefCell<CacheServer<CacheRpcs>>,
     health: RefCell<HealthServer<Health>>,
     reflection: RefCell<ServerReflectionServer<Reflection>>,
     phases: watch::Receiver<Phase>,
     request_ids: RequestIds,
     intake: IntakeLimits,
     meter: Meter,
+    overload: Overload,
     traces: Traces,
 }
 
@@ -80,6 +89,7 @@ pub(crate) struct Services {
 pub(crate) struct WorkerContext {
     pub(crate) intake: IntakeLimits,
     pub(crate) meter: Meter,
+    pub(crate) overload: Overload,
     pub(crate) traces: Traces,
 }
 
@@ -90,28 +100,41 @@ impl Rpc {
         // may refuse that.
         let cache = CacheServiceServer::from_arc(services.cache.clone())
             .max_decoding_message_size(context.intake.max_message_bytes);
+        let second = CacheServer::from_arc(services.cache.clone())
+            .max_decoding_message_size(context.intake.max_message_bytes);
         let request_ids = RequestIds::new();
         Self {
             unary: UnaryCalls::new(
                 services.cache,
                 context.meter.clone(),
                 request_ids.clone(),
-                context.intake.max_message_bytes,
+                (context.intake.max_message_bytes, context.overload.clone()),
             ),
             cache: RefCell::new(cache),
+            second: RefCell::new(second),
             health: RefCell::new(services.health),
             reflection: RefCell::new(services.reflection),
             phases: services.phases,
             request_ids,
             intake: context.intake,
             meter: context.meter,
+            overload: context.overload,
             traces: context.traces,
         }
     }
 
-    /// The services for a connection.
-    pub(crate) fn for_connection(self: &Rc<Self>, peer: Option<SocketAddr>) -> ConnectionRpc {
-        let origin = Origin { traces: self.traces.of_connection(peer), peer };
+    /// The services for a connection, whose calls a gate lets in.
+    pub(crate) fn for_connection(
+        self: &Rc<Self>,
+        peer: Option<SocketAddr>,
+        gate: Gate,
+    ) -> ConnectionRpc {
+        let origin = Origin {
+            traces: self.traces.of_connection(peer),
+            peer,
+            gate,
+            holdings: Arc::default(),
+        };
         ConnectionRpc { rpc: self.clone(), origin }
     }
 
@@ -120,13 +143,12 @@ impl Rpc {
         let cache = Form { coding, max: self.intake.max_message_bytes, single: true };
         let health = Form { coding, max: HEALTH_BYTES, single: true };
         let question = Form { coding, max: MAX_QUESTION_BYTES, single: false };
+        let admit = |body| Messages::new(self.intake.admit(body), cache);
         // The path is `/package.Service/Method`.
         let service = request.uri().path().split('/').nth(1).unwrap_or_default();
         Routed::Service(match service {
-            tiny_cache_proto::SERVICE_NAME => {
-                let admit = |body| Messages::new(self.intake.admit(body), cache);
-                self.cache.borrow_mut().call(request.map(admit))
-            }
+            SERVICE_NAME => self.cache.borrow_mut().call(request.map(admit)),
+            SECOND_SERVICE_NAME => self.second.borrow_mut().call(request.map(admit)),
             "grpc.health.v1.Health" => {
                 let request = request.map(|body| Messages::new(body, health));
                 self.until_drain(self.health.borrow_mut().call(request))
@@ -151,6 +173,47 @@ impl Rpc {
             let response = answer.await?;
             Ok(response.map(|body| Body::new(EndsAtDrain::new(body, phases))))
         })
+    }
+}
+
+/// A call that is let in: what its caller may do, and what it is answered when that is not enough.
+#[derive(Default)]
+struct LetIn {
+    may: Uses,
+    barred: Option<Box<Barred>>,
+}
+
+impl ConnectionRpc {
+    /// Whether a call is let in, by its headers alone.
+    fn let_in(
+        &self,
+        start: CallStart,
+        headers: &HeaderMap,
+        request_id: &HeaderValue,
+    ) -> Result<LetIn, Status> {
+        let Origin { gate, peer, .. } = &self.origin;
+        let field = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+        let asked = Asked {
+            need: need(start.method),
+            authorization: field(AUTHORIZATION.as_str()),
+            namespace: field(X_CACHE_NAMESPACE),
+            at: start.at,
+        };
+        let rights = gate.check(&asked).map_err(|refusal| {
+            let request_id = &request_id_text(request_id);
+            gate.report(&refusal, Event { peer: *peer, method: start.method.name(), request_id });
+            Status::from(Rejection::from(refusal))
+        })?;
+        let may = may(rights);
+        let lacks = Uses::ALL.beyond(may);
+        if lacks == Uses::default() || !matches!(start.method, Method::Cache(_)) {
+            return Ok(LetIn { may, barred: None });
+        }
+        // The headers are gone when a command says what its message needs.
+        let refusal = gate.check(&Asked { need: lacking(lacks), ..asked }).err();
+        let barred =
+            refusal.map(|refusal| Box::new(Barred { gate: gate.clone(), refusal, peer: *peer }));
+        Ok(LetIn { may, barred })
     }
 }
 
@@ -183,16 +246,36 @@ impl Answers for ConnectionRpc {
         let metered = rpc.meter.enter(start);
         let deadline = timeout.and_then(|timeout| Deadline::after(timeout, at));
         let caller = Caller::of(&request, self.origin.peer);
-        let exchange = Exchange::new(Terms {
+        let let_in = match verdict {
+            Verdict::Call(_) => self.let_in(start, request.headers(), &request_id),
+            Verdict::Refused(_) | Verdict::Stranger(_) => Ok(LetIn::default()),
+        };
+        let (let_in, LetIn { may, barred }) = match let_in {
+            Ok(let_in) => (Ok(()), let_in),
+            Err(status) => (Err(status), LetIn::default()),
+        };
+        let terms = Terms {
             deadline: deadline.as_ref().map(|deadline| deadline.at().into_std()),
             records_keys: span.as_ref().is_some_and(RpcSpan::records_keys),
-        });
+            may,
+        };
+        let exchange = Exchange::new(terms, self.origin.holdings.clone());
         let rest = Rest::default();
         request.extensions_mut().insert(exchange.clone());
         let request = request.map(|body| RequestBody::new(body, rest.clone(), exchange.clone()));
-        let routed = match verdict {
-            Verdict::Call(coding) => rpc.route(request, coding),
-            Verdict::Refused(response) | Verdict::Stranger(response) => {
+        // Probes, strangers and callers that are not let in take no place.
+        let place = match method {
+            Method::Cache(_) if let_in.is_ok() => rpc.overload.enter(),
+            _ => Some(Place::FREE),
+        };
+        let routed = match (verdict, let_in) {
+            // Dropped unread, but for what HTTP/2 has gathered: nothing of it is kept.
+            (Verdict::Call(_), Err(status)) => Routed::Here(ready(status.into_http())),
+            (Verdict::Call(_), Ok(())) if place.is_none() => {
+                Routed::Here(ready(rpc.overload.refuse().into_http()))
+            }
+            (Verdict::Call(coding), Ok(())) => rpc.route(request, coding),
+            (Verdict::Refused(response) | Verdict::Stranger(response), _) => {
                 Routed::Here(ready(response))
             }
         };
@@ -204,7 +287,9 @@ impl Answers for ConnectionRpc {
             request_id,
             caller,
             metered,
+            _place: place,
             exchange,
+            barred,
             rest,
             waiting: None,
         }

@@ -22,11 +22,14 @@ use super::{
     deadline,
     head::is_grpc,
     meter::{Measured, Meter},
+    need::{lacking, may, need},
     outcome::Outcome,
-    reply::{self, Answered as Refusal},
+    overload::Overload,
+    reply::{self, Answered as Finished},
 };
 use crate::{
-    call::{CallStart, EMPTY_ID, Method, ReplyWriter, Report, RequestIds, Terms},
+    access::{Asked, Event, Refusal},
+    call::{CallStart, EMPTY_ID, Method, ReplyWriter, Report, RequestIds, Terms, Uses},
     rejection::Rejection,
     service::{CacheRpcs, Encoded, Whole},
     telemetry::{Carrier, RpcSpan, TRACERESPONSE},
@@ -49,6 +52,7 @@ pub(super) const NAMES: [&str; 8] = [
 const SINGLE_PLACES: Range<usize> = 0..5;
 
 const NAMESPACE: usize = 0;
+const AUTHORIZATION: usize = 1;
 const CONTENT_TYPE: usize = 2;
 const ENCODING: usize = 3;
 const TIMEOUT: usize = 4;
@@ -75,6 +79,7 @@ pub(super) struct UnaryCalls {
     meter: Meter,
     request_ids: RequestIds,
     max_message_bytes: usize,
+    overload: Overload,
     head: Block,
     ok: Block,
     request_id: FieldName,
@@ -133,19 +138,13 @@ impl<'a> Regular<'a> {
         let (prefix, bytes) = body.split_first_chunk::<PREFIX_BYTES>()?;
         let [flag, length @ ..] = *prefix;
         let is_whole = flag == 0 && u32::from_be_bytes(length) as usize == bytes.len();
-        let namespace = head.kept(NAMESPACE).map(text);
+        let namespace = head.kept(NAMESPACE);
         (is_whole && bytes.len() <= max_message_bytes).then_some(Self {
             method,
             timeout,
             message: Encoded { namespace, bytes },
         })
     }
-}
-
-/// Bytes that are no text are no namespace either; "?" is none.
-fn text(value: &[u8]) -> &str {
-    let is_text = value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
-    std::str::from_utf8(value).ok().filter(|_| is_text).unwrap_or("?")
 }
 
 /// The caller's span, in the fields of a head.
@@ -168,6 +167,8 @@ enum Done {
     Refused(Rejection),
     Late,
     Panicked,
+    /// It was not let in.
+    Barred(Refusal),
 }
 
 impl UnaryCalls {
@@ -175,13 +176,14 @@ impl UnaryCalls {
         rpcs: Arc<CacheRpcs>,
         meter: Meter,
         request_ids: RequestIds,
-        max_message_bytes: usize,
+        (max_message_bytes, overload): (usize, Overload),
     ) -> Self {
         Self {
             rpcs,
             meter,
             request_ids,
             max_message_bytes,
+            overload,
             head: Block::status(200).field(header::CONTENT_TYPE.as_str(), "application/grpc"),
             ok: Block::empty().field("grpc-status", "0"),
             request_id: FieldName::new(X_REQUEST_ID),
@@ -197,14 +199,23 @@ impl UnaryCalls {
         let Some(regular) = Regular::of(head, body, self.max_message_bytes) else {
             return Answered::No;
         };
+        // The long way has the words.
+        if self.overload.is_full() {
+            return Answered::No;
+        }
         let start =
             CallStart { method: Method::Cache(regular.method), at: self.clock.begin(came, turn) };
         let mut call = Call { calls: self, origin, head, start, span: None };
         let mut message = self.message.borrow_mut();
         message.clear();
-        let Some((done, report)) = call.carry_out(&regular, came, &mut message) else {
-            return Answered::No;
+        let carried_out = match origin.gate.check(&call.asked()) {
+            Ok(rights) => call.carry_out(&regular, (came, may(rights)), &mut message),
+            Err(refusal) => {
+                call.begin_span();
+                Some((Done::Barred(refusal), Report::default()))
+            }
         };
+        let Some((done, report)) = carried_out else { return Answered::No };
         let mut made = EMPTY_ID;
         let outcome = Outcome {
             start,
@@ -220,6 +231,13 @@ impl UnaryCalls {
             Done::Refused(rejection) => call.refuse(reply, outcome, rejection.into()),
             Done::Late => call.refuse(reply, outcome, deadline::exceeded()),
             Done::Panicked => call.refuse(reply, outcome, Status::internal("")),
+            Done::Barred(refusal) => {
+                let (peer, request_id) = (origin.peer, outcome.request_id);
+                origin
+                    .gate
+                    .report(&refusal, Event { peer, method: start.method.name(), request_id });
+                call.refuse(reply, outcome, Rejection::from(refusal).into());
+            }
         }
         Answered::Yes
     }
@@ -236,11 +254,21 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// What is judged of it before anything of its message is read.
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            need: need(self.start.method),
+            authorization: self.head.kept(AUTHORIZATION),
+            namespace: self.head.kept(NAMESPACE),
+            at: self.start.at,
+        }
+    }
+
     /// Decodes the message and runs its command. `None`: it is no message, and nothing was done.
     fn carry_out(
         &mut self,
         call: &Regular<'_>,
-        came: Instant,
+        (came, may): (Instant, Uses),
         reply: &mut ReplyWriter,
     ) -> Option<(Done, Report)> {
         // A deadline beyond the clock's range is none.
@@ -253,12 +281,18 @@ impl Call<'_> {
         // A panic costs the request that met it. What a command may have left half done is its
         // own: the store's locks are free again, and guard no data.
         let answered = catch_unwind(AssertUnwindSafe(|| {
-            let begin = || Terms { deadline, records_keys: self.begin_span() };
+            let begin = || Terms { deadline, records_keys: self.begin_span(), may };
             rpcs.answer_whole(call.method, call.message, begin, reply)
         }));
         Some(match answered {
             Ok(None) => return None,
             Ok(Some(Whole { done: Ok(()), report })) => (Done::Ok, report),
+            Ok(Some(Whole { done: Err(Rejection::Lacks), report })) => {
+                // The words are the gate's. It knows other rights by now if the rules were read
+                // again just then: the long way begins anew.
+                let asked = Asked { need: lacking(report.lacks), ..self.asked() };
+                (Done::Barred(self.origin.gate.check(&asked).err()?), report)
+            }
             Ok(Some(Whole { done: Err(rejection), report })) => (Done::Refused(rejection), report),
             Err(_panic) => (Done::Panicked, Report::default()),
         })
@@ -294,7 +328,7 @@ impl Call<'_> {
     /// Answers with an error, in the form that the long way gives it.
     fn refuse(&mut self, reply: ReplyTo<'_>, outcome: Outcome<'_>, status: Status) {
         let id = HeaderValue::from_str(outcome.request_id).expect("an id is valid in a header");
-        let Refusal { code, hidden, reply: mut refusal } =
+        let Finished { code, hidden, reply: mut refusal } =
             reply::finish(status.into_http(), &id, true);
         let response = self.report(Outcome { code, hidden, ..outcome });
         refusal.headers_mut().extend(response.map(|response| (TRACERESPONSE, response)));
@@ -311,6 +345,7 @@ mod tests {
         let singles = SINGLE.map(|name| name.as_str().to_owned());
         assert_eq!(NAMES[SINGLE_PLACES], singles);
         assert_eq!((NAMES[TIMEOUT], NAMES[NAMESPACE]), ("grpc-timeout", X_CACHE_NAMESPACE));
+        assert_eq!(NAMES[AUTHORIZATION], "authorization");
         assert_eq!((NAMES[REQUEST_ID], NAMES[STATE]), (X_REQUEST_ID, "tracestate"));
     }
 

@@ -87,6 +87,16 @@ pub(super) fn seconds(given: Given<'_>, least: Duration) -> Result<Duration, Set
         })
 }
 
+/// Seconds as [`seconds`] takes them, from 0.01 on, or 0, which is never.
+pub(super) fn seconds_or_never(given: Given<'_>) -> Result<Option<Duration>, SettingsError> {
+    const LEAST: Duration = Duration::from_millis(10);
+    let span = seconds(given, Duration::ZERO)?;
+    if !span.is_zero() && span < LEAST {
+        return Err(given.refuse("0 (never), or seconds from 0.01 to 604800"));
+    }
+    Ok(Some(span).filter(|span| !span.is_zero()))
+}
+
 /// Yes or no, in the usual spellings and any case.
 pub(super) fn boolean(given: Given<'_>) -> Result<bool, SettingsError> {
     const TRUE: [&str; 5] = ["1", "true", "yes", "y", "on"];
@@ -119,6 +129,11 @@ pub(super) fn file(given: Given<'_>) -> Result<PathBuf, SettingsError> {
         return Err(given.refuse("the path of a PEM file; it is required with the TLS settings"));
     }
     Ok(PathBuf::from(given.value))
+}
+
+/// A file that may be left out. Whether it can be read is seen when it is read, at start.
+pub(super) fn path(given: Given<'_>) -> Option<PathBuf> {
+    (!given.value.is_empty()).then(|| PathBuf::from(given.value))
 }
 
 /// For a number that was parsed with a least value of one.

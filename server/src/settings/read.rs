@@ -11,10 +11,14 @@ use crate::{
 };
 
 use super::{
+    access::{access_files, health_tokens},
     error::SettingsError,
     memory::store_limits,
-    parse::{boolean, choice, number, number_or_auto, port, positive, seconds},
-    tls::tls_files,
+    parse::{
+        boolean, choice, number, number_or_auto, path, port, positive, seconds, seconds_or_never,
+    },
+    tier::tier,
+    tls::{health_tls_enabled, health_tls_files, tls_files},
     values::{Settings, Transport},
     variables::Raw,
     void,
@@ -75,10 +79,12 @@ impl Settings {
         memory_limit: Option<MemoryLimit>,
     ) -> Result<Self, SettingsError> {
         let (raw, mut warnings) = Raw::collect(vars)?;
-        choice(raw.cache_backend(), &[("memory", ())])?;
         let limits = store_limits(&raw, memory_limit.as_ref(), &mut warnings)?;
         let workers = number_or_auto(raw.cache_workers(), available_cores(), 1, 1024)?;
         let shards = number_or_auto(raw.cache_shards(), workers * SHARDS_PER_WORKER, 1, 256)?;
+        let tls = tls_files(&raw)?;
+        let health_tls = health_tls_files(&raw, tls.as_ref())?;
+        let access = access_files(&raw, tls.as_ref(), &mut warnings)?;
         let settings = Self {
             host: raw.cache_host().value.to_owned(),
             port: port(raw.cache_port())?,
@@ -88,11 +94,15 @@ impl Settings {
             memory_limit,
             cleanup_interval: seconds(raw.cache_cleanup_interval(), SHORTEST)?,
             eviction_policy: choice(raw.cache_eviction_policy(), &POLICIES)?,
+            what_if: boolean(raw.cache_what_if())?,
             log_level: choice(raw.cache_log_level(), &LEVELS)?,
             log_level_remote: boolean(raw.cache_log_level_remote())?,
             log_format: choice(raw.cache_log_format(), &LOG_FORMATS)?,
             trace_keys: boolean(raw.cache_trace_keys())?,
-            tls: tls_files(&raw)?,
+            tls,
+            access,
+            health_tokens: health_tokens(&raw, health_tls.is_some(), &mut warnings),
+            health_tls,
             transport: choice(raw.cache_transport(), &TRANSPORTS)?,
             workers: positive(workers),
             shards: positive(shards),
@@ -100,7 +110,12 @@ impl Settings {
             max_connections: number(raw.cache_max_connections(), 1, 1_000_000)?,
             max_concurrent_streams: number(raw.cache_max_concurrent_streams(), 1, 1_000_000)?,
             handshake_timeout: seconds(raw.cache_handshake_timeout_seconds(), SHORTEST)?,
+            max_connection_age: seconds_or_never(raw.cache_max_connection_age_seconds())?,
+            max_connection_idle: seconds_or_never(raw.cache_max_connection_idle_seconds())?,
+            max_in_flight: NonZeroUsize::new(number(raw.cache_max_in_flight(), 0, 1_000_000)?),
             shutdown_grace: seconds(raw.cache_shutdown_grace_seconds(), Duration::ZERO)?,
+            quotas: path(raw.cache_quotas_path()),
+            tier: tier(&raw)?,
             warnings: Vec::new(),
         };
         warnings.extend(void::warnings(&raw, &settings));
@@ -116,17 +131,20 @@ pub struct HealthAddress {
     pub host: String,
     /// `CACHE_HEALTH_PORT`.
     pub port: u16,
+    /// `CACHE_HEALTH_TLS_ENABLED`.
+    pub tls: bool,
 }
 
 impl HealthAddress {
     /// Reads the address from the process's environment.
     ///
     /// # Errors
-    /// [`SettingsError`] when the port is none.
+    /// [`SettingsError`] when the port is none, or the switch of TLS neither on nor off.
     pub fn from_env() -> Result<Self, SettingsError> {
         let (raw, _warnings) = Raw::collect(std::env::vars_os())?;
         let port = port(raw.cache_health_port())?;
-        Ok(Self { host: raw.cache_health_host().value.to_owned(), port })
+        let tls = health_tls_enabled(&raw)?;
+        Ok(Self { host: raw.cache_health_host().value.to_owned(), port, tls })
     }
 }
 

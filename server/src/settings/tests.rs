@@ -61,7 +61,9 @@ fn a_wrong_value_is_refused_with_its_name_the_value_and_what_is_allowed() {
         ("CACHE_HANDSHAKE_TIMEOUT_SECONDS", "inf", "seconds from 0.01"),
         ("CACHE_LOG_LEVEL", "LOUD", "TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ("CACHE_LOG_FORMAT", "xml", "text, json"),
-        ("CACHE_BACKEND", "redis", "memory"),
+        ("CACHE_BACKEND", "disk", "memory, redis, valkey"),
+        ("CACHE_BACKEND_PREFIX", "x:", "needs CACHE_BACKEND=redis"),
+        ("CACHE_BACKEND_REQUIRED", "true", "needs CACHE_BACKEND=redis"),
         ("CACHE_EVICTION_POLICY", "fifo", "window, tinylfu, lru"),
         ("CACHE_WORKERS", "0", "a whole number from 1 to 1024, or auto"),
         ("CACHE_SHARDS", "257", "a whole number from 1 to 256, or auto"),
@@ -70,6 +72,10 @@ fn a_wrong_value_is_refused_with_its_name_the_value_and_what_is_allowed() {
         ("CACHE_MAX_CONCURRENT_STREAMS", "0", "a whole number from 1"),
         ("CACHE_TLS_ENABLED", "maybe", "true/false"),
         ("CACHE_TLS_REQUIRE_CLIENT_AUTH", "true", "needs CACHE_TLS_ENABLED"),
+        ("CACHE_HEALTH_TLS_ENABLED", "perhaps", "true/false"),
+        ("CACHE_HEALTH_TLS_ENABLED", "true", "it needs a certificate; set CACHE_HEALTH_TLS_CERT_"),
+        ("CACHE_HEALTH_TLS_CERT_PATH", "c.pem", "needs CACHE_HEALTH_TLS_ENABLED=true"),
+        ("CACHE_HEALTH_TLS_KEY_PATH", "c.key", "needs CACHE_HEALTH_TLS_ENABLED=true"),
     ] {
         let error = one(name, value).unwrap_err().to_string();
         assert!(error.starts_with(&format!("{name}: {value:?} is not allowed: ")), "{error}");
@@ -95,7 +101,12 @@ fn tls_needs_its_files() {
 /// The files were named, the switch was not: the port was open, and nothing said so.
 #[test]
 fn tls_that_was_asked_for_is_never_silently_off() {
-    let files = ["CACHE_TLS_CERT_PATH", "CACHE_TLS_KEY_PATH", "CACHE_TLS_CLIENT_CA_PATH"];
+    let files = [
+        "CACHE_TLS_CERT_PATH",
+        "CACHE_TLS_KEY_PATH",
+        "CACHE_TLS_CLIENT_CA_PATH",
+        "CACHE_TLS_CRL_PATH",
+    ];
     let off = [&[][..], &[("CACHE_TLS_ENABLED", "false")], &[("CACHE_TLS_ENABLED", "")]];
     for off in off {
         for file in files {
@@ -135,6 +146,51 @@ fn an_authority_of_clients_needs_clients_that_are_asked() {
         assert!(error.contains("needs CACHE_TLS_REQUIRE_CLIENT_AUTH=true"), "{error}");
     }
     assert!(with(&[("CACHE_TLS_REQUIRE_CLIENT_AUTH", "on")]).unwrap().tls.is_some());
+}
+
+#[test]
+fn revocation_lists_need_clients_that_are_asked() {
+    let with = |more: &[(&'static str, &'static str)]| {
+        let tls = [
+            ("CACHE_TLS_ENABLED", "true"),
+            ("CACHE_TLS_CERT_PATH", "cert.pem"),
+            ("CACHE_TLS_KEY_PATH", "key.pem"),
+            ("CACHE_TLS_CRL_PATH", "crl.pem"),
+        ];
+        Settings::from_vars([&tls, more].concat())
+    };
+    let error = with(&[]).unwrap_err().to_string();
+    assert!(error.starts_with("CACHE_TLS_CRL_PATH: \"crl.pem\" is not"), "{error}");
+    assert!(error.contains("needs CACHE_TLS_REQUIRE_CLIENT_AUTH=true"), "{error}");
+    let client_auth =
+        [("CACHE_TLS_REQUIRE_CLIENT_AUTH", "on"), ("CACHE_TLS_CLIENT_CA_PATH", "ca.pem")];
+    let tls = with(&client_auth).unwrap().tls.unwrap();
+    assert_eq!(tls.crl.unwrap().to_str(), Some("crl.pem"));
+}
+
+#[test]
+fn the_http_port_takes_its_own_files_or_those_of_the_grpc_port() {
+    let on = ("CACHE_HEALTH_TLS_ENABLED", "true");
+    let grpc = [
+        ("CACHE_TLS_ENABLED", "true"),
+        ("CACHE_TLS_CERT_PATH", "cert.pem"),
+        ("CACHE_TLS_KEY_PATH", "key.pem"),
+    ];
+    let own = [("CACHE_HEALTH_TLS_CERT_PATH", "own.pem"), ("CACHE_HEALTH_TLS_KEY_PATH", "own.key")];
+    let files = |vars: &[(&'static str, &'static str)]| {
+        let files = Settings::from_vars(vars.to_vec()).unwrap().health_tls;
+        files.map(|PairFiles { certificate, key }| {
+            [certificate, key].map(|path| path.to_str().unwrap().to_owned())
+        })
+    };
+    assert_eq!(files(&grpc), None, "TLS on the gRPC port alone leaves this one as it was");
+    let pair = |one: &str, two: &str| Some([one.to_owned(), two.to_owned()]);
+    assert_eq!(files(&[&grpc[..], &[on]].concat()), pair("cert.pem", "key.pem"));
+    assert_eq!(files(&[&own[..], &[on]].concat()), pair("own.pem", "own.key"));
+    assert_eq!(files(&[&own[..], &grpc, &[on]].concat()), pair("own.pem", "own.key"));
+    // One of the two files is no pair with one of the other port.
+    let error = Settings::from_vars([&grpc[..], &own[..1], &[on]].concat()).unwrap_err();
+    assert!(error.to_string().starts_with("CACHE_HEALTH_TLS_KEY_PATH: \"\" is"), "{error}");
 }
 
 #[test]
@@ -235,4 +291,47 @@ proptest! {
             prop_assert_eq!(error.to_string().lines().count(), 1);
         }
     }
+}
+
+/// A URL may have a password in it.
+#[test]
+fn the_backend_is_read_and_its_url_is_never_shown() {
+    let backend = |vars: &[(&str, &str)]| {
+        let all = [("CACHE_BACKEND", "Valkey")].into_iter().chain(vars.iter().copied());
+        Settings::from_vars(all)
+    };
+    let tier = backend(&[
+        ("CACHE_BACKEND_URL", "rediss://me:secret@one:6380/2"),
+        ("CACHE_BACKEND_TLS_CA_PATH", "ca.pem"),
+        ("CACHE_BACKEND_STALE_SECONDS", "2.5"),
+    ]);
+    let tier = tier.unwrap().tier.unwrap();
+    assert_eq!(tier.stale_time, Duration::from_millis(2500));
+    assert_eq!((tier.timeout, tier.required), (Duration::from_secs(1), false));
+    assert_eq!((tier.prefix.as_str(), tier.tls.pair), ("tiny-cache:", None));
+    for (vars, variable, allowed) in [
+        (&[][..], "CACHE_BACKEND_URL", "redis://[USER:PASSWORD@]HOST"),
+        (&[("CACHE_BACKEND_URL", "http://me:secret@one")], "CACHE_BACKEND_URL", "redis://"),
+        (
+            &[("CACHE_BACKEND_URL", "redis://one"), ("CACHE_BACKEND_TLS_CA_PATH", "ca.pem")],
+            "CACHE_BACKEND_TLS_CA_PATH",
+            "begins with rediss://",
+        ),
+        (
+            &[("CACHE_BACKEND_URL", "rediss://one"), ("CACHE_BACKEND_TLS_KEY_PATH", "k.pem")],
+            "CACHE_BACKEND_TLS_CERT_PATH",
+            "the path of the key's certificate",
+        ),
+        (
+            &[("CACHE_BACKEND_URL", "redis://one"), ("CACHE_BACKEND_PREFIX", "a b")],
+            "CACHE_BACKEND_PREFIX",
+            "visible ASCII",
+        ),
+    ] {
+        let error = backend(vars).unwrap_err().to_string();
+        assert!(error.starts_with(variable) && error.contains(allowed), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let error = one("CACHE_BACKEND_URL", "redis://me:secret@one").unwrap_err().to_string();
+    assert!(error.contains("needs CACHE_BACKEND=redis") && !error.contains("secret"), "{error}");
 }

@@ -5,9 +5,11 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use tracing::level_filters::LevelFilter;
 
 use crate::{
+    access::AccessFiles,
     cgroup::MemoryLimit,
     logging::LogFormat,
     store::{EvictionPolicy, StoreLimits},
+    tier::TierSettings,
 };
 
 use super::memory::{self, MIB};
@@ -25,11 +27,17 @@ pub struct Settings {
     pub memory_limit: Option<MemoryLimit>,
     pub cleanup_interval: Duration,
     pub eviction_policy: EvictionPolicy,
+    pub what_if: bool,
     pub log_level: LevelFilter,
     pub log_level_remote: bool,
     pub log_format: LogFormat,
     pub trace_keys: bool,
     pub tls: Option<TlsFiles>,
+    pub health_tls: Option<PairFiles>,
+    /// `None`: every caller may do everything.
+    pub access: Option<AccessFiles>,
+    /// Hashes of the tokens that open the HTTP port; `None`: it is open.
+    pub health_tokens: Option<PathBuf>,
     pub transport: Transport,
     pub workers: NonZeroUsize,
     pub shards: NonZeroUsize,
@@ -37,7 +45,14 @@ pub struct Settings {
     pub max_connections: usize,
     pub max_concurrent_streams: u32,
     pub handshake_timeout: Duration,
+    pub max_connection_age: Option<Duration>,
+    pub max_connection_idle: Option<Duration>,
+    pub max_in_flight: Option<NonZeroUsize>,
     pub shutdown_grace: Duration,
+    /// The file of the namespaces' quotas.
+    pub quotas: Option<PathBuf>,
+    /// The second tier; `None`: the store has everything.
+    pub tier: Option<TierSettings>,
     /// What the operator should hear about but what does not stop the start.
     pub warnings: Vec<String>,
 }
@@ -64,6 +79,17 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// Certificates that a client's must be signed by; `None`: clients need none.
     pub client_ca: Option<PathBuf>,
+    /// Revocation lists of those that signed; `None`: what was revoked is not known.
+    pub crl: Option<PathBuf>,
+}
+
+/// The PEM files of the HTTP port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairFiles {
+    /// The server's certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 impl Settings {
@@ -71,6 +97,13 @@ impl Settings {
     /// two) and a mebibyte for keys and framing, and at least gRPC's own default.
     pub fn max_message_bytes(&self) -> usize {
         (2 * self.limits.max_value_bytes + MIB as usize).max(4 * MIB as usize)
+    }
+
+    /// What replies may hold beside the store, with those that wait for slow readers: an eighth of
+    /// the memory for entries, and at least the largest message.
+    pub(crate) fn pinned_bytes(&self) -> usize {
+        let eighth = usize::try_from(self.limits.max_bytes / 8).unwrap_or(usize::MAX);
+        eighth.max(self.max_message_bytes())
     }
 
     /// Memory for large messages that are still arriving, a part of what the process takes

@@ -7,6 +7,7 @@ use super::{
     entry::{Entry, HEADER_BYTES},
     ghost,
     outcome::EvictionPolicy,
+    ring::ITEM_BYTES,
     route::MAX_SHARDS,
 };
 
@@ -22,10 +23,13 @@ const PLACE_BYTES: usize = 80 + 64;
 
 /// What moka takes for the handle of a resident: 261 bytes (`make bench-overhead`), and what it
 /// has let go of and not yet freed while residents come and go (`make test-memory` under `lru`).
-const HANDLE_BYTES: usize = 264 + 48;
+pub(super) const HANDLE_BYTES: usize = 264 + 48;
 
 /// The place of a deadline in the order of deadlines.
 const DEADLINE_BYTES: usize = 32;
+
+/// The place in the queue of a namespace with a quota: one item, and up to as many stale ones.
+const TICKET_BYTES: usize = 2 * ITEM_BYTES;
 
 /// What an entry of one byte in the window counts as: none counts as less.
 const LIGHTEST_BYTES: u64 = entry_bytes(HEADER_BYTES + 2, false, false);
@@ -136,7 +140,19 @@ impl Capacity {
 
 /// Bytes that an entry is counted as.
 pub(super) fn bytes_of(entry: &Entry, is_resident: bool) -> u64 {
-    entry_bytes(entry.block_bytes(), entry.deadline() != Deadline::NEVER, is_resident)
+    let ticket = if entry.ticket().is_some() { TICKET_BYTES as u64 } else { 0 };
+    entry_bytes(entry.block_bytes(), entry.deadline() != Deadline::NEVER, is_resident) + ticket
+}
+
+/// Bytes that an entry in the window is counted as, with a key and a value of so many bytes.
+pub(super) fn window_bytes(bytes: usize, has_deadline: bool) -> u64 {
+    entry_bytes(HEADER_BYTES + bytes, has_deadline, false)
+}
+
+/// The most bytes that an entry of a namespace with a quota is counted as, with a key and a value
+/// of so many bytes.
+pub(super) fn most_bytes_with_ticket(bytes: usize, has_deadline: bool) -> u64 {
+    entry_bytes(HEADER_BYTES + bytes, has_deadline, true) + TICKET_BYTES as u64
 }
 
 /// Bytes that an entry is counted as, with a block of `block_bytes`.

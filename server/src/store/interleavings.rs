@@ -5,15 +5,21 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use tiny_cache_proto::key::{Key, Namespace};
 
 use super::{
-    EvictionPolicy, Lookup, Outcome, Ttl,
+    EvictionPolicy, Lookup, Outcome, Refused, Ttl,
     capacity::{Capacity, bytes_of},
-    clock::{Clock, Deadline},
-    entry::{Entry, HashedKey},
+    census::Census,
+    clock::Clock,
+    entry::{Content, Entry, HashedKey},
+    invalidations::Scope,
+    leases::{Asked, Claim},
     namespaces::{Namespaces, Slot},
-    shard::Shard,
+    shard::{Circumstances, Claimed, Common, Shard, Written},
+    stats::Stats,
+    version::Versions,
 };
 
 /// A shard with room for ten entries, three of them in its window. Keys are letters, values bytes.
@@ -21,28 +27,26 @@ pub(crate) struct SmallShard(Shard);
 
 impl SmallShard {
     pub(crate) fn new() -> Self {
-        let one = Entry::new(key(b'a'), b"v", Deadline::NEVER, Slot::SHARED);
+        let one = Entry::new(key(b'a'), Content::plain(b"v", Ttl::Forever), Slot::SHARED);
         let (waiting, resident) = (bytes_of(&one, false), bytes_of(&one, true));
         let capacity = Capacity::of_weights(3 * waiting + 7 * resident, 3 * waiting);
-        let namespaces = Arc::new(Namespaces::new());
-        Self(Shard::new(capacity, EvictionPolicy::Window, Clock::start(), namespaces))
+        Self(Shard::new(capacity, EvictionPolicy::Window, common()))
     }
 
     /// One without a window: all of its ten entries are residents.
     pub(crate) fn of_residents() -> Self {
-        let one = Entry::new(key(b'a'), b"v", Deadline::NEVER, Slot::SHARED);
+        let one = Entry::new(key(b'a'), Content::plain(b"v", Ttl::Forever), Slot::SHARED);
         let capacity = Capacity::of_weights(10 * bytes_of(&one, true), 0);
-        let namespaces = Arc::new(Namespaces::new());
-        Self(Shard::new(capacity, EvictionPolicy::Lru, Clock::start(), namespaces))
+        Self(Shard::new(capacity, EvictionPolicy::Lru, common()))
     }
 
     pub(crate) fn set(&self, name: u8, value: u8) {
-        self.0.set(key(name), &[value], Ttl::Forever);
+        self.0.make_room(self.0.set(key(name), Content::plain(&[value], Ttl::Forever)));
     }
 
     /// Ends at once.
     pub(crate) fn set_over(&self, name: u8) {
-        self.0.set(key(name), b"over", Ttl::For(Duration::ZERO));
+        self.0.make_room(self.0.set(key(name), Content::plain(b"over", Ttl::For(Duration::ZERO))));
     }
 
     pub(crate) fn get(&self, name: u8) -> Option<u8> {
@@ -52,24 +56,59 @@ impl SmallShard {
         }
     }
 
+    /// Entries that count, and how many were removed as past their deadline or invalidated.
+    pub(crate) fn count(&self) -> (u64, u64) {
+        let mut census = Census::of(std::slice::from_ref(&self.0), Stats::default());
+        while census.step() {}
+        let stats = census.stats();
+        (stats.entries, stats.expired_removals + stats.invalidated_removals)
+    }
+
     pub(crate) fn delete(&self, name: u8) {
         self.0.delete(key(name));
     }
 
     pub(crate) fn compare_and_set(&self, name: u8, expected: u8, value: u8) -> bool {
-        let matches = |current: Option<&[u8]>| match current {
-            Some([current]) if *current == expected => Ok(Outcome::Stored),
-            _ => Ok(Outcome::Mismatch),
+        let matches =
+            |current: Option<&Entry>, _: Circumstances<'_>| match current.map(Entry::value) {
+                Some([current]) if *current == expected => Ok(Outcome::Stored),
+                _ => Ok(Outcome::Mismatch),
+            };
+        self.concluded(self.0.set_if(key(name), Content::plain(&[value], Ttl::Forever), matches))
+    }
+
+    /// The token of a lease, if nothing is there and nobody else has one.
+    pub(crate) fn claim(&self, name: u8) -> Option<u64> {
+        let asked = Asked { span: Duration::from_secs(60), waits: false };
+        match self.0.claim(key(name), asked, None) {
+            Some(Claimed { claim: Claim::Granted(token), .. }) => Some(token),
+            _ => None,
+        }
+    }
+
+    /// Writes while the lease lasts.
+    pub(crate) fn fill(&self, name: u8, value: u8, token: u64) -> bool {
+        let lasts = |_: Option<&Entry>, around: Circumstances<'_>| {
+            let holds = around.leases.holds(key(name).hash, token, around.now);
+            Ok(if holds { Outcome::Stored } else { Outcome::Mismatch })
         };
-        self.0.set_if(key(name), &[value], Ttl::Forever, matches).unwrap().0 == Outcome::Stored
+        self.concluded(self.0.set_if(key(name), Content::plain(&[value], Ttl::Forever), lasts))
     }
 
     pub(crate) fn set_if_absent(&self, name: u8, value: u8) -> bool {
-        let absent = |current: Option<&[u8]>| match current {
+        let absent = |current: Option<&Entry>, _: Circumstances<'_>| match current {
             None => Ok(Outcome::Stored),
             Some(_) => Ok(Outcome::Exists),
         };
-        self.0.set_if(key(name), &[value], Ttl::Forever, absent).unwrap().0 == Outcome::Stored
+        self.concluded(self.0.set_if(key(name), Content::plain(&[value], Ttl::Forever), absent))
+    }
+
+    fn concluded(&self, done: Result<(Outcome, Option<Written>), Refused>) -> bool {
+        let (outcome, written) = done.unwrap();
+        if let Some(written) = written {
+            self.0.make_room(written);
+        }
+        outcome == Outcome::Stored
     }
 
     /// Fills the shard, and asks twice for `name`, so that it is the next to become a resident.
@@ -77,11 +116,11 @@ impl SmallShard {
         self.set(name, value);
         self.get(name);
         self.get(name);
-        self.fill();
+        self.fill_up();
     }
 
     /// Fills the shard.
-    pub(crate) fn fill(&self) {
+    pub(crate) fn fill_up(&self) {
         let mut others = b'A'..=b'Z';
         while !self.0.is_full() {
             self.set(others.next().unwrap(), 0);
@@ -99,8 +138,32 @@ impl SmallShard {
         self.0.compact();
     }
 
+    /// Invalidates the shared keyspace.
+    pub(crate) fn invalidate(&self) {
+        self.0.invalidations().record(self.0.clock(), "", Scope::Namespace).unwrap();
+    }
+
+    /// As the upkeep does after an invalidation.
+    pub(crate) fn sweep_invalidated(&self) {
+        let Some(up_to) = self.0.invalidations().pending() else { return };
+        for stripe in 0..self.0.stripes() {
+            self.0.sweep_invalidated(stripe, up_to, async || ()).now_or_never().unwrap();
+        }
+        self.0.invalidations().done(up_to);
+    }
+
     pub(crate) fn assert_books_balance(&self) {
         self.0.assert_books_balance();
+    }
+}
+
+fn common() -> Common {
+    Common {
+        clock: Clock::start(),
+        versions: Versions::start(),
+        namespaces: Arc::new(Namespaces::new()),
+        quotas: None,
+        invalidations: Arc::default(),
     }
 }
 

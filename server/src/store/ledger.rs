@@ -1,11 +1,12 @@
 //! Counts what a shard holds, as it changes. Knows sizes and causes, not keys.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 use super::{
     namespaces::{SLOTS, Slot},
+    quotas::Quotas,
     stats::Stats,
 };
 
@@ -32,6 +33,10 @@ pub(super) struct Ledger {
     lru_evictions: AtomicU64,
     admission_rejections: AtomicU64,
     expired_removals: AtomicU64,
+    invalidated_removals: AtomicU64,
+    quota_evictions: AtomicU64,
+    /// Where entries with a ticket count, too.
+    quotas: Option<Arc<Quotas>>,
     /// What each namespace but the shared one holds; made when the first of them is written to.
     namespaces: OnceLock<Box<[Held]>>,
     /// Evictions from the shared keyspace, which has no place in `namespaces`.
@@ -68,6 +73,8 @@ pub(super) struct EntrySize {
     pub(super) weight: u64,
     pub(super) slot: Slot,
     pub(super) in_window: bool,
+    /// Whether it counts in its namespace's quota.
+    pub(super) has_ticket: bool,
 }
 
 /// Why an entry left.
@@ -79,10 +86,14 @@ pub(super) enum Departure {
     Replaced,
     /// It was past its deadline.
     Expired,
+    /// Its tag or its namespace was invalidated.
+    Invalidated,
     /// Judged at the window's end, and dropped.
     Dropped,
     /// Pushed out to stay within the limits.
     Evicted,
+    /// Pushed out to keep its namespace within its quota.
+    OverQuota,
     /// Pushed out, or never let in: TinyLFU does not say.
     Unjudged {
         /// The number under which the entry was given to moka.
@@ -100,6 +111,11 @@ pub(super) enum Graduation {
 }
 
 impl Ledger {
+    /// Counts entries with a ticket in their namespace's quota, too.
+    pub(super) fn with_quotas(quotas: Option<Arc<Quotas>>) -> Self {
+        Self { quotas, ..Self::default() }
+    }
+
     /// A number for what enters the window or moka; wraps.
     pub(super) fn mark(&self) -> u32 {
         self.marks.fetch_add(1, Ordering::Relaxed)
@@ -142,6 +158,11 @@ impl Ledger {
             held.entries.fetch_add(1, Ordering::Relaxed);
             held.bytes.fetch_add(size.bytes, Ordering::Relaxed);
         }
+        if size.has_ticket
+            && let Some(quotas) = &self.quotas
+        {
+            quotas.of(size.slot).add(size.bytes);
+        }
     }
 
     /// Takes an entry off what is held.
@@ -153,6 +174,11 @@ impl Ledger {
         if let Some(held) = self.held(size.slot) {
             held.entries.fetch_sub(1, Ordering::Relaxed);
             held.bytes.fetch_sub(size.bytes, Ordering::Relaxed);
+        }
+        if size.has_ticket
+            && let Some(quotas) = &self.quotas
+        {
+            quotas.of(size.slot).take_off(size.bytes);
         }
     }
 
@@ -172,8 +198,10 @@ impl Ledger {
             Departure::Deleted => &self.deletes,
             Departure::Replaced => &self.overwrites,
             Departure::Expired => &self.expired_removals,
+            Departure::Invalidated => &self.invalidated_removals,
             Departure::Dropped => &self.dropped,
             Departure::Evicted => &self.lru_evictions,
+            Departure::OverQuota => &self.quota_evictions,
             // An entry that was let in went to the end of the queue: all others would have to go
             // before it.
             Departure::Unjudged { mark } => {
@@ -185,13 +213,20 @@ impl Ledger {
                 }
             }
         };
-        counter.fetch_add(1, Ordering::Relaxed);
         if departure.makes_room() {
             let held = self.held(size.slot);
             let evictions = held.map_or(&self.shared_evictions, |held| &held.evictions);
             evictions.fetch_add(1, Ordering::Relaxed);
         }
         self.take_off(size);
+        // Last: who reads it first finds no entry among those held that it counts as removed.
+        counter.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many entries were removed since they were past their deadline or invalidated.
+    pub(super) fn swept(&self) -> u64 {
+        self.expired_removals.load(Ordering::Acquire)
+            + self.invalidated_removals.load(Ordering::Acquire)
     }
 
     /// What the shard holds.
@@ -209,6 +244,7 @@ impl Ledger {
     pub(super) fn add_to(&self, stats: &mut Stats) {
         stats.lru_evictions += self.lru_evictions.load(Ordering::Relaxed);
         stats.admission_rejections += self.admission_rejections.load(Ordering::Relaxed);
+        stats.quota_evictions += self.quota_evictions.load(Ordering::Relaxed);
         stats.admission_rejections += self.dropped.load(Ordering::Relaxed);
         stats.graduated_by_hits +=
             self.graduated[Graduation::Hits as usize].load(Ordering::Relaxed);
@@ -216,6 +252,7 @@ impl Ledger {
             self.graduated[Graduation::Ghost as usize].load(Ordering::Relaxed);
         stats.dropped += self.dropped.load(Ordering::Relaxed);
         stats.expired_removals += self.expired_removals.load(Ordering::Relaxed);
+        stats.invalidated_removals += self.invalidated_removals.load(Ordering::Relaxed);
         stats.inserts += self.inserts.load(Ordering::Relaxed);
         stats.overwrites += self.overwrites.load(Ordering::Relaxed);
         stats.deletes += self.deletes.load(Ordering::Relaxed);
@@ -224,7 +261,7 @@ impl Ledger {
     }
 
     /// The share of each namespace, by its number; what the shared keyspace holds is what the
-    /// others leave. An entry past its deadline counts until it is removed.
+    /// others leave. An entry past its deadline, or invalidated, counts until it is removed.
     pub(super) fn by_namespace(&self) -> [NamespaceShare; SLOTS] {
         let mut each = [NamespaceShare::default(); SLOTS];
         let (mut entries, mut bytes) = (0, 0);
@@ -283,6 +320,9 @@ impl Totals {
 impl Departure {
     /// Whether the entry left to stay within the limits.
     fn makes_room(self) -> bool {
-        matches!(self, Self::Dropped | Self::Evicted | Self::Unjudged { .. })
+        match self {
+            Self::Dropped | Self::Evicted | Self::OverQuota | Self::Unjudged { .. } => true,
+            Self::Deleted | Self::Replaced | Self::Expired | Self::Invalidated => false,
+        }
     }
 }

@@ -1,11 +1,17 @@
 //! What callers ask of the store and what they get: policy, value, result and refusal.
 
-use std::ops::Deref;
+use std::{fmt, ops::Deref};
 
 use bytes::Bytes;
 use thiserror::Error;
+use tiny_cache_proto::key::{Key, Namespace};
 
-use super::entry::Entry;
+use super::{
+    entry::{Content, Entry, HashedKey},
+    namespaces::Slot,
+    quota_limits::OverQuota,
+    ttl::Ttl,
+};
 
 /// Which entry gives way when the store is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +30,16 @@ pub enum EvictionPolicy {
     Lru,
 }
 
+impl fmt::Display for EvictionPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Window => "window",
+            Self::TinyLfu => "tinylfu",
+            Self::Lru => "lru",
+        })
+    }
+}
+
 /// What a read found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
@@ -31,6 +47,20 @@ pub enum Lookup {
     Hit(Value),
     /// Nothing, or nothing alive.
     Miss,
+}
+
+impl Lookup {
+    pub(crate) fn is_hit(&self) -> bool {
+        matches!(self, Self::Hit(_))
+    }
+
+    /// Bytes of the value that was found.
+    pub(super) fn value_bytes(&self) -> usize {
+        match self {
+            Self::Hit(value) => value.len(),
+            Self::Miss => 0,
+        }
+    }
 }
 
 /// The value of an entry. It stays as it is while the store goes on, and as long as it is held,
@@ -43,22 +73,40 @@ impl Value {
         Self(entry.clone())
     }
 
-    /// The bytes themselves, without a copy. It takes an allocation.
+    /// The bytes themselves, without a copy, unless tens of thousands of replies hold them already.
+    /// It takes an allocation.
     pub fn lend(&self) -> Bytes {
-        Bytes::from_owner(self.clone())
+        if self.0.lend() {
+            Bytes::from_owner(Lent(self.0.clone()))
+        } else {
+            Bytes::copy_from_slice(self)
+        }
     }
 }
 
-#[cfg(test)]
+/// A value that a reply holds.
+struct Lent(Entry);
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        self.0.value()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
+
 impl Value {
-    /// One of an entry that no store has.
+    /// One of an entry that no store has. What replies hold of it is memory beside the store.
     pub(crate) fn holding(value: &[u8]) -> Self {
-        use tiny_cache_proto::key::{Key, Namespace};
-
-        use super::{clock::Deadline, entry::HashedKey, namespaces::Slot};
-
         let key = Key::parse(Namespace::SHARED, "k").expect("a valid key");
-        Self(Entry::new(HashedKey { hash: 0, key }, value, Deadline::NEVER, Slot::SHARED))
+        let key = HashedKey { hash: 0, key };
+        let entry = Entry::new(key, Content::plain(value, Ttl::Forever), Slot::SHARED);
+        entry.leave();
+        Self(entry)
     }
 }
 
@@ -97,11 +145,14 @@ pub enum Outcome {
     Mismatch,
 }
 
-/// A write that was turned away; the old value stands. The texts are part of the wire
-/// contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// A call that was turned away; nothing was done, and an old value stands. The text of the first is
+/// part of the wire contract.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
     /// The value is larger than `CACHE_MAX_VALUE_BYTES`.
     #[error("Value exceeds maximum allowed cache entry size")]
     Oversize,
+    /// The quota of its namespace does not allow it.
+    #[error(transparent)]
+    OverQuota(Box<OverQuota>),
 }

@@ -24,7 +24,7 @@ use self::{
     evicted::{Evicted, Handle},
     moka::Handles,
 };
-use super::{outcome::EvictionPolicy, window::Item};
+use super::{outcome::EvictionPolicy, ring::Item};
 
 /// The handles of one shard.
 #[derive(Debug)]

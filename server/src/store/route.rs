@@ -108,6 +108,24 @@ mod tests {
         assert!(stripes.iter().all(|n| n.abs_diff(1000) < 189), "{stripes:?}");
     }
 
+    /// Keys that meet in one stripe of one shard, found by trying against one server, are of no use
+    /// against another, nor against this one after a restart.
+    #[test]
+    fn keys_that_meet_under_one_seed_spread_under_another() {
+        let (known, other) = (Route::new(8), Route::new(8));
+        let count = StripeCount::of(0);
+        let place = |route: &Route, text: &str| {
+            let hash = route.hash(Key::parse(Namespace::SHARED, text).unwrap());
+            (route.shard(hash), stripe(hash, count))
+        };
+        let texts = (0..).map(|number| format!("key:{number}"));
+        let met: Vec<_> = texts.filter(|text| place(&known, text) == (0, 0)).take(200).collect();
+        let spread: std::collections::BTreeSet<_> =
+            met.iter().map(|text| place(&other, text)).collect();
+        // 200 draws of 512 places leave 165 of them taken, give or take.
+        assert!(spread.len() > 120, "{}", spread.len());
+    }
+
     #[test]
     fn a_namespace_is_never_confused_with_a_key() {
         let route = Route::new(1);

@@ -10,21 +10,38 @@
 //! is dropped and remembered by the ghost. A key that the ghost knows becomes a resident at once.
 //! Policies without a window make residents of all entries.
 
-use std::{ops::Bound, sync::Arc, time::Duration};
+mod adding; // counters
+mod describing; // what is known of its entries
+mod evicting; // makes room
+mod expiring; // takes out what has expired
+mod invalidating; // takes out what was invalidated
+mod footprint; // what simulations have to know of an entry
+mod leasing; // who fills its keys
+mod listing; // its entries, a part at a time
+mod tickets; // the part of its entries in their namespaces' quotas
+mod versioned; // what is read and changed by version
+
+use std::sync::Arc;
+
+pub(super) use self::{leasing::Claimed, listing::Turn};
 
 use super::{
     capacity::{Capacity, bytes_of},
-    clock::{Clock, Deadline, Moment},
-    entry::{Entry, HashedKey, Place},
+    clock::{Clock, Moment},
+    entry::{Content, Entry, HashedKey, Place},
+    invalidations::{Invalidations, Noted},
+    leases::{Lease, Leases},
     ledger::{Departure, EntrySize, Graduation, Ledger, NamespaceShare},
     namespaces::{Namespaces, SLOTS, Slot},
     outcome::{EvictionPolicy, Lookup, Outcome, Refused, Value},
+    quotas::Quotas,
     residents::Residents,
+    ring::Item,
     route::StripeCount,
-    stats::{ShardStats, Stats},
+    stats::{ShardStats, Stats, Tally},
     stripes::{Stripe, Stripes},
-    ttl::Ttl,
-    window::{Item, Window},
+    version::{Stamp, Versions},
+    window::Window,
 };
 
 #[derive(Debug)]
@@ -35,8 +52,51 @@ pub(super) struct Shard {
     ledger: Ledger,
     capacity: Capacity,
     clock: Clock,
+    versions: Versions,
     namespaces: Arc<Namespaces>,
+    quotas: Option<Arc<Quotas>>,
+    invalidations: Arc<Invalidations>,
     policy: EvictionPolicy,
+}
+
+/// What the shards of a store have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    pub(super) clock: Clock,
+    pub(super) versions: Versions,
+    pub(super) namespaces: Arc<Namespaces>,
+    /// `None`: no namespace will ever have one.
+    pub(super) quotas: Option<Arc<Quotas>>,
+    pub(super) invalidations: Arc<Invalidations>,
+}
+
+/// A value that was written. The shard may be over its weight until it is told to
+/// [`make_room`](Shard::make_room).
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub(super) struct Written {
+    /// The number of its namespace.
+    pub(super) slot: Slot,
+    pub(super) hash: u64,
+    stamp: Stamp,
+    next: Next,
+    begun: Moment,
+}
+
+/// What a condition may depend on beside the entry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances<'a> {
+    pub(super) leases: &'a Leases,
+    pub(super) now: Moment,
+}
+
+/// An entry that was put into its place.
+struct Put {
+    /// What it replaced, to be freed when the stripe is free again.
+    replaced: Option<Entry>,
+    /// Likewise, so that those that wait do not wait for the stripe.
+    lease: Option<Lease>,
+    next: Next,
 }
 
 /// What a call has left to do when it has let go of its stripe.
@@ -49,27 +109,29 @@ enum Next {
     Settle,
 }
 
-/// Lapsed entries are counted so many at a time while their stripe waits: some tens of
-/// microseconds.
-const COUNTED: usize = 1024;
-
 /// They are removed so many at a time: likewise.
 const REMOVED: usize = 64;
 
 /// What removing a resident costs, in removals from the window: moka unlinks its handle.
 const RESIDENT_COST: usize = 8;
 
-/// From this long on, a write's way into the shard is a stall. moka does not tell: a writer that
-/// finds its channel full sleeps for 50 microseconds at a time until it is not, and one that finds
-/// maintenance due does it first. So a write that gave moka a handle reads the clock once more.
-const STALL: Duration = Duration::from_millis(1);
+/// A count of residents let in, in the eight bits that an entry has for it: in steps of a 64th to a
+/// 128th of the residents that there are. So it comes round after twice as many as there are at
+/// least, and an entry that is not used so long has been evicted.
+fn in_steps(let_in: u32, residents: u64) -> u8 {
+    (u64::from(let_in) >> step(residents)) as u8
+}
+
+/// A step, as a power of two.
+fn step(residents: u64) -> u32 {
+    (residents / 64).checked_ilog2().unwrap_or(0)
+}
 
 impl Shard {
     pub(super) fn new(
         capacity: Capacity,
         policy: EvictionPolicy,
-        clock: Clock,
-        namespaces: Arc<Namespaces>,
+        Common { clock, versions, namespaces, quotas, invalidations }: Common,
     ) -> Self {
         // A shard too small for a window keeps the exact order of use instead.
         let policy = match policy {
@@ -77,13 +139,16 @@ impl Shard {
             policy => policy,
         };
         Self {
-            stripes: Stripes::new(StripeCount::of(capacity.bytes)),
+            stripes: Stripes::new(StripeCount::of(capacity.bytes), invalidations.clone()),
             window: Window::new(if capacity.window == 0 { 0 } else { capacity.ghost_slots() }),
             residents: Residents::new(capacity.residents(), policy),
-            ledger: Ledger::default(),
+            ledger: Ledger::with_quotas(quotas.clone()),
             capacity,
             clock,
+            versions,
             namespaces,
+            quotas,
+            invalidations,
             policy,
         }
     }
@@ -93,19 +158,34 @@ impl Shard {
         self.policy
     }
 
-    /// Adds the shard's figures, and returns what it holds. What is past its deadline is not
-    /// counted, removed or not.
-    pub(super) fn add_to(&self, stats: &mut Stats) -> ShardStats {
+    /// What the shard holds, with what is past its deadline or was invalidated. Applies what moka
+    /// has pending.
+    pub(super) fn held(&self) -> Tally {
         self.settle();
-        // First what is held: an entry that a sweep removes between the two is then counted once
-        // too often for a moment. The other way round, entries that stay were not counted.
         let all = self.ledger.all();
-        let (entries, memory_bytes) = (all.entries(), all.bytes());
-        let (lapsed, lapsed_bytes) = self.lapsed(|| {});
-        let held = ShardStats {
-            entries: entries.saturating_sub(lapsed),
-            memory_bytes: memory_bytes.saturating_sub(lapsed_bytes),
-        };
+        Tally { entries: all.entries(), bytes: all.bytes() }
+    }
+
+    /// How many entries were removed since they were past their deadline or invalidated.
+    pub(super) fn swept(&self) -> u64 {
+        self.ledger.swept()
+    }
+
+    /// What one stripe has that is past its deadline or was invalidated, and how many entries were
+    /// looked at. Lets go of the stripe now and then; what is removed or added meanwhile may be
+    /// counted or not.
+    pub(super) fn gone_from(&self, stripe: usize) -> (Tally, usize) {
+        let mut gone = self.lapsed(stripe, || {});
+        let lapsed = gone.entries as usize;
+        let looked_at = self.each_invalidated(stripe, |size| {
+            gone = gone.and(Tally { entries: 1, bytes: size.bytes });
+        });
+        (gone, lapsed + looked_at)
+    }
+
+    /// Adds the shard's figures, and returns what it holds.
+    pub(super) fn add_to(&self, stats: &mut Stats, held: Tally) -> ShardStats {
+        let held = ShardStats { entries: held.entries, memory_bytes: held.bytes };
         stats.entries += held.entries;
         stats.memory_bytes += held.memory_bytes;
         self.ledger.add_to(stats);
@@ -128,7 +208,7 @@ impl Shard {
     pub(super) fn get(&self, key: HashedKey<'_>) -> Lookup {
         let (found, next) = {
             let mut stripe = self.stripes.lock(key.hash);
-            let live = stripe.find(key.hash).filter(|entry| self.is_live(entry, key));
+            let live = self.live(&stripe, key, || self.clock.now());
             let next = self.asked_for(live);
             let found = live.map_or(Lookup::Miss, |entry| Lookup::Hit(Value::of(entry)));
             let in_window = live.is_some_and(Entry::waits);
@@ -153,80 +233,88 @@ impl Shard {
         }
     }
 
-    /// Writes a value. Returns the number of its namespace.
-    pub(super) fn set(&self, key: HashedKey<'_>, value: &[u8], ttl: Ttl) -> Slot {
-        let now = self.clock.now();
-        let (entry, slot) = self.entry(key, value, ttl, now);
-        let (replaced, next) = self.put(&mut self.stripes.lock(key.hash), key, entry, now);
-        drop(replaced);
-        self.follow_up(key.hash, next, now);
-        slot
+    /// Writes a value.
+    pub(super) fn set(&self, key: HashedKey<'_>, content: Content<'_>) -> Written {
+        let begun = self.clock.now();
+        let (entry, slot) = self.entry(key, content);
+        let mut stripe = self.stripes.lock(key.hash);
+        let stamp = stripe.stamp(begun);
+        let Put { replaced, lease, next } = self.put(&mut stripe, key, entry, (stamp, begun));
+        drop(stripe);
+        drop((replaced, lease));
+        Written { slot, hash: key.hash, stamp, next, begun }
     }
 
-    /// Reads the live value, lets `decide`, and writes when it says [`Outcome::Stored`]; no
-    /// other write of the key comes in between. Returns the number of the namespace that was
-    /// written to, if one was.
+    /// Shows `decide` the live entry, and writes when it says [`Outcome::Stored`]; no
+    /// other write of the key comes in between. Returns what was written, if anything was.
     pub(super) fn set_if(
         &self,
         key: HashedKey<'_>,
-        value: &[u8],
-        ttl: Ttl,
-        decide: impl FnOnce(Option<&[u8]>) -> Result<Outcome, Refused>,
-    ) -> Result<(Outcome, Option<Slot>), Refused> {
+        content: Content<'_>,
+        decide: impl FnOnce(Option<&Entry>, Circumstances<'_>) -> Result<Outcome, Refused>,
+    ) -> Result<(Outcome, Option<Written>), Refused> {
         let now = self.clock.now();
         let mut stripe = self.stripes.lock(key.hash);
-        let current = stripe.find(key.hash).filter(|entry| entry.is_live_of(key, || now));
-        let outcome = decide(current.map(Entry::value))?;
+        let current = self.live(&stripe, key, || now);
+        let outcome = decide(current, Circumstances { leases: &stripe.leases, now })?;
         if outcome != Outcome::Stored {
             let next = self.asked_for(current);
             drop(stripe);
-            self.follow_up(key.hash, next, now);
+            if next == Next::Report {
+                self.report(key.hash);
+            }
             return Ok((outcome, None));
         }
-        let (entry, slot) = self.entry(key, value, ttl, now);
-        let (replaced, next) = self.put(&mut stripe, key, entry, now);
+        let (entry, slot) = self.entry(key, content);
+        let stamp = stripe.stamp(now);
+        let Put { replaced, lease, next } = self.put(&mut stripe, key, entry, (stamp, now));
         drop(stripe);
-        drop(replaced);
-        self.follow_up(key.hash, next, now);
-        Ok((outcome, Some(slot)))
+        drop((replaced, lease));
+        Ok((outcome, Some(Written { slot, hash: key.hash, stamp, next, begun: now })))
     }
 
     pub(super) fn delete(&self, key: HashedKey<'_>) {
+        let now = || self.clock.now();
         let gone = {
             let mut stripe = self.stripes.lock(key.hash);
-            self.take_if(&mut stripe, key.hash, |entry| entry.is_of(key))
+            if !stripe.leases.is_empty() {
+                self.end_lease(&mut stripe, key.hash, now());
+            }
+            let gone = self.take_if(&mut stripe, key.hash, |entry| entry.is_of(key));
+            gone.map(|entry| (self.cause(&stripe.noted, &entry, Departure::Deleted, now), entry))
         };
-        if let Some(entry) = gone {
-            self.ledger.remove(self.size(&entry), self.departure(&entry, Departure::Deleted));
+        if let Some((departure, entry)) = gone {
+            self.ledger.remove(self.size(&entry), departure);
             self.bury();
         }
     }
 
-    /// Removes entries of one stripe that are past their deadline, as many as a stripe may be held
-    /// for. Returns how many, and how long the first was overdue.
-    pub(super) fn expire(&self, stripe: usize) -> (usize, Duration) {
-        let now = self.clock.now();
-        let mut gone = Vec::new();
-        let mut lag = Duration::ZERO;
-        {
-            let mut stripe = self.stripes.at(stripe);
-            let mut cost = 0;
-            while cost < REMOVED
-                && let Some((deadline, hash)) = stripe.first_over(now)
-            {
-                lag = lag.max(deadline.lag(now));
-                let Some(entry) = self.take_if(&mut stripe, hash, |_| true) else { break };
-                cost += if entry.waits() { 1 } else { RESIDENT_COST };
-                gone.push(entry);
+    /// Removes every entry, few enough at a time that calls need not wait for long.
+    pub(super) fn clear(&self) {
+        for index in 0..self.stripes.len() {
+            loop {
+                let now = self.clock.now();
+                let gone: Vec<_> = {
+                    let mut stripe = self.stripes.at(index);
+                    let hashes = stripe.first_hashes(REMOVED).into_iter();
+                    let taken = hashes.filter_map(|hash| {
+                        let entry = self.take_if(&mut stripe, hash, |_| true)?;
+                        Some((self.cause(&stripe.noted, &entry, Departure::Deleted, || now), entry))
+                    });
+                    taken.collect()
+                };
+                if gone.is_empty() {
+                    break;
+                }
+                for (departure, entry) in &gone {
+                    self.ledger.remove(self.size(entry), *departure);
+                }
             }
         }
-        for entry in &gone {
-            self.ledger.remove(self.size(entry), Departure::Expired);
-        }
-        (gone.len(), lag)
+        self.bury();
     }
 
-    /// How many stripes there are to expire.
+    /// How many stripes there are, to expire or to list.
     pub(super) fn stripes(&self) -> usize {
         self.stripes.len()
     }
@@ -242,23 +330,39 @@ impl Shard {
         self.window.compact(self.ledger.window().entries(), |item| self.is_waiting(item));
     }
 
-    fn entry(&self, key: HashedKey<'_>, value: &[u8], ttl: Ttl, now: Moment) -> (Entry, Slot) {
+    fn entry(&self, key: HashedKey<'_>, content: Content<'_>) -> (Entry, Slot) {
         let slot = self.namespaces.take(key.key.namespace().as_str());
-        (Entry::new(key, value, Deadline::after(now, ttl), slot), slot)
+        (Entry::new(key, content, slot), slot)
+    }
+
+    /// The live entry of a key.
+    fn live<'s>(
+        &self,
+        stripe: &'s Stripe,
+        key: HashedKey<'_>,
+        now: impl FnOnce() -> Moment,
+    ) -> Option<&'s Entry> {
+        let entry = stripe.find(key.hash)?;
+        let is_live = entry.is_live_of(key, now) && !self.invalidations.has(&stripe.noted, entry);
+        is_live.then_some(entry)
     }
 
     /// Puts a new entry into its place, which is that of the one before it where both weigh the
-    /// same. Returns what it replaced, to be freed when the stripe is free again.
+    /// same.
     fn put(
         &self,
         stripe: &mut Stripe,
         key: HashedKey<'_>,
         entry: Entry,
-        now: Moment,
-    ) -> (Option<Entry>, Next) {
+        (stamp, now): (Stamp, Moment),
+    ) -> Put {
         let HashedKey { hash, .. } = key;
+        entry.set_written(stamp);
         if let Some(other) = self.take_if(stripe, hash, |held| !held.is_of(key)) {
             self.ledger.remove(self.size(&other), Departure::Evicted);
+        }
+        if let Some(quotas) = &self.quotas {
+            quotas.give_ticket(hash, &entry, stripe.find(hash));
         }
         let fits = self.size_of(&entry, false).weight <= self.capacity.window;
         let before = stripe.find(hash).map(|held| (held.place(), held.mark(), self.size(held)));
@@ -290,14 +394,16 @@ impl Shard {
         };
         self.ledger.add(self.size(&entry));
         let replaced = stripe.put(hash, entry);
+        let departure = replaced.as_ref();
+        let departure =
+            departure.map(|held| self.cause(&stripe.noted, held, Departure::Replaced, || now));
         if let Some((_, _, size)) = before {
-            let over = replaced.as_ref().is_some_and(|held| held.is_over(|| now));
-            self.ledger.remove(size, if over { Departure::Expired } else { Departure::Replaced });
+            self.ledger.remove(size, departure.unwrap_or(Departure::Replaced));
         }
-        if replaced.as_ref().is_none_or(|held| held.is_over(|| now)) {
+        if departure != Some(Departure::Replaced) {
             self.ledger.count_insert();
         }
-        (replaced, next)
+        Put { replaced, lease: stripe.leases.written(hash), next }
     }
 
     /// Lets a new key into the window, unless the ghost knows it.
@@ -314,7 +420,8 @@ impl Shard {
     fn make_resident(&self, hash: u64, entry: &Entry) {
         let mark = self.ledger.mark();
         entry.put(Place::Resident, mark);
-        entry.set_reported(self.ledger.count_resident());
+        let (residents, let_in) = (self.count_residents(), self.ledger.count_resident());
+        entry.set_reported(in_steps(let_in, residents));
         self.residents.insert((hash, mark), self.size(entry).weight);
     }
 
@@ -330,16 +437,16 @@ impl Shard {
             let counts = self.policy == EvictionPolicy::TinyLfu;
             return if counts { Next::Report } else { Next::Nothing };
         };
+        entry.note_use();
         if entry.waits() {
             entry.count_hit();
             return Next::Nothing;
         }
         if self.policy == EvictionPolicy::Window {
-            let now = self.ledger.residents_let_in();
+            let residents = self.count_residents();
+            let now = in_steps(self.ledger.residents_let_in(), residents);
             let since = u64::from(now.wrapping_sub(entry.reported()));
-            let residents = self.ledger.all().entries();
-            let residents = residents.saturating_sub(self.ledger.window().entries());
-            if since < residents / 16 {
+            if since << step(residents) < residents / 16 {
                 return Next::Nothing;
             }
             entry.set_reported(now);
@@ -347,97 +454,13 @@ impl Shard {
         Next::Report
     }
 
+    fn count_residents(&self) -> u64 {
+        self.ledger.all().entries().saturating_sub(self.ledger.window().entries())
+    }
+
     fn report(&self, hash: u64) {
         self.residents.report(hash);
         self.bury();
-    }
-
-    /// What a call has left to do, when it holds no stripe any more.
-    fn follow_up(&self, hash: u64, next: Next, begun: Moment) {
-        match next {
-            Next::Nothing => {}
-            Next::Report => self.report(hash),
-            // moka applies all pending uses before all pending writes. So that the order of use is
-            // exact, no write may be pending when the next use comes.
-            Next::Settle => self.relieve(self.policy == EvictionPolicy::Lru),
-        }
-        let made_room = self.make_room(begun);
-        if (made_room || next == Next::Settle) && self.clock.now().since(begun) >= STALL {
-            self.ledger.count_stall();
-        }
-    }
-
-    /// Judges the window's entries while the shard is over its weight and the window above its
-    /// share. Returns whether there was anything to do.
-    fn make_room(&self, now: Moment) -> bool {
-        let Capacity { weight, window, .. } = self.capacity;
-        let is_over =
-            || self.ledger.all().weight() > weight && self.ledger.window().weight() > window;
-        let mut judged = false;
-        while is_over()
-            && let Some(item) = self.window.pop()
-        {
-            self.judge(item, now);
-            judged = true;
-        }
-        if judged {
-            self.relieve(false);
-        }
-        judged
-    }
-
-    /// Has moka evict what it holds beyond its weight, or `always` what it has pending. moka goes
-    /// by the number of pending writes, up to 384 of them; here it goes by their weight.
-    fn relieve(&self, always: bool) {
-        let all = self.ledger.all().weight();
-        let residents = all.saturating_sub(self.ledger.window().weight());
-        let is_over = residents > self.capacity.residents() + self.capacity.slack();
-        if is_over {
-            self.ledger.count_forced_maintenance();
-        }
-        if is_over || always {
-            self.residents.settle();
-        }
-        self.bury();
-    }
-
-    /// Makes the entry that came first into the window a resident, or drops it.
-    fn judge(&self, item: Item, now: Moment) {
-        let (hash, mark) = item;
-        let mut stripe = self.stripes.lock(hash);
-        let Some(entry) = stripe.find(hash).filter(|entry| entry.waits_as(mark)) else { return };
-        let is_over = entry.is_over(|| now);
-        if !is_over && matches!(entry.place(), Place::Window { hits: 2.. }) {
-            self.ledger.take_off(self.size(entry));
-            self.make_resident(hash, entry);
-            self.ledger.add(self.size(entry));
-            self.ledger.count_graduation(Graduation::Hits);
-            return;
-        }
-        let dropped = stripe.take_if(hash, |_| true);
-        drop(stripe);
-        if let Some(entry) = dropped {
-            let departure = if is_over { Departure::Expired } else { Departure::Dropped };
-            self.ledger.remove(self.size(&entry), departure);
-            if !is_over {
-                self.window.remember_dropped(hash);
-            }
-        }
-    }
-
-    /// Takes what moka evicted out of the table. The caller holds no stripe.
-    fn bury(&self) {
-        for (hash, mark) in self.residents.take_evicted() {
-            let is_it = |entry: &Entry| !entry.waits() && entry.mark() == mark;
-            let gone = self.stripes.lock(hash).take_if(hash, is_it);
-            if let Some(entry) = gone {
-                let evicted = match self.policy {
-                    EvictionPolicy::TinyLfu => Departure::Unjudged { mark },
-                    EvictionPolicy::Window | EvictionPolicy::Lru => Departure::Evicted,
-                };
-                self.ledger.remove(self.size(&entry), self.departure(&entry, evicted));
-            }
-        }
     }
 
     /// Takes the entry with this hash out of its stripe, and its handle from moka.
@@ -454,42 +477,26 @@ impl Shard {
         Some(gone)
     }
 
-    /// Counts what has passed its deadline and is not removed yet: entries and bytes. After a mass
-    /// expiry that is many, so it lets go of a stripe now and then, and calls `between`; what is removed or added
-    /// meanwhile may be counted or not.
-    pub(super) fn lapsed(&self, mut between: impl FnMut()) -> (u64, u64) {
-        let now = self.clock.now();
-        let (mut entries, mut bytes) = (0, 0);
-        for index in 0..self.stripes.len() {
-            let mut after = Bound::Unbounded;
-            loop {
-                let mut last = None;
-                {
-                    let stripe = self.stripes.at(index);
-                    for (seen, (at, entry)) in (1..=COUNTED).zip(stripe.over(now, after)) {
-                        entries += 1;
-                        bytes += self.size(entry).bytes;
-                        last = (seen == COUNTED).then_some(at);
-                    }
-                }
-                let Some(last) = last else { break };
-                after = Bound::Excluded(last);
-                between();
-            }
-        }
-        (entries, bytes)
-    }
-
     fn is_waiting(&self, (hash, mark): Item) -> bool {
         self.stripes.lock(hash).find(hash).is_some_and(|entry| entry.waits_as(mark))
     }
 
-    fn is_live(&self, entry: &Entry, key: HashedKey<'_>) -> bool {
-        entry.is_live_of(key, || self.clock.now())
-    }
-
-    fn departure(&self, entry: &Entry, otherwise: Departure) -> Departure {
-        if entry.is_over(|| self.clock.now()) { Departure::Expired } else { otherwise }
+    /// Why an entry of this stripe leaves at this moment: it had expired or was invalidated before, or
+    /// `otherwise`.
+    fn cause(
+        &self,
+        noted: &Noted,
+        entry: &Entry,
+        otherwise: Departure,
+        now: impl FnOnce() -> Moment,
+    ) -> Departure {
+        if entry.is_over(now) {
+            Departure::Expired
+        } else if self.invalidations.has(noted, entry) {
+            Departure::Invalidated
+        } else {
+            otherwise
+        }
     }
 
     fn size(&self, entry: &Entry) -> EntrySize {
@@ -499,7 +506,8 @@ impl Shard {
     fn size_of(&self, entry: &Entry, resident: bool) -> EntrySize {
         let bytes = bytes_of(entry, resident);
         let weight = self.capacity.weigh(bytes);
-        EntrySize { bytes, weight, slot: entry.slot(), in_window: !resident }
+        let has_ticket = entry.ticket().is_some();
+        EntrySize { bytes, weight, slot: entry.slot(), in_window: !resident, has_ticket }
     }
 }
 
@@ -511,6 +519,11 @@ impl Shard {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    #[cfg(feature = "shuttle")]
+    pub(super) fn invalidations(&self) -> &Invalidations {
+        &self.invalidations
     }
 
     /// Whether one more entry has the window judged.
@@ -551,7 +564,7 @@ impl Shard {
                     Place::Window { .. } => &mut waiting,
                 };
                 *part = (part.0 + 1, part.1 + weight);
-                deadlines += usize::from(entry.deadline() != Deadline::NEVER);
+                deadlines += usize::from(entry.deadline() != super::clock::Deadline::NEVER);
             }
         }
         let (whole, window) = (self.ledger.all(), self.ledger.window());

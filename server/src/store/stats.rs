@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::histogram::Snapshot;
 
+use super::quotas::QuotaStats;
+
 /// The figures of the whole store, in full 64 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Entries held that are not past their deadline.
+    /// Entries held that are neither past their deadline nor invalidated.
     pub entries: u64,
     /// Reads that found a live entry.
     pub hits: u64,
@@ -18,6 +20,8 @@ pub struct Stats {
     /// New entries that a full shard turned away. Those that the window dropped; under TinyLFU an
     /// estimate: an entry counts here when it goes before the shard has seen 448 further writes.
     pub admission_rejections: u64,
+    /// Entries that were pushed out to keep their namespace within its quota.
+    pub quota_evictions: u64,
     /// Entries in the window.
     pub window_entries: u64,
     /// Bytes of the entries in the window.
@@ -32,6 +36,8 @@ pub struct Stats {
     pub dropped: u64,
     /// Entries that were removed, or written over, after their deadline.
     pub expired_removals: u64,
+    /// Entries that were removed, or written over, after their tag or namespace was invalidated.
+    pub invalidated_removals: u64,
     /// Writes that replaced no live entry.
     pub inserts: u64,
     /// Writes that replaced one.
@@ -58,9 +64,10 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Every entry that the policy removed to stay within the limits.
+    /// Every entry that was removed to stay within the limits and quotas.
     pub fn evictions(&self) -> u64 {
-        self.lru_evictions.saturating_add(self.admission_rejections)
+        let by_policy = self.lru_evictions.saturating_add(self.admission_rejections);
+        by_policy.saturating_add(self.quota_evictions)
     }
 
     /// Hits of all reads, from 0 to 1; 0 before the first read.
@@ -80,7 +87,7 @@ pub(crate) struct Detail {
 }
 
 /// The figures of a namespace. What is held counts until it is removed, up to two seconds
-/// after its deadline.
+/// after its deadline; what was invalidated does not count.
 #[derive(Clone, Debug)]
 pub(crate) struct NamespaceStats {
     pub(crate) name: String,
@@ -95,6 +102,8 @@ pub(crate) struct NamespaceStats {
     pub(crate) evictions: u64,
     pub(crate) entries: u64,
     pub(crate) memory_bytes: u64,
+    /// Its quotas; none without `CACHE_QUOTAS_PATH`.
+    pub(crate) quota: Option<QuotaStats>,
 }
 
 impl NamespaceStats {
@@ -108,6 +117,7 @@ impl NamespaceStats {
             written_bytes: self.written_bytes.saturating_sub(before.written_bytes),
             refusals: self.refusals.saturating_sub(before.refusals),
             evictions: self.evictions.saturating_sub(before.evictions),
+            quota: self.quota.map(|quota| quota.since(&before.quota.unwrap_or_default())),
             ..*self
         }
     }
@@ -122,7 +132,27 @@ impl Detail {
     }
 }
 
-/// What a shard holds that is not past its deadline.
+/// Entries, and what they count as together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Tally {
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { entries: self.entries + other.entries, bytes: self.bytes + other.bytes }
+    }
+
+    pub(super) fn without(self, gone: Self) -> Self {
+        Self {
+            entries: self.entries.saturating_sub(gone.entries),
+            bytes: self.bytes.saturating_sub(gone.bytes),
+        }
+    }
+}
+
+/// What a shard holds that is neither past its deadline nor invalidated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShardStats {
     pub(crate) entries: u64,

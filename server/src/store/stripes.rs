@@ -7,7 +7,7 @@
 //! A stripe's table has a place for each hash: of two keys with the same 64 bits, one in ten
 //! million million million pairs, the later pushes the earlier out.
 
-use std::{collections::BTreeSet, ops::Bound};
+use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
 use crossbeam::utils::CachePadded;
 use hashbrown::HashTable;
@@ -17,8 +17,12 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 use super::{
     clock::{Deadline, Moment},
     entry::Entry,
+    invalidations::{Invalidations, Noted},
+    leases::Leases,
+    lifetime::Lifetime,
     prefetch,
     route::{self, StripeCount},
+    version::Stamp,
 };
 
 /// The stripes of one shard.
@@ -26,6 +30,7 @@ use super::{
 pub(super) struct Stripes {
     stripes: Box<[CachePadded<Mutex<Stripe>>]>,
     count: StripeCount,
+    invalidations: Arc<Invalidations>,
 }
 
 /// A part of the table. Nobody holds two.
@@ -34,8 +39,13 @@ pub(super) struct Stripe {
     entries: HashTable<Held>,
     /// Deadline and hash of each entry that has a TTL, in their order.
     deadlines: BTreeSet<(Deadline, u64)>,
+    /// When an entry was last written.
+    written: Stamp,
+    pub(super) leases: Leases,
     /// Reads that found their entry in the window.
     pub(super) window_hits: u64,
+    /// The invalidations that it knows of.
+    pub(super) noted: Noted,
 }
 
 /// The hash stands beside the entry, so that a table that grows reads no entry.
@@ -46,9 +56,9 @@ struct Held {
 }
 
 impl Stripes {
-    pub(super) fn new(count: StripeCount) -> Self {
+    pub(super) fn new(count: StripeCount, invalidations: Arc<Invalidations>) -> Self {
         let stripes = (0..count.get()).map(|_| CachePadded::default()).collect();
-        Self { stripes, count }
+        Self { stripes, count, invalidations }
     }
 
     /// Waits for the stripe of this hash.
@@ -70,10 +80,13 @@ impl Stripes {
         self.stripes.len()
     }
 
-    /// Waits for a stripe by its number. A panic of an earlier holder does not matter: each change
+    /// Waits for a stripe by its number, and has it take note of invalidations. A panic of an earlier holder does not matter: each change
     /// of a stripe is whole before anything that could panic.
     pub(super) fn at(&self, index: usize) -> MutexGuard<'_, Stripe> {
-        self.stripes[index].lock().unwrap_or_else(PoisonError::into_inner)
+        let mut stripe = self.stripes[index].lock().unwrap_or_else(PoisonError::into_inner);
+        let Stripe { noted, written, .. } = &mut *stripe;
+        self.invalidations.note(noted, || written.next());
+        stripe
     }
 }
 
@@ -81,6 +94,27 @@ impl Stripe {
     /// The entry with this hash.
     pub(super) fn find(&self, hash: u64) -> Option<&Entry> {
         self.entries.find(hash, |held| held.hash == hash).map(|held| &held.entry)
+    }
+
+    /// Has the processor fetch the entries with these hashes.
+    pub(super) fn fetch(&self, hashes: impl Iterator<Item = u64>) {
+        hashes.filter_map(|hash| self.find(hash)).for_each(Entry::fetch);
+    }
+
+    /// The stamp of a write at this moment: no other write of this stripe has it.
+    pub(super) fn stamp(&mut self, now: Moment) -> Stamp {
+        self.written = Stamp::after(self.written, now);
+        self.written
+    }
+
+    /// Has an entry that is here live for another time.
+    pub(super) fn set_lifetime(&mut self, hash: u64, lifetime: Lifetime) {
+        let Some(entry) = self.find(hash) else { return };
+        let before = entry.deadline();
+        entry.set_lifetime(lifetime);
+        let after = entry.deadline();
+        self.forget_deadline(before, hash);
+        self.remember_deadline(after, hash);
     }
 
     /// Puts an entry into the place of its hash. Returns the one that was there.
@@ -94,12 +128,21 @@ impl Stripe {
             None
         };
         if let Some(replaced) = &replaced {
+            replaced.leave();
             self.forget_deadline(replaced.deadline(), hash);
         }
-        if deadline != Deadline::NEVER {
-            self.deadlines.insert((deadline, hash));
-        }
+        self.remember_deadline(deadline, hash);
         replaced
+    }
+
+    /// The hash of every entry.
+    pub(super) fn hashes(&self) -> Vec<u64> {
+        self.entries.iter().map(|held| held.hash).collect()
+    }
+
+    /// The hashes of some entries, at most so many.
+    pub(super) fn first_hashes(&self, most: usize) -> Vec<u64> {
+        self.entries.iter().take(most).map(|held| held.hash).collect()
     }
 
     /// Takes the entry with this hash out, if `wanted` says so.
@@ -113,6 +156,7 @@ impl Stripe {
             return None;
         }
         let (Held { entry, .. }, _) = found.remove();
+        entry.leave();
         self.forget_deadline(entry.deadline(), hash);
         self.shrink();
         Some(entry)
@@ -134,6 +178,11 @@ impl Stripe {
         over.filter_map(|&(deadline, hash)| Some(((deadline, hash), self.find(hash)?)))
     }
 
+    /// Every entry with its hash.
+    pub(super) fn entries_by_hash(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        self.entries.iter().map(|held| (held.hash, &held.entry))
+    }
+
     #[cfg(test)]
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.entries.len(), self.deadlines.len())
@@ -142,6 +191,12 @@ impl Stripe {
     #[cfg(test)]
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().map(|held| &held.entry)
+    }
+
+    fn remember_deadline(&mut self, deadline: Deadline, hash: u64) {
+        if deadline != Deadline::NEVER {
+            self.deadlines.insert((deadline, hash));
+        }
     }
 
     fn forget_deadline(&mut self, deadline: Deadline, hash: u64) {
@@ -157,5 +212,16 @@ impl Stripe {
         if room > SMALL && len < room / 8 {
             self.entries.shrink_to(len * 2, |held| held.hash);
         }
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+
+    /// A lock and what every call looks at are one line of the processor's cache and its neighbour.
+    #[test]
+    fn a_stripe_takes_no_more_than_it_is_padded_to() {
+        assert_eq!(size_of::<CachePadded<Mutex<Stripe>>>(), 128);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     histogram::{Histogram, Layout, Schema, Snapshot},
-    sync::{AtomicU64, Ordering},
+    sync::{AtomicU64, Mutex, Ordering, PoisonError},
 };
 
 use super::stats::SweepStats;
@@ -29,11 +29,24 @@ pub(super) struct Sweeps {
     lag: AtomicU64,
     /// Nanoseconds in Unix time.
     completed: AtomicU64,
-    /// Entries that left the window up to the last sweep, and how many did in a second of late, in
-    /// thousandths.
-    left_window: AtomicU64,
+    /// Entries that left the window up to the last sweep, and in each of the last ones.
+    left_window: Mutex<Leavers>,
+    /// How many left it in a second of late, in thousandths.
     leaving: AtomicU64,
 }
+
+/// Entries that left the window, by sweep.
+#[derive(Debug, Default)]
+struct Leavers {
+    all: u64,
+    /// How many left, and in what time, in a ring.
+    recent: [(u64, Duration); RECENT],
+    next: usize,
+}
+
+/// Sweeps whose rate counts as that of now: four seconds, at two sweeps a second. All count alike,
+/// so that a burst is over when it is over: it stayed in a decaying mean three times as long.
+const RECENT: usize = 8;
 
 impl Sweeps {
     pub(super) fn new() -> Self {
@@ -41,7 +54,7 @@ impl Sweeps {
             durations: Histogram::new(&DURATIONS),
             lag: AtomicU64::new(0),
             completed: AtomicU64::new(unix_now()),
-            left_window: AtomicU64::new(0),
+            left_window: Mutex::default(),
             leaving: AtomicU64::new(0),
         }
     }
@@ -57,14 +70,16 @@ impl Sweeps {
         }
     }
 
-    /// Records how many entries have left the window in all, some time after the last record. The
-    /// rate is that of some ten sweeps, the last ones counting most.
+    /// Records how many entries have left the window in all, some time after the last record.
     pub(super) fn record_left_window(&self, left: u64, since: Duration) {
-        const SHARE: f64 = 0.2;
-        let more = left.saturating_sub(self.left_window.swap(left, Ordering::Relaxed));
-        let now = more as f64 * 1e3 / since.as_secs_f64().max(1e-9);
-        let before = self.leaving.load(Ordering::Relaxed) as f64;
-        self.leaving.store((before + (now - before) * SHARE) as u64, Ordering::Relaxed);
+        let mut leavers = self.left_window.lock().unwrap_or_else(PoisonError::into_inner);
+        let Leavers { all, recent, next } = &mut *leavers;
+        recent[*next] = (left.saturating_sub(std::mem::replace(all, left)), since);
+        *next = (*next + 1) % RECENT;
+        let count: u64 = recent.iter().map(|(count, _)| count).sum();
+        let time: Duration = recent.iter().map(|(_, time)| *time).sum();
+        let rate = count as f64 * 1e3 / time.as_secs_f64().max(1e-9);
+        self.leaving.store(rate as u64, Ordering::Relaxed);
     }
 
     pub(super) fn record(&self, took: Duration, lag: Duration) {

@@ -1,9 +1,17 @@
 //! The store's behaviour on one shard and on several.
 
+mod descriptions;
 mod eviction;
 mod expiry;
+mod hot;
+mod invalidations;
+mod loans;
 mod models;
 mod namespaces;
+mod quotas;
+mod scans;
+mod versions;
+mod what_if;
 mod window;
 mod writes;
 
@@ -12,19 +20,29 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use tiny_cache_proto::key::{Key, Namespace};
 
 use super::{
-    EvictionPolicy, Lookup, Store, StoreHandle, StoreLimits, Ttl, Upkeep, Value, shard::Shard,
+    EvictionPolicy, Lookup, QuotaRules, Store, StoreHandle, StoreLimits, Ttl, Upkeep, Value,
+    namespaces::Slot, shard::Shard,
 };
 
 const MIB: u64 = 1 << 20;
 
 fn store(max_bytes: u64, max_items: usize, shards: usize, policy: EvictionPolicy) -> Arc<Store> {
+    with_quotas(max_bytes, (max_items, shards), policy, None)
+}
+
+fn with_quotas(
+    max_bytes: u64,
+    (max_items, shards): (usize, usize),
+    policy: EvictionPolicy,
+    rules: Option<&QuotaRules>,
+) -> Arc<Store> {
     let limits = StoreLimits {
         max_bytes,
         max_items: NonZeroUsize::new(max_items),
         max_value_bytes: MIB as usize,
     };
-    let one = NonZeroUsize::MIN;
-    Store::new(limits, policy, NonZeroUsize::new(shards).unwrap(), one)
+    let shards = NonZeroUsize::new(shards).unwrap();
+    Store::with_quotas(limits, policy, (shards, NonZeroUsize::MIN), rules)
 }
 
 fn handle_of(store: &Arc<Store>) -> StoreHandle {
@@ -62,4 +80,10 @@ fn sweep(store: &Arc<Store>) {
 
 fn assert_books_balance(store: &Store) {
     store.shards.iter().for_each(Shard::assert_books_balance);
+    let Some(quotas) = &store.quotas else { return };
+    for slot in Slot::all() {
+        let by_shard = store.shards.iter().map(|shard| shard.with_ticket(slot));
+        let held = by_shard.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        assert_eq!(quotas.of(slot).held(), held, "{slot:?}");
+    }
 }

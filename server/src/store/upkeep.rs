@@ -33,8 +33,12 @@ impl Upkeep {
         Self { store, pause: interval.min(LONGEST_PAUSE) }
     }
 
-    /// Sweeps until it is dropped.
+    /// Sweeps, and simulates other memory, until it is dropped.
     pub async fn run(self) {
+        tokio::join!(self.keep_sweeping(), self.store.keep_simulating());
+    }
+
+    async fn keep_sweeping(&self) {
         let mut last = Instant::now();
         loop {
             tokio::time::sleep(self.pause).await;
@@ -76,6 +80,8 @@ impl Upkeep {
             shard.settle();
             shard.compact();
         }
+        self.remove_invalidated().await;
+        self.keep_quotas().await;
         self.store.release_empty_namespaces();
         Span::current().record("removed", all_removed);
         Span::current().record("lag_seconds", longest_lag.as_secs_f64());
@@ -84,6 +90,39 @@ impl Upkeep {
         self.store.sweeps.record_left_window(left, ended - last);
         self.store.sweeps.record(ended - begun, longest_lag);
         ended
+    }
+
+    /// Removes what was invalidated before it began. It rests as long as it worked.
+    async fn remove_invalidated(&self) {
+        let Some(up_to) = self.store.pending_invalidations() else { return };
+        let mut working = Instant::now();
+        for shard in &self.store.shards {
+            for stripe in 0..shard.stripes() {
+                let rest = async || {
+                    let worked = working.elapsed();
+                    if worked >= SPELL {
+                        tokio::time::sleep(worked).await;
+                        working = Instant::now();
+                    }
+                };
+                shard.sweep_invalidated(stripe, up_to, rest).await;
+            }
+            shard.settle();
+            shard.compact();
+        }
+        self.store.invalidations_done(up_to);
+    }
+
+    /// Has namespaces evict what they hold beyond their quotas since these were lowered, or because
+    /// entries have become residents, which weigh more. It rests as long as it worked.
+    async fn keep_quotas(&self) {
+        loop {
+            let working = Instant::now();
+            if self.store.keep_quotas(SPELL) {
+                return;
+            }
+            tokio::time::sleep(working.elapsed()).await;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod gather; // one write for all that a turn produced, and what passes by
 mod blocks; // reads the header blocks that come
 mod authority; // lets every form of `:authority` pass
 mod huffman; // codes a text as HPACK does
+mod watch; // deadlines that the library does not have
 mod streams; // which streams are open, and which were refused
 pub(super) mod frames; // HTTP/2's frame header
 
@@ -23,6 +24,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::{body::Incoming, server::conn::http2, service::Service};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tiny_cache_http2 as http2_engine;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Sleep, sleep, timeout},
@@ -35,6 +37,7 @@ use self::{
     gather::{Flusher, gather},
     in_place::InPlace,
     streams::code_name,
+    watch::{Verdict, Watch},
 };
 use super::{
     error::ConnectionError,
@@ -95,6 +98,7 @@ where
         drain: Drain::None,
         quiet_timeout: limits.quiet_timeout,
         handshake: Some(pin!(sleep(limits.handshake_timeout))),
+        watch: Watch::new(limits, peer),
         peer,
     };
     poll_fn(|cx| turns.poll(cx)).await?;
@@ -123,6 +127,7 @@ struct Turns<'a, 'b, IO, C> {
     quiet_timeout: Duration,
     /// Until the preface has come.
     handshake: Option<Pin<&'a mut Sleep>>,
+    watch: Watch,
     peer: &'a Peer,
 }
 
@@ -168,6 +173,9 @@ where
         }
         let flushed = self.flusher.poll_flush(cx);
         self.report_refused();
+        if let Some(flood) = self.flusher.flood() {
+            return Poll::Ready(Err(self.end(cx, flood)));
+        }
         if let Poll::Ready(end) = turn {
             // hyper has shut the socket down, and flushed before, unless it failed.
             return Poll::Ready(end.map_err(ConnectionError::from));
@@ -186,7 +194,32 @@ where
                 return Poll::Ready(Err(ConnectionError::Handshake));
             }
         }
-        Poll::Pending
+        self.look(cx)
+    }
+
+    /// Holds the connection to its deadlines.
+    fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        match self.watch.look(cx, self.flusher.passing()) {
+            Verdict::Retire if matches!(self.drain, Drain::None) => {
+                self.drain = Drain::Waits(Farewell::within(self.quiet_timeout));
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Verdict::Nothing | Verdict::Retire => Poll::Pending,
+            Verdict::Cut => Poll::Ready(Ok(())),
+            Verdict::Stalled(stalled) => Poll::Ready(Err(self.end(cx, stalled))),
+        }
+    }
+
+    /// Tells the peer why it ends, as far as the socket takes it.
+    fn end(
+        &mut self,
+        cx: &mut Context<'_>,
+        error: http2_engine::ConnectionError,
+    ) -> ConnectionError {
+        self.flusher.go_away(error);
+        let _ = self.flusher.poll_flush(cx);
+        error.into()
     }
 
     /// Whether GOAWAY is due and not said; says so once.

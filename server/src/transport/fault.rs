@@ -29,11 +29,13 @@ pub(crate) enum Fault {
     Io,
     /// Not the connection but one stream of it: HTTP/2 refused a request that no service saw.
     StreamRefused,
+    /// Nor this: a stream whose peer took too little of its reply.
+    StreamStalled,
 }
 
 impl Fault {
     /// Every kind, in the order of its number.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::HandshakeTimeout,
         Self::Tls,
         Self::Protocol,
@@ -42,6 +44,7 @@ impl Fault {
         Self::Stalled,
         Self::Io,
         Self::StreamRefused,
+        Self::StreamStalled,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -54,6 +57,7 @@ impl Fault {
             Self::Stalled => "stalled",
             Self::Io => "io",
             Self::StreamRefused => "stream_refused",
+            Self::StreamStalled => "stream_stalled",
         }
     }
 
@@ -135,6 +139,6 @@ mod tests {
             assert_eq!(fault as usize, number);
             (0..number).for_each(|_| faults.count(fault));
         }
-        assert_eq!(Fault::ALL.map(|fault| faults.of(fault)), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(Fault::ALL.map(|fault| faults.of(fault)), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
     }
 }

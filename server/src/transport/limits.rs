@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::fault::Faults;
+use tiny_cache_http2::Patience;
+
+use super::{fault::Faults, retirement::Retirements};
+use crate::pinned::{PinnedLimit, Pressure};
 
 /// What a peer may send on one stream before we have read it.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 64 << 10;
@@ -34,6 +37,7 @@ pub(crate) struct Peer {
     pub(crate) addr: Option<SocketAddr>,
     /// The counts of this worker's server.
     pub(crate) faults: Faults,
+    pub(crate) retirements: Retirements,
 }
 
 /// What may be set about a connection.
@@ -45,6 +49,38 @@ pub(crate) struct Limits {
     pub(crate) handshake_timeout: Duration,
     /// From the beginning of a drain until GOAWAY, while requests are in flight.
     pub(crate) quiet_timeout: Duration,
+    /// What replies may hold in all before peers are granted less.
+    pub(crate) pinned: PinnedLimit,
+    /// After which a connection is ended; none: never.
+    pub(crate) max_age: Option<Duration>,
+    /// Without a call, likewise.
+    pub(crate) max_idle: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_concurrent_streams: 256,
+            handshake_timeout: Duration::from_secs(10),
+            quiet_timeout: QUIET_TIMEOUT,
+            pinned: PinnedLimit(usize::MAX),
+            max_age: None,
+            max_idle: None,
+        }
+    }
+}
+
+impl Limits {
+    /// What peers that do not take their replies are granted now. A peer whose stream has a window
+    /// of a mebibyte and that reads 64 KiB a second says so every eight seconds.
+    pub(super) fn patience(pressure: Pressure) -> Patience {
+        let (seconds, pinned_bytes) = match pressure {
+            Pressure::None => (60, 8 << 20),
+            Pressure::Over => (10, 16 << 10),
+            Pressure::FarOver => (2, 4 << 10),
+        };
+        Patience { stall_time: Duration::from_secs(seconds), pinned_bytes }
+    }
 }
 
 /// What a peer may send on all streams together before we have read it: a window for each

@@ -80,11 +80,7 @@ impl Client {
         let drain = CancellationToken::new();
         let draining = drain.clone();
         tokio::task::spawn_local(async move {
-            let limits = Limits {
-                max_concurrent_streams: 10,
-                handshake_timeout: Duration::from_secs(10),
-                quiet_timeout: QUIET_TIMEOUT,
-            };
+            let limits = Limits { max_concurrent_streams: 10, ..Limits::default() };
             let peer = Peer::default();
             match transport {
                 Transport::Hyper => {
@@ -300,11 +296,7 @@ async fn serve_at_once(requests: u32, listing: Listing) {
     }
     socket.write_all(&bytes).await.unwrap();
     tokio::task::spawn_local(async move {
-        let limits = Limits {
-            max_concurrent_streams: 10,
-            handshake_timeout: Duration::from_secs(10),
-            quiet_timeout: QUIET_TIMEOUT,
-        };
+        let limits = Limits { max_concurrent_streams: 10, ..Limits::default() };
         let (engine, peer) = (Engine::new::<Listing>(Listing::lane, limits), Peer::default());
         let opened = tokio::time::Instant::now().into_std();
         let connection = Turns::new(&engine, near, listing, opened, &peer);

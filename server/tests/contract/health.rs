@@ -21,7 +21,7 @@ crate::rows![
 async fn the_server_and_its_service_are_serving(on: Deployment) {
     let site = on.start();
     let mut health = HealthClient::new(site.channel().await);
-    for service in ["", "cache.CacheService"] {
+    for service in ["", "cache.CacheService", "tinycache.v1.Cache"] {
         let checked = health.check(request(service)).await.unwrap();
         assert_eq!(checked.into_inner().status(), ServingStatus::Serving);
     }
@@ -30,7 +30,7 @@ async fn the_server_and_its_service_are_serving(on: Deployment) {
 async fn watch_tells_the_status_at_once(on: Deployment) {
     let site = on.start();
     let mut health = HealthClient::new(site.channel().await);
-    for service in ["", "cache.CacheService"] {
+    for service in ["", "cache.CacheService", "tinycache.v1.Cache"] {
         let mut watched = health.watch(request(service)).await.unwrap().into_inner();
         let first = watched.message().await.unwrap().unwrap();
         assert_eq!(first.status(), ServingStatus::Serving);
@@ -66,7 +66,7 @@ async fn list_names_every_service_that_check_knows(on: Deployment) {
     let listed: HealthListResponse = listed.decoded();
     let mut names: Vec<_> = listed.statuses.keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["", "cache.CacheService"]);
+    assert_eq!(names, ["", "cache.CacheService", "tinycache.v1.Cache"]);
     assert!(listed.statuses.values().all(|is| is.status() == ServingStatus::Serving));
 }
 

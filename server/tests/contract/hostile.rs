@@ -14,7 +14,7 @@ use crate::support::{
     Deployment, Site,
     frames::{
         DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Outcome, PING, RST_STREAM, SETTINGS,
-        WINDOW_UPDATE, block,
+        WINDOW_UPDATE, call_block,
     },
     messages::{item, key},
     wire::{encrypted_in_pieces, framed},
@@ -39,33 +39,23 @@ crate::rows_on!(
     requests_that_were_sent_ahead_are_answered_when_their_sender_reads
 );
 
-// hyper answers some of these for as long as they come.
 crate::rows_on!(floods, OneWorkerOneShard, floods_end_their_connection_alone);
 crate::rows_on!(floods_over_tls, Tls, floods_end_their_connection_alone);
 crate::rows_on!(floods_the_long_way, LongWay, floods_end_their_connection_alone);
+crate::rows_on!(floods_by_hyper, ByHyper, floods_end_their_connection_alone);
+crate::rows_on!(floods_by_hyper_over_tls, ByHyperOverTls, floods_end_their_connection_alone);
 
 crate::rows_on!(tls, Tls, records_may_be_cut_anywhere);
 crate::rows_on!(tls_by_hyper, ByHyperOverTls, records_may_be_cut_anywhere);
 
 const LONG: Duration = Duration::from_secs(20);
 
-fn head(path: &str) -> Vec<u8> {
-    block(&[
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", path),
-        (":authority", "localhost"),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-    ])
-}
-
 fn get() -> Vec<u8> {
-    head("/cache.CacheService/Get")
+    call_block("/cache.CacheService/Get")
 }
 
 fn set() -> Vec<u8> {
-    head("/cache.CacheService/Set")
+    call_block("/cache.CacheService/Set")
 }
 
 fn asked(key_: &str) -> Vec<u8> {

@@ -105,7 +105,7 @@ async fn the_root_lists_the_endpoints(on: Deployment) {
     assert_eq!(body["service"], "tiny-cache");
     assert_eq!(body["grpc_port"], site.grpc_addr().port());
     let endpoints = body["endpoints"].as_array().unwrap();
-    for path in ["/health", "/ready", "/live", "/stats", "/metrics"] {
+    for path in ["/health", "/ready", "/live", "/stats", "/namespaces", "/metrics"] {
         assert!(endpoints.contains(&json!(path)), "{endpoints:?}");
     }
 }
@@ -114,7 +114,17 @@ async fn the_root_lists_the_endpoints(on: Deployment) {
 async fn every_body_of_text_ends_with_one_line_end(on: Deployment) {
     let site = on.start();
     let mut http = Http::connect(site.http_addr()).await.unwrap();
-    for path in ["/", "/health", "/ready", "/live", "/stats", "/metrics", "/log-level", "/absent"] {
+    for path in [
+        "/",
+        "/health",
+        "/ready",
+        "/live",
+        "/stats",
+        "/namespaces",
+        "/metrics",
+        "/log-level",
+        "/absent",
+    ] {
         for (method, formats) in [
             ("GET", &["text/plain", "application/openmetrics-text"][..]),
             ("POST", &["*/*"]),

@@ -190,7 +190,10 @@ fn a_server_without_a_log_of_its_own_has_none_to_change() {
         assert_eq!(response.status, 404);
         assert!(problem(&response).contains("belongs to the program"));
         let endpoints = &http.get("/").await.unwrap().json()["endpoints"];
-        assert_eq!(*endpoints, json!(["/", "/health", "/ready", "/live", "/stats", "/metrics"]));
+        assert_eq!(
+            *endpoints,
+            json!(["/", "/health", "/ready", "/live", "/stats", "/namespaces", "/metrics"])
+        );
     });
 }
 
@@ -201,7 +204,8 @@ fn the_index_lists_every_path_and_each_of_them_answers() {
         let mut http = Http::connect(server.http_addr()).await.unwrap();
         let index = http.get("/").await.unwrap().json();
         let paths: Vec<_> = index["endpoints"].as_array().unwrap().iter().collect();
-        let all = ["/", "/health", "/ready", "/live", "/stats", "/metrics", "/log-level"];
+        let all =
+            ["/", "/health", "/ready", "/live", "/stats", "/namespaces", "/metrics", "/log-level"];
         assert_eq!(paths, all);
         for path in all {
             assert_eq!(http.get(path).await.unwrap().status, 200, "{path}");

@@ -19,6 +19,18 @@ macro_rules! rows {
     };
 }
 
+/// As [`rows`], of what the store itself holds: with a second tier it has a part of the entries.
+macro_rules! store_rows {
+    ($($row:ident),+ $(,)?) => {
+        crate::rows_on!(store_of_one_worker_one_shard, OneWorkerOneShard, $($row),+);
+        crate::rows_on!(store_of_several_shards, SeveralWorkersAndShards, $($row),+);
+        crate::rows_on!(store_over_tls, Tls, $($row),+);
+        crate::rows_on!(store_by_hyper, ByHyper, $($row),+);
+        crate::rows_on!(store_by_hyper_over_tls, ByHyperOverTls, $($row),+);
+        crate::rows_on!(store_the_long_way, LongWay, $($row),+);
+    };
+}
+
 /// Makes a test of each row for one deployment.
 macro_rules! rows_on {
     ($name:ident, $deployment:ident, $($row:ident),+) => {
@@ -33,8 +45,9 @@ macro_rules! rows_on {
     };
 }
 
-pub(crate) use {rows, rows_on};
+pub(crate) use {rows, rows_on, store_rows};
 
+mod access;
 mod batches;
 mod compression;
 mod conditional;
@@ -45,21 +58,29 @@ mod health;
 mod hostile;
 mod http;
 mod http2;
+mod https;
 mod intake;
 mod keys;
 mod lanes;
+mod lifetimes;
 mod limits;
 mod linearizability;
 mod log_level;
 mod metrics;
+mod model;
 mod namespaces;
+mod overload;
 #[cfg(target_os = "linux")]
 mod process_metrics;
+mod quotas;
 mod reflection;
+mod revocation;
 mod request_ids;
 mod requests;
 mod stats;
 mod tls;
 mod tls_files;
+mod tls_reload;
 mod ttl;
+mod v1;
 mod values;

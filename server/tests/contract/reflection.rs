@@ -25,7 +25,7 @@ async fn reflection_lists_the_services(on: Deployment) {
         panic!("no list");
     };
     let names: Vec<&str> = listed.service.iter().map(|s| s.name.as_str()).collect();
-    for name in ["cache.CacheService", "grpc.health.v1.Health"] {
+    for name in ["cache.CacheService", "tinycache.v1.Cache", "grpc.health.v1.Health"] {
         assert!(names.contains(&name), "{names:?}");
     }
 }
@@ -107,6 +107,10 @@ async fn every_full_name_is_found_in_its_file(on: Deployment) {
                 "cache.OK",
                 "cache.CONDITIONAL_CACHE_STATUS_UNSPECIFIED",
             ][..],
+        ),
+        (
+            "tinycache.proto",
+            &["tinycache.v1.Cache.Read", "tinycache.v1.Condition.version", "tinycache.v1.Outcome"],
         ),
         (
             "grpc/health/v1/health.proto",

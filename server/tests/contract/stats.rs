@@ -7,14 +7,15 @@ use crate::support::{
     messages::{item, items, key, keys, swap, within},
 };
 
-crate::rows![
-    a_fresh_server_has_counted_nothing,
-    limits_are_reported_as_set,
-    hits_and_misses_are_counted_for_the_whole_server,
+crate::rows![hits_and_misses_are_counted_for_the_whole_server,];
+
+crate::store_rows![
     entries_and_their_memory_are_counted_at_once,
     every_value_that_is_too_large_is_counted,
     a_limit_on_the_count_evicts,
     a_limit_on_memory_evicts,
+    a_fresh_server_has_counted_nothing,
+    limits_are_reported_as_set,
 ];
 
 async fn stats(cache: &mut Cache) -> CacheStats {

@@ -202,10 +202,19 @@ class Traefik(Proxy):
 
 
 class Envoy(Proxy):
-    """`options`: `route` for fields of the route action, such as a retry policy."""
+    """`options`: `route` for fields of the route action, such as a retry policy; `cluster` for
+    fields of the cluster; `hosts` for names and weights of the upstreams. `stats` asks its admin
+    port, which each has."""
 
     def command(self):
-        endpoints = [{"endpoint": {"address": _socket_address(address)}} for address in self.upstreams]
+        hosts = self.options.get("hosts") or [(None, 1)] * len(self.upstreams)
+        endpoints = [
+            {
+                "endpoint": {"address": _socket_address(address), **({"hostname": name} if name else {})},
+                "load_balancing_weight": weight,
+            }
+            for address, (name, weight) in zip(self.upstreams, hosts, strict=True)
+        ]
         http2 = {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {"http2_protocol_options": {}},
@@ -216,6 +225,7 @@ class Envoy(Proxy):
             "type": "STATIC",
             "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2},
             "load_assignment": {"cluster_name": "caches", "endpoints": [{"lb_endpoints": endpoints}]},
+            **self.options.get("cluster", {}),
         }
         route = {"cluster": "caches", "timeout": "0s", **self.options.get("route", {})}
         manager = {
@@ -241,10 +251,22 @@ class Envoy(Proxy):
                 {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
             ],
         }
-        config = {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
+        self.admin = free_port()
+        config = {
+            "admin": {"address": _socket_address(f"127.0.0.1:{self.admin}")},
+            "static_resources": {"listeners": [listener], "clusters": [cluster]},
+        }
         path = self.write("envoy.json", json.dumps(config))
         # Without hot restart, so that several can run side by side.
         return [_from_wheel("envoy"), "-c", path, "--concurrency", "1", "--disable-hot-restart", "-l", "warning"]
+
+
+    def stats(self, pattern):
+        """Its counters and gauges by name."""
+        asked = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=DEADLINE_S)
+        asked.request("GET", f"/stats?filter={pattern}")
+        lines = [line.split(": ") for line in asked.getresponse().read().decode().splitlines()]
+        return {name: int(value) for name, value in lines if value.isdigit()}
 
 
 def _socket_address(address):

@@ -29,7 +29,7 @@ REFUSED = {
     "a negative interval": ({"CACHE_CLEANUP_INTERVAL": "-10"}, []),
     "an unknown log level": ({"CACHE_LOG_LEVEL": "LOUD"}, ["WARNING"]),
     "an unknown log format": ({"CACHE_LOG_FORMAT": "xml"}, ["text", "json"]),
-    "an unknown backend": ({"CACHE_BACKEND": "redis"}, ["memory"]),
+    "an unknown backend": ({"CACHE_BACKEND": "disk"}, ["memory", "redis", "valkey"]),
     "a boolean that is none": ({"CACHE_TLS_ENABLED": "maybe"}, ["true", "false"]),
     "a certificate that is not there": (
         {"CACHE_TLS_CERT_PATH": "/nowhere/certificate.pem", "CACHE_TLS_KEY_PATH": __file__, "CACHE_TLS_ENABLED": "1"},
@@ -119,7 +119,7 @@ def test_a_boolean_that_is_false(start, connect, value):
 @pytest.mark.parametrize("level", ["DEBUG", "info", "Warning", "ERROR", "critical", "trace"])
 def test_a_log_level_in_any_case_is_known(level):
     # A second setting that is wrong ends the run; the level is not complained about.
-    assert "CACHE_LOG_LEVEL" not in complaint(CACHE_LOG_LEVEL=level, CACHE_BACKEND="redis")
+    assert "CACHE_LOG_LEVEL" not in complaint(CACHE_LOG_LEVEL=level, CACHE_BACKEND="disk")
 
 
 def test_blank_settings_count_as_absent(start, connect):

@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 import cache_pb2 as pb
 from wire import TIMEOUT_S, refused, request_id_of
 
-SERVICES = ["", "cache.CacheService"]
+SERVICES = ["", "cache.CacheService", "tinycache.v1.Cache"]
 
 # Both versions of reflection have the same messages; only the service's name
 # differs. The Python package ships the older one, so its messages drive both.

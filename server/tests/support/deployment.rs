@@ -1,9 +1,16 @@
 //! The servers that the suites run against: the library, started in this
 //! process on free ports of the loopback address.
 
-use std::net::SocketAddr;
+use std::{
+    env,
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use tiny_cache_proto::cache::{cache_service_client::CacheServiceClient, *};
+use tiny_cache_proto::{
+    cache::{cache_service_client::CacheServiceClient, *},
+    v1::cache_client::CacheClient,
+};
 use tiny_cache_server::{Server, Settings, Transport};
 use tonic::{
     IntoRequest, Response, Status,
@@ -13,6 +20,7 @@ use tonic::{
 use super::{
     certificates::{Certificates, SERVER_NAME},
     http::{self, Http},
+    redis::{Cluster, Redis},
     wire::{self, Wire},
 };
 
@@ -22,6 +30,9 @@ use super::{
 pub(crate) struct Cache(Client);
 
 type Client = CacheServiceClient<Channel>;
+
+/// The generated client of the second service.
+pub(crate) type Second = CacheClient<Channel>;
 
 macro_rules! calls {
     ($($call:ident: $request:ident => $reply:ident;)*) => {
@@ -76,6 +87,10 @@ pub(crate) enum Deployment {
     ByHyperOverTls,
     /// Spread; no call is answered at once.
     LongWay,
+    /// Spread, over one Redis that all tests of the process share, each with keys of its own.
+    OverRedis,
+    /// Likewise, over a cluster.
+    OverCluster,
 }
 
 impl Deployment {
@@ -101,6 +116,7 @@ impl Deployment {
                 ("CACHE_TLS_KEY_PATH", &made.server_key()),
             ]));
         }
+        all.extend(self.tier());
         all.extend(owned(vars));
         if matches!(self, Self::ByHyper | Self::ByHyperOverTls) {
             all.extend(owned(&[("CACHE_TRANSPORT", "hyper")]));
@@ -109,7 +125,32 @@ impl Deployment {
         if self == Self::LongWay {
             settings.transport = Transport::LongWay;
         }
-        Site { server: Server::start(settings).unwrap(), tls: self.is_tls() }
+        let has_tier = settings.tier.is_some();
+        Site { server: Server::start(settings).unwrap(), tls: self.is_tls(), has_tier }
+    }
+
+    /// The second tier, and keys that no other server has there.
+    fn tier(self) -> Vec<(String, String)> {
+        static STARTED: AtomicU64 = AtomicU64::new(0);
+        let url = match self {
+            Self::OverRedis => Redis::of_this_process().url(),
+            Self::OverCluster => Cluster::of_this_process().url(),
+            _ => return Vec::new(),
+        };
+        let prefix = format!("test-{}:", STARTED.fetch_add(1, Ordering::Relaxed));
+        let mut vars = owned(&[
+            ("CACHE_BACKEND", "redis"),
+            ("CACHE_BACKEND_URL", &url),
+            ("CACHE_BACKEND_PREFIX", &prefix),
+            // Before the first call.
+            ("CACHE_BACKEND_REQUIRED", "true"),
+            // Rows send tens of megabytes at a time, on machines with other work.
+            ("CACHE_BACKEND_TIMEOUT_SECONDS", "20"),
+        ]);
+        // `make test-tier` cuts the near part down.
+        let near = env::var("TINY_CACHE_TEST_NEAR_MB").ok();
+        vars.extend(near.map(|mb| ("CACHE_MAX_MEMORY_MB".to_owned(), mb)));
+        vars
     }
 
     pub(crate) fn is_tls(self) -> bool {
@@ -135,6 +176,8 @@ fn owned(vars: &[(&str, &str)]) -> Vec<(String, String)> {
 pub(crate) struct Site {
     pub(crate) server: Server,
     tls: bool,
+    /// Then the store has a part of the entries.
+    pub(crate) has_tier: bool,
 }
 
 impl Site {
@@ -151,6 +194,12 @@ impl Site {
         Cache::new(self.channel().await)
     }
 
+    /// A client of the second service, likewise.
+    pub(crate) async fn second(&self) -> Second {
+        let client = Second::new(self.channel().await).max_decoding_message_size(usize::MAX);
+        client.max_encoding_message_size(usize::MAX)
+    }
+
     /// A channel with one connection of its own.
     pub(crate) async fn channel(&self) -> Channel {
         self.try_channel().await.unwrap()
@@ -162,21 +211,7 @@ impl Site {
     ///
     /// Fails where the server closes the connection before it is set up.
     pub(crate) async fn try_channel(&self) -> Result<Channel, tonic::transport::Error> {
-        let addr = self.grpc_addr();
-        let endpoint = if self.tls {
-            let authority = &Certificates::of_this_process().authority;
-            Endpoint::from_shared(format!("https://{addr}"))
-                .unwrap()
-                .tls_config(
-                    ClientTlsConfig::new()
-                        .ca_certificate(Certificate::from_pem(authority))
-                        .domain_name(SERVER_NAME),
-                )
-                .unwrap()
-        } else {
-            Endpoint::from_shared(format!("http://{addr}")).unwrap()
-        };
-        endpoint.connect().await
+        channel(self.grpc_addr(), self.tls).await
     }
 
     /// A connection one level below gRPC.
@@ -194,4 +229,24 @@ impl Site {
         let mut http = Http::connect(self.http_addr()).await.unwrap();
         http.get(path).await.unwrap()
     }
+}
+
+/// A channel with one connection of its own.
+///
+/// # Errors
+///
+/// Fails where the server closes the connection before it is set up.
+pub(crate) async fn channel(
+    addr: SocketAddr,
+    tls: bool,
+) -> Result<Channel, tonic::transport::Error> {
+    if !tls {
+        return Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await;
+    }
+    let authority = &Certificates::of_this_process().authority;
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(authority))
+        .domain_name(SERVER_NAME);
+    let endpoint = Endpoint::from_shared(format!("https://{addr}")).unwrap();
+    endpoint.tls_config(tls).unwrap().connect().await
 }

@@ -12,6 +12,7 @@ use super::wire::{Stream, framed};
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
@@ -55,7 +56,7 @@ impl Frames {
     /// A connection over a stream on which nothing was sent.
     pub(crate) async fn over(socket: Box<dyn Stream>) -> Self {
         let mut frames = Self { socket };
-        frames.socket.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        frames.socket.write_all(PREFACE).await.unwrap();
         frames.send(SETTINGS, 0, 0, &[]).await;
         frames
     }
@@ -96,12 +97,12 @@ impl Frames {
 
     /// Sends a frame. The peer may have ended the connection: reading says so.
     pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let [_, length @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length.to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend_from_slice(payload);
-        let _ = self.socket.write_all(&frame).await;
+        self.send_bytes(&frame(kind, flags, stream, payload)).await;
+    }
+
+    /// Sends bytes as they are. The peer may have ended the connection: reading says so.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.socket.write_all(bytes).await;
         let _ = self.socket.flush().await;
     }
 
@@ -137,6 +138,27 @@ impl Frames {
             }
         }
     }
+}
+
+/// What a client sends first.
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A frame as it stands on the wire.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let [_, length @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The header block of a call.
+pub(crate) fn call_block(path: &str) -> Vec<u8> {
+    block(&[
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "localhost"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ])
 }
 
 /// A header block of literal fields, in this order, that enter no table.

@@ -5,13 +5,17 @@ use std::{io, net::SocketAddr};
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream},
     net::TcpStream,
 };
 
+/// A plain or an encrypted stream.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 /// One keep-alive connection.
 pub(crate) struct Http {
-    stream: BufStream<TcpStream>,
+    stream: BufStream<Box<dyn Stream>>,
 }
 
 /// One response.
@@ -37,8 +41,8 @@ impl Http {
     }
 
     /// A client on this connection.
-    pub(crate) fn over(socket: TcpStream) -> Self {
-        Self { stream: BufStream::new(socket) }
+    pub(crate) fn over(socket: impl Stream + 'static) -> Self {
+        Self { stream: BufStream::new(Box::new(socket)) }
     }
 
     /// `GET path`.

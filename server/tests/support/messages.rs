@@ -3,8 +3,17 @@
 
 use bytes::Bytes;
 use prost::Message;
-use tiny_cache_proto::cache::{
-    CacheItem, CacheKey, CompareAndSetRequest, Empty, MultiCacheItemRequest, MultiCacheKeyRequest,
+use tiny_cache_proto::{
+    cache::{
+        CacheItem, CacheKey, CompareAndSetRequest, Empty, MultiCacheItemRequest,
+        MultiCacheKeyRequest,
+    },
+    method::CacheMethod,
+    v1::{
+        AddRequest, BatchRequest, Condition, DescribeRequest, HotKeysRequest, InvalidateRequest,
+        Operation, ReadRequest, ReleaseRequest, RemoveRequest, ScanRequest, WhatIfRequest,
+        WriteRequest, condition::Holds, operation::Operation as Sent,
+    },
 };
 use tonic::Request;
 
@@ -44,6 +53,33 @@ pub(crate) fn swap(
     }
 }
 
+/// Reads an entry of the second service, with its value.
+pub(crate) fn read(key: impl Into<String>) -> ReadRequest {
+    ReadRequest { key: key.into(), ..ReadRequest::default() }
+}
+
+/// Writes a value that never expires, whatever is there.
+pub(crate) fn write(key: impl Into<String>, value: impl Into<Bytes>) -> WriteRequest {
+    WriteRequest { key: key.into(), value: value.into(), ..WriteRequest::default() }
+}
+
+/// The same write, on a condition.
+pub(crate) fn when(request: WriteRequest, holds: Option<Holds>) -> WriteRequest {
+    let condition = holds.map(|holds| Condition { holds: Some(holds) });
+    WriteRequest { condition, ..request }
+}
+
+pub(crate) fn remove(key: impl Into<String>, holds: Option<Holds>) -> RemoveRequest {
+    let condition = holds.map(|holds| Condition { holds: Some(holds) });
+    RemoveRequest { key: key.into(), condition, ..RemoveRequest::default() }
+}
+
+/// An invalidation of these tags.
+pub(crate) fn tagged(tags: &[&str]) -> InvalidateRequest {
+    let tags = tags.iter().map(ToString::to_string).collect();
+    InvalidateRequest { tags, ..InvalidateRequest::default() }
+}
+
 /// The same message, asked in a namespace.
 pub(crate) fn within<M>(namespace: &str, message: M) -> Request<M> {
     let mut request = Request::new(message);
@@ -64,7 +100,9 @@ impl Call {
 
     /// The request path.
     pub(crate) fn path(&self) -> String {
-        format!("/cache.CacheService/{}", self.rpc)
+        let mut known = CacheMethod::ALL.iter().map(|method| method.path());
+        let found = known.find(|path| path.rsplit('/').next() == Some(self.rpc));
+        found.map_or_else(|| format!("/cache.CacheService/{}", self.rpc), str::to_owned)
     }
 }
 
@@ -94,4 +132,23 @@ pub(crate) fn every_call() -> Vec<Call> {
     calls.extend(batch_calls(&["every-call".to_owned()]));
     calls.push(Call::new("Stats", &Empty {}));
     calls
+}
+
+/// Every RPC of the second service, each with a request that is answered OK.
+pub(crate) fn second_calls() -> Vec<Call> {
+    let written = write("every-call", "v");
+    let operations = vec![Operation { operation: Some(Sent::Write(written.clone())) }];
+    vec![
+        Call::new("Read", &read("every-call")),
+        Call::new("Write", &written),
+        Call::new("Remove", &remove("every-call", None)),
+        Call::new("Add", &AddRequest { key: "a-counter".to_owned(), ..AddRequest::default() }),
+        Call::new("Release", &ReleaseRequest { key: "every-call".to_owned(), lease_token: 7 }),
+        Call::new("Batch", &BatchRequest { operations }),
+        Call::new("Invalidate", &tagged(&["every-call"])),
+        Call::new("Scan", &ScanRequest::default()),
+        Call::new("Describe", &DescribeRequest { key: "every-call".to_owned() }),
+        Call::new("HotKeys", &HotKeysRequest::default()),
+        Call::new("WhatIf", &WhatIfRequest {}),
+    ]
 }

@@ -7,15 +7,23 @@
 )]
 
 pub(crate) mod certificates;
+pub(crate) mod contention;
 pub(crate) mod deployment;
 pub(crate) mod frames;
 pub(crate) mod http;
-pub(crate) mod scrape;
 pub(crate) mod messages;
+pub(crate) mod model;
+pub(crate) mod mount;
 pub(crate) mod process;
+pub(crate) mod random_calls;
+pub(crate) mod random_requests;
+pub(crate) mod redis;
+pub(crate) mod register;
+pub(crate) mod rotation;
+pub(crate) mod scrape;
 pub(crate) mod wire;
 
-pub(crate) use deployment::{Cache, Deployment, Site};
+pub(crate) use deployment::{Cache, Deployment, Second, Site};
 
 use std::future::Future;
 

@@ -170,12 +170,31 @@ impl Process {
 
     /// Resident memory, in bytes.
     pub(crate) fn resident(&self) -> u64 {
-        self.status("VmRSS:")
+        self.status("VmRSS:") << 10
     }
 
     /// The highest resident memory so far, in bytes, as the kernel counted it.
     pub(crate) fn peak_resident(&self) -> u64 {
-        self.status("VmHWM:")
+        self.status("VmHWM:") << 10
+    }
+
+    /// Processor time that it has taken so far.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // The name, which may hold spaces, ends at the last parenthesis.
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        // Linux counts in hundredths of a second, whatever its own tick is.
+        Duration::from_millis(10 * ticks)
+    }
+
+    /// Open file descriptors.
+    pub(crate) fn descriptors(&self) -> u64 {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count() as u64
+    }
+
+    pub(crate) fn threads(&self) -> u64 {
+        self.status("Threads:")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -199,11 +218,11 @@ impl Process {
         }
     }
 
+    /// A number of the process's status; sizes are in KiB.
     fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kib << 10
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }
 

@@ -10,7 +10,10 @@ use h2::{
     client::{ResponseFuture, SendRequest},
 };
 use http::{HeaderMap, Request, Response};
-use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
@@ -19,17 +22,22 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::{Code, Status};
 
-use super::certificates::{Certificates, SERVER_NAME};
+use super::certificates::{Certificates, Identity, SERVER_NAME};
 
-/// A plain or an encrypted stream.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+pub(crate) use super::http::Stream;
 
 /// Connects, over TLS when asked, and sends nothing yet on top.
 pub(crate) async fn stream(addr: SocketAddr, tls: bool) -> Box<dyn Stream> {
     let socket = TcpStream::connect(addr).await.unwrap();
     socket.set_nodelay(true).unwrap();
-    if tls { Box::new(encrypt(socket).await) } else { Box::new(socket) }
+    if tls { Box::new(encrypt(socket, None).await) } else { Box::new(socket) }
+}
+
+/// Connects over TLS with a certificate of the client's.
+pub(crate) async fn stream_as(addr: SocketAddr, identity: &Identity) -> Box<dyn Stream> {
+    let socket = TcpStream::connect(addr).await.unwrap();
+    socket.set_nodelay(true).unwrap();
+    Box::new(encrypt(socket, Some(identity)).await)
 }
 
 /// Connects over TLS, through a hand that passes on `piece` bytes at a time and pauses.
@@ -53,20 +61,27 @@ pub(crate) async fn encrypted_in_pieces(addr: SocketAddr, piece: usize) -> Box<d
         };
         let _ = tokio::join!(outward, tokio::io::copy(&mut from, &mut write));
     });
-    Box::new(encrypt(ours).await)
+    Box::new(encrypt(ours, None).await)
 }
 
 /// The client's side of TLS.
-async fn encrypt<IO: Stream>(socket: IO) -> TlsStream<IO> {
+async fn encrypt<IO: Stream>(socket: IO, identity: Option<&Identity>) -> TlsStream<IO> {
     let mut roots = RootCertStore::empty();
     let authority = Certificates::of_this_process().authority.as_bytes();
     roots.add(CertificateDer::from_pem_slice(authority).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match identity {
+        None => config.with_no_client_auth(),
+        Some(Identity { certificate, key, .. }) => {
+            let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+            config.with_client_auth_cert(vec![certificate], key).unwrap()
+        }
+    };
     config.alpn_protocols = vec![b"h2".to_vec()];
     let name = SERVER_NAME.try_into().unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
@@ -85,18 +100,30 @@ impl Wire {
         Self::open_with_window(stream, 64 << 20).await
     }
 
+    /// As [`Wire::open`], where the peer may refuse.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the connection ends before it is set up.
+    pub(crate) async fn connect(stream: impl Stream + 'static) -> Result<Self, h2::Error> {
+        Self::try_open(stream, 64 << 20).await
+    }
+
     /// Opens a connection whose streams take at most `window` bytes of a reply
     /// before the client asks for more.
     pub(crate) async fn open_with_window(stream: impl Stream + 'static, window: u32) -> Self {
+        Self::try_open(stream, window).await.unwrap()
+    }
+
+    async fn try_open(stream: impl Stream + 'static, window: u32) -> Result<Self, h2::Error> {
         let (send, mut connection) = h2::client::Builder::new()
             .initial_window_size(window)
             .initial_connection_window_size(64 << 20)
             .enable_push(false)
             .handshake(stream)
-            .await
-            .unwrap();
+            .await?;
         let pings = connection.ping_pong().unwrap();
-        Self { send, pings, driver: tokio::spawn(connection) }
+        Ok(Self { send, pings, driver: tokio::spawn(connection) })
     }
 
     /// Sends one request and reads the whole reply.
@@ -223,6 +250,15 @@ impl Wire {
     /// Fails where the connection is gone.
     pub(crate) async fn ping(&mut self) -> Result<(), h2::Error> {
         self.pings.ping(h2::Ping::opaque()).await.map(drop)
+    }
+
+    /// Returns when the connection has ended.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it ended otherwise than by GOAWAY and a close.
+    pub(crate) async fn ended(&mut self) -> Result<(), h2::Error> {
+        (&mut self.driver).await.unwrap()
     }
 }
 

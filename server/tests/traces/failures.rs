@@ -21,8 +21,10 @@ fn a_collector_that_never_answers_changes_nothing_but_the_drop_counter() {
         let one_worker = ("CACHE_WORKERS", "1");
         // Of the callers' choice, so that no sweep of the store takes a place.
         let theirs = ("OTEL_TRACES_SAMPLER", "parentbased_always_off");
-        let hung = traced(&receiver, &[queue, one_worker, theirs]);
-        let plain = Process::start(&[one_worker]);
+        // What is simulated is ten times a second later than the calls.
+        let no_simulation = ("CACHE_WHAT_IF", "false");
+        let hung = traced(&receiver, &[queue, one_worker, theirs, no_simulation]);
+        let plain = Process::start(&[one_worker, no_simulation]);
         let mut replies = [Vec::new(), Vec::new()];
         for (server, replies) in [&hung, &plain].into_iter().zip(&mut replies) {
             let mut wire = server.wire().await;

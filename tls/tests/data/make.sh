@@ -34,4 +34,22 @@ openssl x509 -req -in client.csr -CA v1.pem -CAkey p256.key -set_serial 2 -days 
     -extfile client.ext -out client-of-v1.pem
 openssl x509 -in v1.pem -trustout -out v1-trusted.pem
 openssl x509 -in v1.pem -outform DER -out v1.der
+
+# Revocation lists of an authority with RSA: in version 1, as `openssl ca` makes them without a
+# number, and in version 2. Both revoke number 7.
+openssl genrsa -out lists.key 2048
+ca lists lists.key
+mkdir lists.ca
+printf 'R\t991231235959Z\t200101000000Z\t07\tunknown\t/CN=revoked\n' > lists.ca/index.txt
+printf '01\n' > lists.ca/number
+printf '%s\n' '[ca]' 'default_ca = own' '[own]' 'database = lists.ca/index.txt' \
+    'default_md = sha256' > lists.ca/conf
+list() { # NAME
+    openssl ca -gencrl -config lists.ca/conf -cert lists.pem -keyfile lists.key -crldays 36500 \
+        -out "$1.pem"
+}
+list crl-v1
+printf 'crlnumber = lists.ca/number\n' >> lists.ca/conf
+list crl-v2
+rm -r lists.ca lists.key
 rm -f ./*.csr client.ext

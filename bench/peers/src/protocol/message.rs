@@ -1,7 +1,9 @@
 //! The messages of `proto/cache.proto`: requests are encoded, replies compared with the one that
 //! there can be, since every value of a work has the same bytes.
 
-use super::Fault;
+use std::ops::RangeInclusive;
+
+use super::{Fault, grpc::Dialect};
 use crate::work::{BATCH, KEY_BYTES, Operation, Value};
 
 /// The prefix of a gRPC message: its compression and its length.
@@ -14,9 +16,13 @@ const FIELD_3_BYTES: u8 = 0x1a;
 const FIELD_1_VARINT: u8 = 0x08;
 const FIELD_2_VARINT: u8 = 0x10;
 
+/// Bytes of a Read's reply beside the value, which version, age and the value's length may take.
+const FACTS: RangeInclusive<usize> = 8..=48;
+
 /// Requests and replies of a work.
 #[derive(Debug)]
 pub(crate) struct Messages {
+    dialect: Dialect,
     value: Value,
     content: Vec<u8>,
     get: Vec<u8>,
@@ -27,7 +33,7 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    pub(crate) fn new(value: Value) -> Self {
+    pub(crate) fn new(value: Value, dialect: Dialect) -> Self {
         let content = value.content();
         let mut get = vec![FIELD_1_VARINT, 1];
         bytes_field(&mut get, FIELD_2_BYTES, &content);
@@ -36,7 +42,7 @@ impl Messages {
         let inner = 2 + KEY_BYTES + item_tail.len();
         let item = 1 + varint_bytes(inner) + inner;
         let set = vec![FIELD_1_VARINT, 1];
-        Self { value, content, get, set, item_tail, item }
+        Self { dialect, value, content, get, set, item_tail, item }
     }
 
     /// Appends the message of a request with its prefix.
@@ -54,26 +60,38 @@ impl Messages {
     }
 
     /// Bytes of a reply with its prefix.
-    pub(crate) fn reply_bytes(&self, operation: Operation) -> usize {
-        PREFIX
-            + match operation {
-                Operation::Get => self.get.len(),
-                Operation::Set => self.set.len(),
-                Operation::MultiGet => BATCH * self.item,
+    pub(crate) fn reply_bytes(&self, operation: Operation) -> RangeInclusive<usize> {
+        let exactly = |bytes| PREFIX + bytes..=PREFIX + bytes;
+        match operation {
+            Operation::Get if self.dialect == Dialect::Second => {
+                let value = PREFIX + self.content.len();
+                value + FACTS.start()..=value + FACTS.end()
             }
+            Operation::Get => exactly(self.get.len()),
+            Operation::Set => exactly(self.set.len()),
+            Operation::MultiGet => exactly(BATCH * self.item),
+        }
     }
 
     /// Compares a reply with its prefix.
     pub(crate) fn check(&self, operation: Operation, reply: &[u8]) -> Result<(), Fault> {
-        let length = (self.reply_bytes(operation) - PREFIX) as u32;
+        let length = reply.len().saturating_sub(PREFIX) as u32;
         let message = reply.strip_prefix(&[0]).and_then(|r| r.strip_prefix(&length.to_be_bytes()));
         let is_right = message.is_some_and(|message| match operation {
+            Operation::Get if self.dialect == Dialect::Second => self.is_sight(message),
             Operation::Get => message == self.get,
             Operation::Set => message == self.set,
             Operation::MultiGet => message.chunks(self.item).all(|item| self.is_item(item)),
         });
         let expected = || format!("the reply of a {operation:?} that hits");
         if is_right { Ok(()) } else { Err(Fault::unexpected(&expected(), reply)) }
+    }
+
+    /// Whether a Read's reply has the value.
+    fn is_sight(&self, message: &[u8]) -> bool {
+        let mut value = Vec::new();
+        bytes_field(&mut value, FIELD_2_BYTES, &self.content);
+        message.windows(value.len()).any(|part| part == value)
     }
 
     fn is_item(&self, item: &[u8]) -> bool {
@@ -147,16 +165,16 @@ mod tests {
     #[test]
     fn a_batch_of_prost_is_the_one_expected() {
         for value in [Value::Small, Value::Large] {
-            let messages = Messages::new(value);
+            let messages = Messages::new(value, Dialect::Plain);
             let reply = with_prefix(&lookups(value).encode_to_vec());
-            assert_eq!(reply.len(), messages.reply_bytes(Operation::MultiGet));
+            assert!(messages.reply_bytes(Operation::MultiGet).contains(&reply.len()));
             messages.check(Operation::MultiGet, &reply).unwrap();
         }
     }
 
     #[test]
     fn a_miss_within_a_batch_is_a_fault() {
-        let messages = Messages::new(Value::Small);
+        let messages = Messages::new(Value::Small, Dialect::Plain);
         let mut batch = lookups(Value::Small);
         batch.items[99].found = false;
         let reply = with_prefix(&batch.encode_to_vec());
@@ -164,8 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn a_read_has_the_value_among_its_facts() {
+        let messages = Messages::new(Value::Small, Dialect::Second);
+        let mut message = vec![FIELD_1_VARINT, 1];
+        bytes_field(&mut message, FIELD_2_BYTES, &messages.content);
+        message.extend([0x18, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]);
+        let mut reply = with_prefix(&message);
+        assert!(messages.reply_bytes(Operation::Get).contains(&reply.len()));
+        messages.check(Operation::Get, &reply).unwrap();
+        reply[20] = b'w';
+        assert!(messages.check(Operation::Get, &reply).is_err());
+    }
+
+    #[test]
     fn a_get_that_misses_or_has_another_value_is_a_fault() {
-        let messages = Messages::new(Value::Small);
+        let messages = Messages::new(Value::Small, Dialect::Plain);
         let mut reply = with_prefix(&messages.get);
         messages.check(Operation::Get, &reply).unwrap();
         *reply.last_mut().unwrap() = b'w';
@@ -175,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_request_has_its_length_its_key_and_its_value() {
-        let messages = Messages::new(Value::Small);
+        let messages = Messages::new(Value::Small, Dialect::Plain);
         let mut out = Vec::new();
         messages.encode(Operation::Set, &[7], &mut out);
         assert_eq!(out[..7], [0, 0, 0, 0, 18 + 66, 0x0a, 16]);

@@ -1,7 +1,9 @@
 //! Header blocks of requests (RFC 7541). As every gRPC client does, a connection's first request
-//! sends the fields as text and has the server remember them; later ones are a byte for each.
+//! sends the fields as text and has the server remember them; later ones are a byte for each. A
+//! credential is never remembered (7.1.3), so it is sent as text with each request.
 
-use crate::work::Operation;
+use super::grpc::Dialect;
+use crate::{credential, work::Operation};
 
 /// HPACK's name for a field that is new: an index of the static table, or a name.
 #[derive(Clone, Copy, Debug)]
@@ -39,10 +41,17 @@ const COMMON: [Field; 4] = [
 /// What the fields may take of the server's table (RFC 7541, 4.1): the seven of them, generously.
 pub(crate) const TABLE_BYTES: u32 = 1024;
 
+/// A field that nobody may remember (RFC 7541, 6.2.3), with an index of the static table beyond the
+/// 15 that fit beside these bits: `authorization`, 23.
+const NEVER_INDEXED_AUTHORIZATION: [u8; 2] = [0x1f, 23 - 15];
+/// That a text is in Huffman's code, as h2 sends it.
+const HUFFMAN: u8 = 0x80;
+
 /// The blocks of one connection.
 #[derive(Debug)]
 pub(crate) struct RequestHeads {
     scheme: u8,
+    dialect: Dialect,
     /// What the server's table holds, oldest first: values, which differ from each other.
     table: Vec<&'static str>,
     /// The block of each operation once all its fields are in the table.
@@ -50,9 +59,9 @@ pub(crate) struct RequestHeads {
 }
 
 impl RequestHeads {
-    pub(crate) fn new(tls: bool) -> Self {
+    pub(crate) fn new(tls: bool, dialect: Dialect) -> Self {
         let scheme = if tls { HTTPS } else { HTTP };
-        Self { scheme, table: Vec::new(), indexed: Vec::new() }
+        Self { scheme, dialect, table: Vec::new(), indexed: Vec::new() }
     }
 
     /// Appends the block of a request.
@@ -62,17 +71,27 @@ impl RequestHeads {
             return;
         }
         out.extend([POST, self.scheme]);
-        for field in fields(operation) {
+        for field in fields(self.dialect, operation) {
             self.field(field, out);
         }
+        self.credential(out);
         // Each new field moves the indices of all others.
         let known: Vec<_> = self.indexed.drain(..).map(|(of, _)| of).chain([operation]).collect();
         for operation in known {
             let mut block = vec![POST, self.scheme];
-            for field in fields(operation) {
+            for field in fields(self.dialect, operation) {
                 self.field(field, &mut block);
             }
+            self.credential(&mut block);
             self.indexed.push((operation, block));
+        }
+    }
+
+    fn credential(&self, out: &mut Vec<u8>) {
+        if self.dialect == Dialect::Token {
+            out.extend(NEVER_INDEXED_AUTHORIZATION);
+            out.push(HUFFMAN | credential::HUFFMAN.len() as u8);
+            out.extend(credential::HUFFMAN);
         }
     }
 
@@ -93,8 +112,9 @@ impl RequestHeads {
     }
 }
 
-fn fields(operation: Operation) -> impl Iterator<Item = Field> {
+fn fields(dialect: Dialect, operation: Operation) -> impl Iterator<Item = Field> {
     let path = match operation {
+        Operation::Get if dialect == Dialect::Second => "/tinycache.v1.Cache/Read",
         Operation::Get => "/cache.CacheService/Get",
         Operation::Set => "/cache.CacheService/Set",
         Operation::MultiGet => "/cache.CacheService/MultiGet",
@@ -113,8 +133,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_credential_comes_with_each_request() {
+        let mut heads = RequestHeads::new(false, Dialect::Token);
+        let mut decoder = fluke_hpack::Decoder::new();
+        for _ in 0..3 {
+            let mut block = Vec::new();
+            heads.encode(Operation::Get, &mut block);
+            let fields = decoder.decode(&block).unwrap();
+            let bearer = format!("Bearer {}", credential::TOKEN).into_bytes();
+            assert!(fields.contains(&(b"authorization".to_vec(), bearer)), "{fields:?}");
+        }
+    }
+
+    #[test]
     fn a_decoder_reads_the_same_fields_from_text_and_from_indices() {
-        let mut heads = RequestHeads::new(false);
+        let mut heads = RequestHeads::new(false, Dialect::Plain);
         let mut decoder = fluke_hpack::Decoder::new();
         let mut blocks = Vec::new();
         for operation in [Operation::Get, Operation::Set, Operation::Get, Operation::Set] {

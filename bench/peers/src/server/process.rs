@@ -45,7 +45,7 @@ impl Server {
         directory: &Path,
     ) -> Result<Self> {
         let port = free_port()?;
-        let setup = peer.setup(port, wants, directory);
+        let setup = peer.setup(port, wants, directory)?;
         let kind = match (wants.tls, wants.full) {
             (Some(_), _) => "-tls",
             (None, true) => "-full",

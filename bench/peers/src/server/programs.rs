@@ -44,6 +44,7 @@ impl Programs {
                 }
                 self.server.clone()
             }
+            Origin::Access => self.server.clone(),
             Origin::Baseline => self.baseline.clone().context("BENCH_BASELINE is not set")?,
             Origin::Built(name) => std::env::current_exe()?.with_file_name(name),
             Origin::Prepared => {

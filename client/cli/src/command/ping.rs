@@ -27,7 +27,7 @@ pub(crate) struct PingArgs {}
 
 impl Call for PingArgs {
     async fn run(self, session: &Session) -> Result<Verdict, Error> {
-        let address = session.client.address();
+        let address = &session.target.address;
         let start = Instant::now();
         let answer = session.client.health().await;
         let milliseconds = start.elapsed().as_micros() as f64 / 1e3;
@@ -50,7 +50,7 @@ impl Call for PingArgs {
                 (format!("{address} takes no calls: {trouble}\n"), ("reason", trouble.into()))
             }
         };
-        let address = ("address", address.to_string().into());
+        let address = ("address", address.as_str().into());
         session.show(&text, vec![address, ("alive", alive.into()), last])?;
         Ok(alive.into())
     }

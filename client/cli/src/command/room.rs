@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use tiny_cache_client::{Error as CacheError, ErrorKind, Stats};
 
 use super::{Error, Session};
+use crate::error::is_of_quota;
 
 /// Time for the server to report its limits, by which an error may be delayed.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -26,7 +27,7 @@ impl Session {
     /// The text for a value that the server has no room for. None for other errors, and if the
     /// server does not report its limits at once.
     pub(super) async fn no_room(&self, error: &CacheError) -> Option<String> {
-        if error.kind() != ErrorKind::ResourceExhausted {
+        if error.kind() != ErrorKind::ResourceExhausted || is_of_quota(error) {
             return None;
         }
         let limits = self.client.stats().total_deadline(DEADLINE).retries(0).await.ok()?;

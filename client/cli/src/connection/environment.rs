@@ -12,6 +12,8 @@ use crate::error::{Error, refused};
 
 pub(super) const TARGET: &str = "TINY_CACHE_TARGET";
 pub(super) const NAMESPACE: &str = "TINY_CACHE_NAMESPACE";
+pub(super) const TOKEN: &str = "TINY_CACHE_TOKEN";
+pub(super) const TOKEN_FILE: &str = "TINY_CACHE_TOKEN_FILE";
 pub(super) const TLS: &str = "TINY_CACHE_TLS";
 pub(super) const CA: &str = "TINY_CACHE_CA";
 pub(super) const CERT: &str = "TINY_CACHE_CERT";

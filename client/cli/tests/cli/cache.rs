@@ -10,8 +10,10 @@ use tiny_cache_test_support::{
 use tokio::runtime::Runtime;
 
 /// What the binary reads from its environment.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 10] = [
     "TINY_CACHE_TARGET",
+    "TINY_CACHE_TOKEN",
+    "TINY_CACHE_TOKEN_FILE",
     "TINY_CACHE_NAMESPACE",
     "TINY_CACHE_TLS",
     "TINY_CACHE_CA",
@@ -25,7 +27,7 @@ const VARIABLES: [&str; 8] = [
 pub(crate) struct Cache {
     address: String,
     runtime: Runtime,
-    _server: TestServer,
+    server: TestServer,
 }
 
 impl Cache {
@@ -37,11 +39,16 @@ impl Cache {
         let runtime = Runtime::new().unwrap();
         let settings = [&[("CACHE_WORKERS", "1")], settings].concat();
         let server = runtime.block_on(TestServer::start_with(settings)).unwrap();
-        Self { address: server.address().to_owned(), runtime, _server: server }
+        Self { address: server.address().to_owned(), runtime, server }
     }
 
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The address of its HTTP port.
+    pub(crate) fn http_address(&self) -> String {
+        self.server.http_address().to_string()
     }
 
     pub(crate) fn port(&self) -> &str {

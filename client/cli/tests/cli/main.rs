@@ -11,9 +11,13 @@ mod link; // a way to the server that can be cut
 
 mod values;
 mod conditions;
+mod second;
+mod inside;
 mod batches;
+mod ring;
 mod streams;
 mod server;
 mod tls;
+mod tokens;
 mod usage;
 mod watch;

@@ -5,7 +5,7 @@ use std::{
     net::TcpListener,
     sync::{Arc, Mutex, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::runtime::Runtime;
@@ -293,4 +293,74 @@ fn retries_are_made_when_asked_for() {
     let target = nowhere.address();
     let run = run(["get", "k", "--target", target, "--retries", "2", "--timeout", "50s"]);
     assert!(run.error().contains("(after 3 tries)"), "{run:?}");
+}
+
+#[test]
+fn namespaces_show_what_they_hold_and_their_quotas() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"[namespace.shop]\nmax_entries = 2\nmax_bytes = '5KiB'\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let cache = Cache::start_with(&[("CACHE_QUOTAS_PATH", path)]);
+    for key in ["a", "b", "c"] {
+        cache.run(["set", key, "v", "--namespace", "shop"]).ended(0, "");
+    }
+    let large = cache.run(["set", "d", &"v".repeat(6000), "--namespace", "shop"]);
+    let error = large.exited(2);
+    assert!(error.error().contains("quota max_bytes=5120 of namespace \"shop\""), "{error:?}");
+    assert!(error.error().ends_with("; `tiny-cache namespaces` shows the quotas"), "{error:?}");
+
+    let http = cache.http_address();
+    let run = cache.run(["namespaces", "--http", &http]);
+    let line = run.text().lines().find(|line| line.starts_with("shop ")).unwrap();
+    let cells: Vec<_> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    let (entries, memory, rest) = (cells[1], cells[2], &cells[3..]);
+    assert_eq!((entries, rest), ("2 / 2", &["-", "-", "1", "1"][..]));
+    assert!(memory.ends_with(" B / 5.0 KiB"), "{memory}");
+
+    let page = cache.run(["namespaces", "--http", &http, "--output", "json"]).json();
+    let shop = page["namespaces"].as_array().unwrap().iter().find(|of| of["namespace"] == "shop");
+    let quota = &shop.unwrap()["quota"];
+    assert_eq!((&quota["max_bytes"], &quota["burst"]), (&5120.into(), &serde_json::Value::Null));
+
+    let nowhere = nowhere();
+    let refused = run_at(nowhere.address());
+    assert!(refused.error().contains("; check the server's HTTP port (CACHE_HEALTH_PORT, "));
+    // The gRPC port is no HTTP port.
+    assert!(run_at(cache.address()).error().contains("cannot read http://"));
+}
+
+#[test]
+fn what_if_shows_each_size_of_memory() {
+    let cache = Cache::start_with(&[("CACHE_MAX_MEMORY_MB", "64")]);
+    cache.run(["set", "k", "v"]).ended(0, "");
+    cache.run(["get", "k"]).exited(0);
+    cache.run(["get", "absent"]).exited(1);
+    let json = || cache.run(["what-if", "--output", "json"]).json();
+    // The server simulates ten times a second.
+    let mut told = json();
+    while told["reads"] != 2 {
+        thread::sleep(Duration::from_millis(20));
+        told = json();
+    }
+    assert_eq!((&told["hit_ratio"], &told["sampled_reads"]), (&0.5.into(), &2.into()));
+    let of = |name: &str| -> Vec<_> {
+        told["sizes"].as_array().unwrap().iter().map(|size| size[name].clone()).collect()
+    };
+    assert_eq!(of("memory_times"), [0.5, 1.0, 2.0, 4.0]);
+    assert_eq!(of("memory_bytes"), [32 << 20, 64 << 20, 128 << 20, 256 << 20]);
+    assert_eq!(of("hit_ratio"), [0.5; 4]);
+
+    let run = cache.run(["what-if"]);
+    let lines: Vec<_> = run.text().lines().collect();
+    assert_eq!(lines[0], "   memory      bytes    entries  hit ratio");
+    assert_eq!(lines[1], "    0.5 x   32.0 MiB          1     50.0 %  not full (0 %)");
+    assert_eq!(lines.last(), Some(&"measured 50.0 %, simulated 50.0 %"));
+
+    let off = Cache::start_with(&[("CACHE_WHAT_IF", "false")]);
+    let refused = off.run(["what-if"]).exited(2);
+    assert!(refused.error().contains("CACHE_WHAT_IF"), "{refused:?}");
+}
+
+fn run_at(http: &str) -> tiny_cache_test_support::process::Ended {
+    command(["namespaces", "--http", http]).run().exited(2)
 }

@@ -18,6 +18,10 @@ struct Secured {
 
 impl Secured {
     fn start(client_auth: &str) -> Self {
+        Self::start_with(client_auth, &[])
+    }
+
+    fn start_with(client_auth: &str, more: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::new("an authority");
         fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
@@ -36,6 +40,7 @@ impl Secured {
         if client_auth == "true" {
             settings.push(("CACHE_TLS_CLIENT_CA_PATH", &*ca));
         }
+        settings.extend(more);
         let cache = Cache::start_with(&settings);
         Self { dir, cache }
     }
@@ -70,6 +75,27 @@ fn an_authority_that_is_not_trusted_is_refused() {
     let secured = Secured::start("false");
     let run = secured.ping("127.0.0.1", &["--ca", "stranger.pem"]);
     assert!(run.error().contains("the TLS options"), "{run:?}");
+}
+
+#[test]
+fn the_page_of_namespaces_is_asked_for_over_tls() {
+    let secured = Secured::start_with("false", &[("CACHE_HEALTH_TLS_ENABLED", "true")]);
+    let ask = |scheme: &str, args: &[&str]| {
+        let http = format!("{scheme}{}", secured.cache.http_address());
+        let mut command = command(["namespaces", "--http", &http]);
+        command.args(args).current_dir(secured.dir.path()).run()
+    };
+    let shown = ask("https://", &["--ca", "ca.pem"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.text().contains("_shared"), "{shown:?}");
+    let ftp = ask("ftp://", &[]);
+    assert!(ftp.error().contains("it is HOST:PORT or https://HOST:PORT"), "{ftp:?}");
+    let plain = ask("", &[]);
+    assert!(plain.error().contains("https"), "{plain:?}");
+    assert!(plain.error().contains("cannot read http://127.0.0.1:"), "{plain:?}");
+    assert!(plain.error().contains("CACHE_HEALTH_TLS_ENABLED"), "{plain:?}");
+    let stranger = ask("https://", &["--ca", "stranger.pem"]);
+    assert!(stranger.error().contains("cannot read https://127.0.0.1:"), "{stranger:?}");
 }
 
 #[test]

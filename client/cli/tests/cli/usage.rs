@@ -7,7 +7,7 @@ use tiny_cache_test_support::process::Run;
 use crate::cache::{Cache, command, run};
 
 /// Every command there is.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "get",
     "set",
     "set-if-absent",
@@ -17,6 +17,8 @@ const COMMANDS: [&str; 14] = [
     "mset",
     "mdelete",
     "stats",
+    "what-if",
+    "namespaces",
     "ping",
     "health",
     "watch-stats",

@@ -39,6 +39,8 @@ pub(crate) enum Answer {
     ProxyStatus(Code),
     /// UNAVAILABLE, with the server's word that the call was not executed.
     Declined,
+    /// UNAVAILABLE, with what the server says of the next try.
+    PushedBack(&'static str),
     /// A status whose text is this.
     StatusText(Code, &'static str),
     /// A message, and a status other than OK behind it.
@@ -166,6 +168,10 @@ pub(super) async fn give(
         Answer::Status(code) => send(&mut respond, Raw::status(code)),
         Answer::StatusBehindHeaders(code) => send(&mut respond, Raw::status_behind_headers(code)),
         Answer::Declined => send(&mut respond, Raw::declined()),
+        Answer::PushedBack(millis) => {
+            let field = ("grpc-retry-pushback-ms", millis);
+            status(&mut respond, Code::Unavailable, &[field])
+        }
         Answer::ProxyStatus(code) => status(&mut respond, code, &[]),
         Answer::StatusText(code, text) => status(&mut respond, code, &[("grpc-message", text)]),
         Answer::StatusBehindMessage(code) => {

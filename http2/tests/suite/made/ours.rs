@@ -149,6 +149,6 @@ fn take(
             arriving.remove(&stream.get());
             None
         }
-        Event::GivenUp { .. } | Event::Pong(_) | Event::GoAway(_) => None,
+        Event::GivenUp { .. } | Event::Stalled { .. } | Event::Pong(_) | Event::GoAway(_) => None,
     }
 }

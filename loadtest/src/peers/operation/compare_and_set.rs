@@ -1,9 +1,10 @@
 //! Writes one key if it has the value that the run expects.
 
-use tiny_cache_client::transport::rpc;
+use tiny_cache_client::{CompareAndSetOutcome, transport::rpc};
 
 use super::{
-    Answer, CallError, Calls, Exchange, Memcached, Payloads, Reconnecting, Redis, Reply, Values,
+    Answer, Asked, CallError, Calls, Exchange, Memcached, Payloads, Reconnecting, Redis, Reply,
+    Values, lifetime,
 };
 use crate::{
     peers::{
@@ -31,7 +32,17 @@ impl Exchange for CompareAndSet<'_> {
         let (pending, expected) = payloads.begin_swap(self.0);
         let (value, ttl) = (pending.value(), ttl.seconds());
         let swap = rpc::CompareAndSet { key, expected: &expected, value, ttl };
-        let reply = calls.stored(&swap).await;
+        let reply = calls.of_key(&self.0.key).stored(&swap).await;
+        payloads.end_write(pending, reply.as_ref().copied());
+        reply.map(|stored| Answer::Conditional { stored })
+    }
+
+    async fn several(self, asked: &mut Asked<'_>, payloads: Payloads<'_>) -> Reply {
+        let (pending, expected) = payloads.begin_swap(self.0);
+        let value = pending.value().clone();
+        let swap = asked.client.compare_and_set(&self.0.key, expected, value);
+        let reply = swap.ttl(lifetime(self.0.ttl)).await.map_err(CallError::from);
+        let reply = reply.map(CompareAndSetOutcome::is_stored);
         payloads.end_write(pending, reply.as_ref().copied());
         reply.map(|stored| Answer::Conditional { stored })
     }

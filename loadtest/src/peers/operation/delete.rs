@@ -2,7 +2,9 @@
 
 use tiny_cache_client::transport::rpc;
 
-use super::{Answer, Calls, Exchange, Memcached, Payloads, Reconnecting, Redis, Reply, Values};
+use super::{
+    Answer, Asked, Calls, Exchange, Memcached, Payloads, Reconnecting, Redis, Reply, Values,
+};
 use crate::peers::{
     memcached,
     pipeline::Commands,
@@ -14,9 +16,17 @@ pub(in crate::peers) struct Delete<'a>(pub(in crate::peers) &'a str);
 impl Exchange for Delete<'_> {
     async fn tiny_cache(self, calls: Calls<'_>, payloads: Payloads<'_>) -> Reply {
         let pending = payloads.begin(self.0);
-        let reply = calls.accepted(&rpc::Delete { key: self.0 }).await;
+        let reply = calls.of_key(self.0).accepted(&rpc::Delete { key: self.0 }).await;
         payloads.end_delete(pending, reply.is_ok());
         reply.map(|()| Answer::Done)
+    }
+
+    async fn several(self, asked: &mut Asked<'_>, payloads: Payloads<'_>) -> Reply {
+        let pending = payloads.begin(self.0);
+        let reply = asked.client.delete(self.0).await;
+        payloads.end_delete(pending, reply.is_ok());
+        reply?;
+        Ok(Answer::Done)
     }
 
     async fn redis(self, redis: &Reconnecting<Redis>, _: &Values) -> Reply {

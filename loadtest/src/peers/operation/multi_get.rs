@@ -3,7 +3,8 @@
 use tiny_cache_client::transport::rpc;
 
 use super::{
-    Answer, CallError, Calls, Exchange, Memcached, Payloads, Reconnecting, Redis, Reply, Values,
+    Answer, Asked, CallError, Calls, Exchange, Memcached, Payloads, Reconnecting, Redis, Reply,
+    Values,
 };
 use crate::peers::{
     pipeline::Commands,
@@ -26,6 +27,26 @@ impl Exchange for MultiGet<'_> {
             payloads.end_read(read, item.found.then_some(&item.value[..]));
         }
         Ok(Answer::of_batch(keys.len(), items.iter().filter(|item| item.found).count()))
+    }
+
+    async fn several(self, asked: &mut Asked<'_>, payloads: Payloads<'_>) -> Reply {
+        let reads: Vec<_> = self.0.iter().map(|key| payloads.begin(key)).collect();
+        let found = asked.client.get_many(self.0).await?;
+        let (mut hits, mut failed) = (0, None);
+        for (place, (read, found)) in reads.into_iter().zip(found).enumerate() {
+            match found {
+                Ok(found) => {
+                    payloads.end_read(read, found.as_deref());
+                    asked.read(place, found.is_some());
+                    hits += usize::from(found.is_some());
+                }
+                Err(error) => {
+                    asked.failed(place);
+                    failed = failed.or(Some(error));
+                }
+            }
+        }
+        failed.map_or_else(|| Ok(Answer::of_batch(self.0.len(), hits)), |error| Err(error.into()))
     }
 
     async fn redis(self, redis: &Reconnecting<Redis>, _: &Values) -> Reply {

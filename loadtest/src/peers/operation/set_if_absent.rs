@@ -1,8 +1,11 @@
 //! Writes one key unless it is there.
 
-use tiny_cache_client::transport::rpc;
+use tiny_cache_client::{SetIfAbsentOutcome, transport::rpc};
 
-use super::{Answer, Calls, Exchange, Memcached, Payloads, Reconnecting, Redis, Reply, Values};
+use super::{
+    Answer, Asked, CallError, Calls, Exchange, Memcached, Payloads, Reconnecting, Redis, Reply,
+    Values, lifetime,
+};
 use crate::{
     peers::{
         memcached,
@@ -19,7 +22,16 @@ impl Exchange for SetIfAbsent<'_> {
         let Write { key, ttl, .. } = self.0;
         let pending = payloads.begin_write(self.0);
         let set = rpc::SetIfAbsent { key, value: pending.value(), ttl: ttl.seconds() };
-        let reply = calls.stored(&set).await;
+        let reply = calls.of_key(&self.0.key).stored(&set).await;
+        payloads.end_write(pending, reply.as_ref().copied());
+        reply.map(|stored| Answer::Conditional { stored })
+    }
+
+    async fn several(self, asked: &mut Asked<'_>, payloads: Payloads<'_>) -> Reply {
+        let pending = payloads.begin_write(self.0);
+        let set = asked.client.set_if_absent(&self.0.key, pending.value().clone());
+        let reply = set.ttl(lifetime(self.0.ttl)).await.map_err(CallError::from);
+        let reply = reply.map(SetIfAbsentOutcome::is_stored);
         payloads.end_write(pending, reply.as_ref().copied());
         reply.map(|stored| Answer::Conditional { stored })
     }

@@ -38,6 +38,7 @@ pub(crate) fn page(report: &Report) -> String {
                         (tables::latencies(&report.figures))
                     }))
                     (tables::steps(report))
+                    (tables::servers(&report.servers))
                     (tables::errors(&report.figures))
                     (tables::verification(&report.figures))
                     (tables::conditions(report))

@@ -11,7 +11,7 @@ use super::{
     trends::LINES,
     units::{count, nanos, number, percent, rate, seconds},
 };
-use crate::report::{Failure, Figures, Latency, Report, ServerStats, Step};
+use crate::report::{Failure, Figures, Latency, Report, ServerPart, ServerStats, Step};
 
 /// A part of the page below its heading.
 pub(super) fn section(heading: &str, content: &Markup) -> Markup {
@@ -146,6 +146,38 @@ pub(super) fn verification(figures: &Figures) -> Markup {
         }
     };
     section("Verification", &content)
+}
+
+/// What each of several servers got; nothing for one.
+pub(super) fn servers(parts: &[ServerPart]) -> Markup {
+    if parts.is_empty() {
+        return html! {};
+    }
+    let names =
+        ["", "address", "requests", "errors", "hit ratio", "p50", "p99", "max", "entries", "CPU"];
+    let row = |part: &ServerPart| {
+        let latency = |of: fn(&Latency) -> f64| {
+            part.service_us.as_ref().map_or("-".to_owned(), |latency| nanos(of(latency) * 1e3))
+        };
+        let entries = part.after.as_ref().map(|stats| stats.entries.to_string());
+        let cpu = part.usage.as_ref().map(|usage| seconds(usage.cpu_seconds));
+        html! {
+            tr {
+                th scope="row" { (part.name) }
+                td.text { (part.address.as_deref().unwrap_or("-")) }
+                td { (count(part.requests)) }
+                td { (count(part.failed)) }
+                td { (part.hit_ratio.map_or("-".to_owned(), percent)) }
+                td { (latency(|latency| latency.p50)) }
+                td { (latency(|latency| latency.p99)) }
+                td { (latency(|latency| latency.max)) }
+                td { (entries.unwrap_or_else(|| "-".to_owned())) }
+                td { (cpu.unwrap_or_else(|| "-".to_owned())) }
+            }
+        }
+    };
+    let rows = html! { tbody { @for part in parts { (row(part)) } } };
+    section("Each server", &table(&names, &rows))
 }
 
 /// Settings, server and machine.

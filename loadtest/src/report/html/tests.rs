@@ -106,6 +106,7 @@ fn report(seconds: Vec<SecondReport>) -> Report {
         steps: Vec::new(),
         seconds,
         server: Server::default(),
+        servers: Vec::new(),
         generator: Generator::default(),
         machine: Machine::default(),
     }

@@ -5,8 +5,10 @@ use std::fmt::{self, Formatter};
 use bytesize::ByteSize;
 
 use crate::report::{
-    layout::{NUMBER, OneLine, header, row, time},
+    latency::Latency,
+    layout::{LABEL, NUMBER, OneLine, header, row, time},
     server::{Generator, Server, ServerStats},
+    server_part::ServerPart,
 };
 
 /// The CPU time of this process.
@@ -33,6 +35,38 @@ pub(super) fn table(server: &Server, out: &mut Formatter<'_>) -> fmt::Result {
         row!(out, label, "{:>NUMBER$}{:>NUMBER$}", before[index], after[index])?;
     }
     server.eviction_note().map_or(Ok(()), |note| writeln!(out, "  {note}"))
+}
+
+/// A line for each of several servers; nothing for one.
+pub(super) fn parts(parts: &[ServerPart], out: &mut Formatter<'_>) -> fmt::Result {
+    if parts.is_empty() {
+        return Ok(());
+    }
+    header(out, "each server", &["requests", "errors", "hit ratio", "p50", "p99", "CPU"])?;
+    for part in parts {
+        let hit_ratio = part.hit_ratio.map_or("-".to_owned(), |of| format!("{:.1} %", of * 100.0));
+        let of = |at: fn(&Latency) -> f64| {
+            part.service_us.as_ref().map_or("-".to_owned(), |latency| time(at(latency)))
+        };
+        let usage = part.usage.as_ref();
+        let cpu = usage.map_or("-".to_owned(), |usage| format!("{:.2} s", usage.cpu_seconds));
+        let columns = [
+            part.requests.to_string(),
+            part.failed.to_string(),
+            hit_ratio,
+            of(|latency| latency.p50),
+            of(|latency| latency.p99),
+            cpu,
+        ];
+        write!(out, "{:<LABEL$}", format!("  {}", OneLine(&part.name)))?;
+        // A long name takes a line of its own, so that the columns stay columns.
+        if part.name.chars().count() + 2 > LABEL {
+            write!(out, "\n{:<LABEL$}", "")?;
+        }
+        columns.iter().try_for_each(|column| write!(out, "{column:>NUMBER$}"))?;
+        writeln!(out)?;
+    }
+    Ok(())
 }
 
 /// Entries, evictions and memory.

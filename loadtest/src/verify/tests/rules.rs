@@ -415,5 +415,29 @@ fn a_violation_tells_what_it_contradicts_and_when() {
     }
     let names: Vec<_> = Kind::VARIANTS.iter().map(|kind| kind.name()).collect();
     assert_eq!(names[..3], ["damaged", "wrong-namespace", "wrong-key"]);
-    assert_eq!(names[3..], ["never-written", "stale", "expired", "foreign", "lost-update"]);
+    assert_eq!(names[3..8], ["never-written", "stale", "expired", "foreign", "lost-update"]);
+    assert_eq!(names[8..], ["wrong-version", "lost-step"]);
+}
+
+/// A server whose versions go back, or that loses a counter's step, is blamed for it.
+#[test]
+fn versions_that_go_back_and_steps_that_are_lost_are_violations() {
+    let ledger = Ledger::new(7);
+    let name = Name::new("", "key");
+    let saw =
+        |began, ended, version| ledger.saw(Begun::new(name, at(began)), version, None, at(ended));
+    assert_eq!(saw(1, 2, 9), Ok(()));
+    let violation = saw(3, 4, 8).unwrap_err().to_string();
+    assert!(violation.starts_with("wrong-version: key \"key\""), "{violation}");
+    assert!(violation.contains("the key had the server's version 9 by 2s"), "{violation}");
+
+    let step = |began, ended, told| {
+        let step = ledger.begin_step(Name::new("", "counter"), at(began));
+        ledger.end_step(step, told, at(ended))
+    };
+    for value in 1..=5 {
+        assert_eq!(step(value as u64, value as u64, (value, 10 + value)), Ok(()));
+    }
+    let violation = step(6, 7, (5, 16)).unwrap_err().to_string();
+    assert!(violation.starts_with("lost-step: "), "{violation}");
 }

@@ -1,7 +1,7 @@
 //! A handle, and the place where those are put down that moka evicted.
 
 use crate::{
-    store::window::Item,
+    store::ring::Item,
     sync::{AtomicUsize, Mutex, Ordering, PoisonError},
 };
 

@@ -53,7 +53,7 @@ fn a_sweep_removes_what_is_past_its_deadline_and_nothing_else() {
 fn what_is_past_its_deadline_is_not_counted_even_before_it_is_removed() {
     let handle = roomy(8);
     handle.set(key("short"), b"v", seconds(10)).unwrap();
-    handle.set(key("long"), b"v", seconds(100)).unwrap();
+    handle.set(key("later"), b"v", seconds(100)).unwrap();
     let both = handle.store().stats();
     advance(&handle, Duration::from_secs(10));
     let one = handle.store().stats();
@@ -72,12 +72,15 @@ fn counting_what_lapsed_lets_writers_in_between() {
     }
     advance(&handle, Duration::from_secs(11));
     let mut times = 0;
-    let (lapsed, _) = store.shards[0].lapsed(|| {
-        times += 1;
-        // Every stripe is free, or this would wait for ever.
-        assert_eq!(store.shards[0].indexed(), 140_000);
+    let shard = &store.shards[0];
+    let each = (0..shard.stripes()).map(|stripe| {
+        shard.lapsed(stripe, || {
+            times += 1;
+            // Every stripe is free, or this would wait for ever.
+            assert_eq!(shard.indexed(), 140_000);
+        })
     });
-    assert_eq!(lapsed, 140_000);
+    assert_eq!(each.map(|lapsed| lapsed.entries).sum::<u64>(), 140_000);
     assert!(times >= 64, "{times}");
 }
 
@@ -102,7 +105,8 @@ fn what_ended_during_a_suspend_is_absent_at_once() {
     assert_eq!((stats.entries, stats.expired_removals), (2, 1));
 }
 
-/// Two readings for a read would cost a third of its time.
+/// Two readings for a read would cost a third of its time. The few reads that are looked at for the
+/// hottest keys have one more; so here the entry is read without that.
 #[test]
 fn a_read_looks_at_the_clock_once_and_only_where_there_is_a_deadline() {
     let handle = roomy(1);
@@ -113,7 +117,8 @@ fn a_read_looks_at_the_clock_once_and_only_where_there_is_a_deadline() {
     let reading = || clock.now();
     for (k, looks) in [("ends", 1), ("stays", 0), ("missing", 0)] {
         let before = reading();
-        handle.get(key(k));
+        // Without the look that the hottest keys take at some requests.
+        handle.peek(key(k));
         // The reading before passed a second too.
         assert_eq!(reading().since(before).as_secs(), 1 + looks, "{k}");
     }

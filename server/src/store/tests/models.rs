@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tiny_cache_proto::key::Key;
 
-use super::{MIB, POLICIES, advance, assert_books_balance, handle_of, key, store, sweep};
+use super::{
+    MIB, POLICIES, advance, assert_books_balance, handle_of, key,
+    quotas::{is_kept, limits, rules, within},
+    store, sweep, with_quotas,
+};
 use crate::store::{EvictionPolicy, Lookup, Outcome, Ttl, Value};
 
 #[derive(Clone, Debug)]
@@ -121,9 +126,13 @@ proptest! {
     }
 }
 
+fn key_of(k: usize, name: &str) -> Key<'_> {
+    if k.is_multiple_of(3) { within("small", name) } else { key(name) }
+}
+
 /// A million operations on a store too small for their keys, and a tenth of them in a build without
 /// optimisation. What is read is what was written last, or nothing: a cache may forget, and never
-/// remembers wrongly.
+/// remembers wrongly. A third of the keys are of a namespace with a quota, which it keeps.
 #[test]
 fn a_million_random_operations_read_what_was_written_last_or_nothing() {
     use rand::{Rng, RngExt, SeedableRng};
@@ -131,7 +140,8 @@ fn a_million_random_operations_read_what_was_written_last_or_nothing() {
     const KEYS: usize = 3_000;
     const STEPS: u32 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
     for policy in POLICIES {
-        let store = store(2 * MIB, 0, 2, policy);
+        let quotas = rules([("small", limits(200_000, 250))]);
+        let store = with_quotas(2 * MIB, (0, 2), policy, Some(&quotas));
         let handle = handle_of(&store);
         let mut random = rand_pcg::Pcg64::seed_from_u64(7);
         // Value, its length, and the end of its life in milliseconds.
@@ -151,20 +161,22 @@ fn a_million_random_operations_read_what_was_written_last_or_nothing() {
                 seconds => (Ttl::For(Duration::from_secs(seconds)), now + 1000 * seconds),
             };
             let bytes = vec![value; len];
+            let mut written = false;
             match random.random_range(0..20) {
                 0..=9 => {
-                    if let Lookup::Hit(found) = handle.get(key(&name)) {
+                    if let Lookup::Hit(found) = handle.get(key_of(k, &name)) {
                         let (value, len, _) = live.expect("an entry that is gone was read");
                         assert_eq!((found[0], found.len()), (value, len), "{policy:?}, {name}");
                         hits += 1;
                     }
                 }
                 10..=14 => {
-                    handle.set(key(&name), &bytes, ttl).unwrap();
+                    handle.set(key_of(k, &name), &bytes, ttl).unwrap();
                     last[k] = Some((value, len, end));
+                    written = true;
                 }
                 15 => {
-                    let stored = handle.set_if_absent(key(&name), &bytes, ttl).unwrap();
+                    let stored = handle.set_if_absent(key_of(k, &name), &bytes, ttl).unwrap();
                     if stored == Outcome::Stored {
                         last[k] = Some((value, len, end));
                     } else {
@@ -173,7 +185,7 @@ fn a_million_random_operations_read_what_was_written_last_or_nothing() {
                 }
                 16 | 17 => {
                     let expected = live.map_or(vec![0], |(value, len, _)| vec![value; len]);
-                    let swapped = handle.compare_and_set(key(&name), &expected, &bytes, ttl);
+                    let swapped = handle.compare_and_set(key_of(k, &name), &expected, &bytes, ttl);
                     match swapped.unwrap() {
                         Outcome::Stored => last[k] = Some((value, len, end)),
                         Outcome::Mismatch => assert!(live.is_none(), "{policy:?}, {name}"),
@@ -181,7 +193,7 @@ fn a_million_random_operations_read_what_was_written_last_or_nothing() {
                     }
                 }
                 18 => {
-                    handle.delete(key(&name));
+                    handle.delete(key_of(k, &name));
                     last[k] = None;
                 }
                 _ if step % 4 == 0 => {
@@ -190,13 +202,19 @@ fn a_million_random_operations_read_what_was_written_last_or_nothing() {
                 }
                 _ => {}
             }
+            // One that becomes a resident with another's write weighs more from then on.
+            if k % 3 == 0 && written {
+                assert!(is_kept(&store, "small"), "{policy:?}, step {step}");
+            }
             if step % (STEPS / 20) == 0 {
                 sweep(&store);
+                assert!(is_kept(&store, "small"), "{policy:?}, step {step}");
                 assert_books_balance(&store);
             }
         }
         assert_books_balance(&store);
         assert!(hits > STEPS / 20, "{policy:?}: {hits} hits");
+        assert!(store.stats().quota_evictions > u64::from(STEPS) / 100, "{policy:?}");
     }
 }
 

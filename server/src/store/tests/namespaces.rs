@@ -23,8 +23,8 @@ fn each_namespace_has_its_figures() {
     assert_eq!(of_namespace(&handle, "made-up"), None);
     assert_eq!(of_namespace(&handle, "_other"), Some([0, 1, 0, 0]));
 
-    handle.set(within("team", "k"), b"v", seconds(10)).unwrap();
-    handle.set(key("k"), b"v", Ttl::Forever).unwrap();
+    handle.set(within("team", "k"), b"value", seconds(10)).unwrap();
+    handle.set(key("k"), b"value", Ttl::Forever).unwrap();
     handle.get(within("team", "k"));
     handle.get(within("team", "none"));
     handle.get(key("k"));
@@ -33,13 +33,13 @@ fn each_namespace_has_its_figures() {
     let [.., shared] = of_namespace(&handle, "_shared").unwrap();
     assert_eq!(of_namespace(&handle, "team"), Some([1, 1, 1, team]));
     assert_eq!(of_namespace(&handle, "_shared"), Some([1, 0, 1, shared]));
-    // Both take a block of 48 bytes, and the one with a TTL the place of its deadline.
+    // Both take a block of 64 bytes, and the one with a TTL the place of its deadline.
     assert_eq!((team - shared, team + shared), (32, whole.memory_bytes));
     assert_eq!((whole.hits, whole.misses), (2, 2));
 
     // It counts its own bytes off, however it leaves, and keeps its name.
     handle.set(within("team", "k"), &[7; 1000], seconds(10)).unwrap();
-    assert_eq!(of_namespace(&handle, "team").unwrap()[2..], [1, team - 48 + 1280]);
+    assert_eq!(of_namespace(&handle, "team").unwrap()[2..], [1, team - 64 + 1280]);
     advance(&handle, Duration::from_secs(10));
     sweep(&store);
     assert_eq!(of_namespace(&handle, "team"), Some([1, 1, 0, 0]));

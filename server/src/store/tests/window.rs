@@ -163,10 +163,14 @@ fn what_left_the_window_is_told_apart() {
     let stats = handle.store().stats();
     assert_eq!((stats.graduated_by_hits, stats.dropped, stats.graduated_by_ghost), (100, 300, 0));
     assert_eq!((stats.evictions(), stats.admission_rejections), (300, 300));
-    // One of those that went comes back: the ghost knows it.
-    ask(&handle, "150");
+    // Some of those that went come back: the ghost knows them, but for one in fifty or so, whose
+    // slots others have taken.
+    for n in 150..160 {
+        ask(&handle, &format!("{n}"));
+    }
     let stats = handle.store().stats();
-    assert_eq!((stats.graduated_by_hits, stats.dropped, stats.graduated_by_ghost), (100, 301, 1));
+    assert_eq!((stats.graduated_by_hits, stats.dropped), (100, 310));
+    assert!((6..=10).contains(&stats.graduated_by_ghost), "{stats:?}");
     assert_eq!(readable(&handle, (0..100).map(|n| n.to_string())), 100);
     assert_books_balance(handle.store());
 }

@@ -8,6 +8,7 @@ pub(in crate::transport) const DATA: u8 = 0;
 pub(in crate::transport) const HEADERS: u8 = 1;
 pub(in crate::transport) const RST_STREAM: u8 = 3;
 pub(in crate::transport) const PING: u8 = 6;
+pub(in crate::transport) const GOAWAY: u8 = 7;
 pub(in crate::transport) const CONTINUATION: u8 = 9;
 
 /// The flag of PING, and of SETTINGS.

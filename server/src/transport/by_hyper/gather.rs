@@ -19,9 +19,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     blocks::Blocks,
-    frames::{Frames, Head, PING},
+    frames::{Frames, GOAWAY, Head, PING},
     streams::{Refused, Streams},
+    watch::Passing,
 };
+use tiny_cache_http2::ConnectionError;
+
 use crate::transport::farewell::{Calls, PING_PAYLOAD};
 
 /// Bytes gathered before a write goes through to the socket: four of HTTP/2's largest
@@ -50,6 +53,8 @@ struct Inner<IO> {
     buffer: Vec<u8>,
     /// How much of `buffer` the socket has taken.
     written: usize,
+    /// How much the socket has taken in all.
+    taken: u64,
     received: u64,
     incoming: Blocks,
     outgoing: Frames,
@@ -62,6 +67,7 @@ pub(super) fn gather<IO>(io: IO) -> (Gathered<IO>, Flusher<IO>) {
         io,
         buffer: Vec::new(),
         written: 0,
+        taken: 0,
         received: 0,
         incoming: Blocks::default(),
         outgoing: Frames::default(),
@@ -107,6 +113,36 @@ impl<IO> Flusher<IO> {
         }
     }
 
+    /// What passes.
+    pub(super) fn passing(&self) -> Passing {
+        let inner = self.0.borrow();
+        Passing {
+            calls: self.calls(),
+            in_block: inner.incoming.is_holding(),
+            frames: inner.streams.frames(),
+            is_full: !inner.buffer.is_empty(),
+            is_replying: inner.streams.is_replying(),
+            taken: inner.taken,
+        }
+    }
+
+    /// Why the connection is to end, if the peer floods.
+    pub(super) fn flood(&self) -> Option<ConnectionError> {
+        self.0.borrow().streams.flood()
+    }
+
+    /// Says that the connection ends, unless a frame is cut just now.
+    pub(super) fn go_away(&self, error: ConnectionError) {
+        let inner = &mut *self.0.borrow_mut();
+        if inner.outgoing.is_between() {
+            let (last, code) = (inner.streams.calls().last, error.code.0);
+            let head = Head { length: 8, kind: GOAWAY, flags: 0, stream: 0 };
+            inner.gather(&head.encode());
+            inner.gather(&last.to_be_bytes());
+            inner.gather(&code.to_be_bytes());
+        }
+    }
+
     /// The streams that the library has refused since this was last asked.
     pub(super) fn take_refused(&self) -> Vec<Refused> {
         self.0.borrow_mut().streams.take_refused()
@@ -137,6 +173,7 @@ impl<IO: AsyncWrite + Unpin> Inner<IO> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += n;
+            self.taken += n as u64;
         }
         if !self.buffer.is_empty() {
             self.written = 0;
@@ -173,9 +210,14 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Gathered<IO> {
     ) -> Poll<io::Result<()>> {
         let inner = &mut *self.0.borrow_mut();
         let before = into.filled().len();
+        inner.streams.refill();
         ready!(inner.incoming.poll_read(&mut inner.io, cx, into, &mut inner.streams))?;
         inner.received += (into.filled().len() - before) as u64;
-        Poll::Ready(Ok(()))
+        match inner.streams.flood() {
+            // Nothing more of it reaches the library.
+            Some(flood) => Poll::Ready(Err(io::Error::other(flood))),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 

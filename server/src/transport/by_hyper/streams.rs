@@ -1,6 +1,10 @@
 //! Which streams of a connection are open, by the frames that pass, and which the HTTP/2
 //! library has refused. The library exposes neither.
 
+use std::time::Instant;
+
+use tiny_cache_http2::{ConnectionError, Floods};
+
 use super::frames::{DATA, END_STREAM, HEADERS, Head, RST_STREAM};
 use crate::transport::farewell::Calls;
 
@@ -18,23 +22,89 @@ pub(super) struct Refused {
 }
 
 /// The streams of one connection, as the peer sees them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Streams {
-    open: Vec<u32>,
+    open: Vec<Open>,
     last: u32,
+    /// Frames that came so far.
+    frames: u64,
+    floods: Floods,
+    /// Set when the peer has sent too much of something.
+    flood: Option<ConnectionError>,
     pongs: u32,
     refused: Vec<Refused>,
 }
 
+/// A stream that is open.
+#[derive(Debug)]
+struct Open {
+    id: u32,
+    /// Whether its reply has begun.
+    begun: bool,
+    /// Bytes of the reply that were sent.
+    sent: usize,
+}
+
+/// Bytes from which a reply may be a large one, and not a stream on which little is said at a time.
+const LARGE: usize = 16 << 10;
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self {
+            open: Vec::new(),
+            last: 0,
+            frames: 0,
+            floods: Floods::new(now()),
+            flood: None,
+            pongs: 0,
+            refused: Vec::new(),
+        }
+    }
+}
+
+/// The time on the clock that timers go by.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 impl Streams {
+    /// Something is read, some time after the last.
+    pub(super) fn refill(&mut self) {
+        self.floods.refill(now());
+    }
+
+    /// Why the connection is to end, if the peer floods.
+    pub(super) fn flood(&self) -> Option<ConnectionError> {
+        self.flood
+    }
+
+    /// Frames that came so far.
+    pub(super) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Whether a reply has begun that may be large.
+    pub(super) fn is_replying(&self) -> bool {
+        self.open.iter().any(|open| open.begun && (open.sent == 0 || open.sent >= LARGE))
+    }
+
+    fn counted(&mut self, counted: Result<(), ConnectionError>) {
+        if let Err(flood) = counted {
+            self.flood.get_or_insert(flood);
+        }
+    }
+
     /// A frame came from the peer.
     pub(super) fn received(&mut self, head: Head) {
+        self.frames += 1;
+        let counted = self.floods.received(head.kind, head.flags, head.length);
+        self.counted(counted);
         match head.kind {
             // Not the trailers of one that is open.
             HEADERS if head.stream > self.last => {
                 self.last = head.stream;
                 if self.open.len() < MOST {
-                    self.open.push(head.stream);
+                    self.open.push(Open { id: head.stream, begun: false, sent: 0 });
                 }
             }
             RST_STREAM => self.close(head.stream),
@@ -44,12 +114,21 @@ impl Streams {
 
     /// A frame went to the peer, with its error code where it is RST_STREAM.
     pub(super) fn sent(&mut self, head: Head, code: u32) {
+        self.floods.sent(head.kind, head.flags, head.length);
         match head.kind {
             DATA | HEADERS if head.has(END_STREAM) => self.close(head.stream),
             RST_STREAM => {
                 self.close(head.stream);
                 if is_refusal(code) {
+                    let counted = self.floods.faulted();
+                    self.counted(counted);
                     self.refused.push(Refused { stream: head.stream, code });
+                }
+            }
+            DATA | HEADERS => {
+                if let Some(open) = self.open.iter_mut().find(|open| open.id == head.stream) {
+                    open.begun = true;
+                    open.sent += if head.kind == DATA { head.length } else { 0 };
                 }
             }
             _ => {}
@@ -78,7 +157,7 @@ impl Streams {
 
     fn close(&mut self, stream: u32) {
         // Few are open, and the oldest are mostly answered first.
-        if let Some(place) = self.open.iter().position(|open| *open == stream) {
+        if let Some(place) = self.open.iter().position(|open| open.id == stream) {
             self.open.swap_remove(place);
         }
     }

@@ -9,6 +9,7 @@ use std::{
 use tiny_cache_http2::{self as http2, Config, Connection, Head, Lane, Workspace};
 
 use super::answers::Answers;
+use crate::pinned::Pressure;
 use crate::transport::limits::{
     Limits, PING_INTERVAL, PING_TIMEOUT, STREAM_WINDOW_BYTES, connection_window,
 };
@@ -38,6 +39,7 @@ impl Engine {
     /// The engine of a worker whose requests `A` answers and come on the lane that `lane` chooses,
     /// such as [`Answers::lane`].
     pub(crate) fn new<A: Answers>(lane: fn(&Head) -> Lane, limits: Limits) -> Self {
+        let patience = Limits::patience(Pressure::None);
         let bounds = http2::Limits {
             streams: limits.max_concurrent_streams,
             stream_window: STREAM_WINDOW_BYTES,
@@ -45,6 +47,9 @@ impl Engine {
             gather_bytes: STREAM_WINDOW_BYTES as usize,
             gather_time: GATHER_TIME,
             handshake_time: limits.handshake_timeout,
+            block_time: limits.handshake_timeout,
+            stall_time: patience.stall_time,
+            pinned_bytes: patience.pinned_bytes,
             ping_interval: PING_INTERVAL,
             ping_timeout: PING_TIMEOUT,
             ..http2::Limits::default()

@@ -1,10 +1,12 @@
 //! A connection, from one look to the next. A turn reads once, answers what came, polls the calls
 //! that wait, and writes all that this produced with one system call.
 
+mod due; // what is due by time
+
 use std::{
     future::poll_fn,
     io::{self, IoSlice},
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll},
     time::Instant,
@@ -13,7 +15,8 @@ use std::{
 use tiny_cache_http2::{Code, Connection, Event, StreamId, Workspace};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
-    time::{Sleep, sleep_until, timeout},
+    task::yield_now,
+    time::{Sleep, timeout},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tracing::{debug, field::display};
@@ -25,12 +28,14 @@ use super::{
     shared::{Buffers, Engine},
     upload::Upload,
 };
+use crate::pinned::{Pressure, Share};
 use crate::transport::{
     error::ConnectionError,
-    farewell::{Calls as CallsOpen, Farewell, PING_PAYLOAD, Step},
+    farewell::{Farewell, PING_PAYLOAD},
     fault::Fault,
     incoming::Incoming,
-    limits::{LINGER, Peer},
+    lifetime::Lifetime,
+    limits::{LINGER, Limits, Peer},
 };
 
 /// Pieces of output in one system call.
@@ -63,6 +68,12 @@ pub(crate) struct Turns<'a, IO, A: Answers> {
     unflushed: bool,
     drain: Drain,
     pongs: u32,
+    /// What of the process's memory it holds for a peer that does not read.
+    share: Share,
+    pressure: Pressure,
+    lifetime: Option<Box<Lifetime>>,
+    /// Whether the grace of its last calls is over.
+    is_cut: bool,
     /// Why the connection ends, once it does.
     error: Option<ConnectionError>,
 }
@@ -100,6 +111,7 @@ where
         peer: &'a Peer,
     ) -> Self {
         let link = Link::new(engine.accept(opened));
+        let lifetime = Lifetime::of(&engine.limits, &peer.retirements, opened);
         Self {
             engine,
             io,
@@ -113,6 +125,10 @@ where
             unflushed: false,
             drain: Drain::None,
             pongs: 0,
+            share: Share::default(),
+            pressure: Pressure::None,
+            lifetime,
+            is_cut: false,
             error: None,
         }
     }
@@ -125,15 +141,17 @@ where
     pub(crate) async fn run(mut self, drain: &CancellationToken) -> Result<(), ConnectionError> {
         let mut draining = std::pin::pin!(drain.cancelled());
         poll_fn(|cx| self.poll(cx, draining.as_mut())).await;
-        let Self { mut io, link, calls, error, .. } = self;
+        let Self { mut io, link, calls, error, share, .. } = self;
         // Calls that are open have lost their caller.
         drop(calls);
         // Closed with bytes unread, the socket would be reset, and the peer may not see GOAWAY or
         // its last reply.
         let said_goaway = link.connection.borrow().is_finished();
-        drop(link);
+        // Of a peer that floods nothing more is read, for its GOAWAY's sake neither.
+        let lingers = said_goaway && !error.as_ref().is_some_and(is_flood);
+        drop((link, share));
         // In memory of its own, which a connection does not need before. Either way it is over.
-        let _ = Box::pin(timeout(LINGER, end(&mut io, said_goaway))).await;
+        let _ = Box::pin(timeout(LINGER, end(&mut io, lingers))).await;
         error.map_or(Ok(()), Err)
     }
 
@@ -149,13 +167,15 @@ where
                 Turn::Ended
             }
         };
+        self.share.set(self.link.connection.borrow().copied_bytes());
         match turn {
             Turn::Ended => Poll::Ready(()),
             Turn::Idle => Poll::Pending,
             Turn::More => {
-                // Others of the worker have their turn first.
-                cx.waker().wake_by_ref();
-                Poll::Pending
+                // Others of the worker have their turn first, and so have those whose sockets have
+                // become ready meanwhile: a task that wakes itself has the runtime look at the
+                // sockets after 61 turns only, a task that yields has it look after each round.
+                pin!(yield_now()).poll(cx)
             }
         }
     }
@@ -169,6 +189,8 @@ where
         let mut buffers = engine.buffers.borrow_mut();
         let Buffers { input, work } = &mut *buffers;
         self.written = 0;
+        self.link.begin_turn();
+        let mut taken = 0;
         loop {
             let has_room = self.has_room();
             let read = if has_room { self.poll_read(cx, input)? } else { Poll::Pending };
@@ -181,7 +203,9 @@ where
             if self.is_over() {
                 return Ok(Turn::Ended);
             }
-            if bytes == input.len() || self.written >= WRITE_BYTES {
+            taken += bytes;
+            // A peer that sends as fast as it is read would never be read to the end.
+            if taken >= input.len() || self.written >= WRITE_BYTES {
                 return Ok(Turn::More);
             }
             // What was written may have made room to read.
@@ -227,6 +251,11 @@ where
     fn receive(&mut self, input: &mut &[u8], now: Instant, work: &mut Workspace) -> bool {
         let link = self.link.clone();
         let mut connection = link.connection.borrow_mut();
+        let pressure = self.engine.limits.pinned.pressure();
+        if pressure != self.pressure {
+            self.pressure = pressure;
+            connection.set_patience(Limits::patience(pressure));
+        }
         let mut moved = false;
         loop {
             match connection.receive(input, now, work) {
@@ -276,6 +305,10 @@ where
                 if let Some(reason) = refused {
                     self.report_refused(stream, code, reason);
                 }
+            }
+            Event::Stalled { stream } => {
+                self.calls.lose(stream);
+                self.peer.faults.count(Fault::StreamStalled);
             }
             Event::Pong(payload) => self.pongs += u32::from(payload == PING_PAYLOAD),
             Event::GoAway(_) => {}
@@ -342,70 +375,10 @@ where
         }
         Ok(wrote)
     }
+}
 
-    /// Waits for what is due by time, or does what is due already.
-    fn wait(&mut self, cx: &mut Context<'_>, work: &mut Workspace) -> io::Result<Turn> {
-        while let Some(due) = self.deadline() {
-            match &mut self.timer {
-                // It has left the task's waker. One that is due earlier is left alone, too: most
-                // deadlines move on with each turn.
-                Some(timer) if timer.deadline() <= due && !timer.is_elapsed() => {
-                    return Ok(Turn::Idle);
-                }
-                Some(timer) => timer.as_mut().reset(due),
-                none => *none = Some(Box::pin(sleep_until(due))),
-            }
-            let timer = self.timer.as_mut().expect("it was just set where it was not");
-            if timer.as_mut().poll(cx).is_pending() {
-                return Ok(Turn::Idle);
-            }
-            self.handle(cx, &[], now(), work)?;
-            if self.is_over() {
-                return Ok(Turn::Ended);
-            }
-        }
-        Ok(Turn::Idle)
-    }
-
-    fn deadline(&self) -> Option<tokio::time::Instant> {
-        self.link.connection.borrow().deadline().map(Into::into)
-    }
-
-    /// Takes the next step of the drain, if it has begun.
-    fn say_goodbye(
-        &mut self,
-        cx: &mut Context<'_>,
-        draining: Pin<&mut WaitForCancellationFuture<'_>>,
-        work: &mut Workspace,
-    ) -> io::Result<()> {
-        if matches!(self.drain, Drain::None) && draining.poll(cx).is_ready() {
-            let quiet = self.engine.limits.quiet_timeout;
-            self.drain = Drain::Waits(Farewell::within(quiet));
-        }
-        let Drain::Waits(farewell) = &mut self.drain else { return Ok(()) };
-        let now = now();
-        let mut connection = self.link.connection.borrow_mut();
-        let calls =
-            CallsOpen { none_open: connection.open_streams() == 0, last: connection.last_stream() };
-        match farewell.step(cx, calls, self.pongs) {
-            Step::Wait => return Ok(()),
-            Step::Ping => connection.ping(PING_PAYLOAD),
-            Step::Go => {
-                connection.drain(now);
-                self.drain = Drain::Said;
-            }
-        }
-        drop(connection);
-        self.handle(cx, &[], now, work)
-    }
-
-    /// Whether nothing more is to be done: after an agreed end, after an error, and at a drain's
-    /// end for a peer that has asked nothing.
-    fn is_over(&self) -> bool {
-        let connection = self.link.connection.borrow();
-        let silent = matches!(self.drain, Drain::Said) && !connection.is_established();
-        silent || self.error.is_some() || connection.is_finished()
-    }
+fn is_flood(error: &ConnectionError) -> bool {
+    matches!(Fault::of(error), Some(Fault::Flood | Fault::Stalled))
 }
 
 /// The time on the clock that timers go by.

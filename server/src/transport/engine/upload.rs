@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::transport::error::Lost;
@@ -27,6 +27,8 @@ pub(super) struct Feed(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     pieces: VecDeque<Bytes>,
+    /// Small pieces behind these, put together: by itself each would take more than it brings.
+    small: BytesMut,
     /// The last piece has come.
     ended: bool,
     /// Nothing more comes, and the reply is not wanted.
@@ -59,9 +61,7 @@ impl Feed {
     /// Puts in what has come.
     pub(super) fn push(&self, bytes: &[u8], end: bool) {
         let mut state = lock(&self.0);
-        if !bytes.is_empty() {
-            state.pieces.push_back(Bytes::copy_from_slice(bytes));
-        }
+        state.put(bytes);
         state.ended |= end;
         state.wake();
     }
@@ -89,7 +89,31 @@ impl Feed {
     }
 }
 
+/// Bytes below which a piece is put together with others.
+const SMALL: usize = 1 << 10;
+
 impl State {
+    fn put(&mut self, bytes: &[u8]) {
+        if bytes.len() < SMALL {
+            self.small.extend_from_slice(bytes);
+            return;
+        }
+        if !self.small.is_empty() {
+            let small = self.small.split().freeze();
+            self.pieces.push_back(small);
+        }
+        self.pieces.push_back(Bytes::copy_from_slice(bytes));
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        let piece = self.pieces.pop_front();
+        piece.or_else(|| (!self.small.is_empty()).then(|| self.small.split().freeze()))
+    }
+
+    fn len(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum::<usize>() + self.small.len()
+    }
+
     fn wake(&self) {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
@@ -106,7 +130,7 @@ impl Body for Upload {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Lost>>> {
         let mut state = lock(&self.0);
-        if let Some(piece) = state.pieces.pop_front() {
+        if let Some(piece) = state.next() {
             state.taken += piece.len();
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
@@ -120,12 +144,12 @@ impl Body for Upload {
 
     fn is_end_stream(&self) -> bool {
         let state = lock(&self.0);
-        state.ended && state.pieces.is_empty()
+        state.ended && state.len() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
         let state = lock(&self.0);
-        let here = state.pieces.iter().map(|piece| piece.len() as u64).sum();
+        let here = state.len() as u64;
         let mut hint = SizeHint::new();
         hint.set_lower(here);
         if state.ended {

@@ -1,6 +1,7 @@
 //! Calls by method and status, their sizes, and callers that go away.
 
 use prost::Message;
+use tiny_cache_proto::method::CacheMethod;
 use tokio::time::{Instant, sleep_until};
 
 use crate::support::{
@@ -57,9 +58,12 @@ async fn every_call_is_counted_by_method_and_status(on: Deployment) {
         assert!((counted - times).abs() < 1e-9, "{method} {code}: {counted}");
     }
     scrape.assert(&[("active_requests", 0.0), ("http2_resets_total", 0.0)]);
-    // Four statuses of each of the nine RPCs from the start; two other pairs, the unknown methods
+    // Four statuses of each RPC of both services from the start; two other pairs, the unknown methods
     // and the health check since they were seen.
-    assert_eq!(scrape.series("rpc_server_call_duration_seconds_count"), 4 * 9 + 4);
+    assert_eq!(
+        scrape.series("rpc_server_call_duration_seconds_count"),
+        4 * CacheMethod::ALL.len() + 4
+    );
 }
 
 async fn sizes_are_those_of_the_messages(on: Deployment) {
@@ -111,7 +115,10 @@ async fn a_request_that_is_reset_is_cancelled(on: Deployment) {
         Scrape::until(&site, |scrape| scrape.value("tiny_cache_active_requests") < 1.0).await;
     scrape.assert(&[("http2_resets_total", 1.0), ("inserts_total", 0.0)]);
     assert!((scrape.calls(SET, "CANCELLED") - 1.0).abs() < 1e-9, "{}", scrape.page);
-    assert_eq!(scrape.series("rpc_server_call_duration_seconds_count"), 4 * 9 + 1);
+    assert_eq!(
+        scrape.series("rpc_server_call_duration_seconds_count"),
+        4 * CacheMethod::ALL.len() + 1
+    );
 }
 
 async fn a_request_whose_connection_is_lost_is_cancelled(on: Deployment) {

@@ -163,7 +163,7 @@ async fn evictions_are_told_by_cause(on: Deployment) {
         };
         let (capacity, admission) = (of("capacity"), of("admission"));
         scrape.assert(&[
-            ("evictions_total", capacity + admission),
+            ("evictions_total", capacity + admission + of("quota")),
             ("lru_evictions_total", capacity),
             ("admission_rejections_total", admission),
             ("inserts_total", 5000.0),
@@ -212,8 +212,8 @@ async fn each_namespace_has_its_figures(on: Deployment) {
     cache.get(within("made-up", key("k"))).await.unwrap();
     assert_eq!(of_namespace(&site, "made-up").await, None);
     assert_eq!(of_namespace(&site, "_other").await, Some([0.0, 1.0, 0.0, 0.0]));
-    cache.set(within("team", item("k", "v"))).await.unwrap();
-    cache.set(item("k", "v")).await.unwrap();
+    cache.set(within("team", item("k", "value"))).await.unwrap();
+    cache.set(item("k", "value")).await.unwrap();
     cache.multi_get(within("team", keys(["k", "none", "k"]))).await.unwrap();
     cache.get(key("k")).await.unwrap();
     let whole = cache.stats(Empty {}).await.unwrap();

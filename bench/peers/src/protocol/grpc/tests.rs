@@ -26,7 +26,7 @@ fn reply(stream: u32, message: &[u8], trailers: &[u8]) -> Vec<u8> {
 }
 
 fn asked(requests: u64) -> Grpc {
-    let mut grpc = Grpc::new(Value::Small, false);
+    let mut grpc = Grpc::new(Value::Small, false, Dialect::Plain);
     for due in 0..requests {
         grpc.send(Request { operation: Operation::Get, keys: &[7], due }, &mut Vec::new());
     }
@@ -84,7 +84,7 @@ fn a_reset_a_goodbye_and_a_second_reply_are_faults() {
 
 #[test]
 fn requests_wait_for_the_window_and_for_a_stream() {
-    let mut grpc = Grpc::new(Value::Large, false);
+    let mut grpc = Grpc::new(Value::Large, false, Dialect::Plain);
     let mut out = Vec::new();
     for _ in 0..64 {
         grpc.send(Request { operation: Operation::Set, keys: &[7], due: 0 }, &mut out);

@@ -24,9 +24,12 @@ pub(super) fn families(monitor: &Monitor) -> Vec<Family> {
         Counter "tiny_cache_connections_accepted_total" = connections.accepted();
             "gRPC connections accepted"
         Counter "tiny_cache_connections_refused_total" = connections.refused();
-            "gRPC connections closed at once because CACHE_MAX_CONNECTIONS were open"
+            "gRPC connections closed at once because CACHE_MAX_CONNECTIONS were open, or because the last file descriptors are kept for the HTTP port"
         Counter "tiny_cache_connection_errors_total" = Samples::by("kind", faults);
             "gRPC connections that ended by an error, not because the peer went away, and requests that HTTP/2 refused before any service saw them"
+        Counter "tiny_cache_connections_retired_total" =
+            Samples::by("reason", monitor.parts.retirements.by_reason());
+            "gRPC connections that the server ended by CACHE_MAX_CONNECTION_AGE_SECONDS or CACHE_MAX_CONNECTION_IDLE_SECONDS, and those of them whose last calls were cut off after their grace"
         Gauge "tiny_cache_workers" = meters.len() as u64;
             "Threads that serve connections"
         Counter "tiny_cache_worker_busy_seconds_total" =

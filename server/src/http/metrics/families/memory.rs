@@ -5,6 +5,7 @@ use std::ptr;
 use crate::{
     cgroup,
     http::metrics::family::{Family, Samples, families},
+    pinned,
 };
 
 /// What the control groups say, read once: a limit that is changed later counts at the next start.
@@ -24,6 +25,10 @@ pub(super) fn families(groups: &GroupLimits) -> Vec<Family> {
     families! {
         Gauge "tiny_cache_allocator_committed_bytes" = committed();
             "Memory that the allocator has from the system, in use or not"
+        Gauge "tiny_cache_pinned_bytes" = pinned::held() as u64;
+            "Memory that replies hold beside the store until their readers take them"
+        Counter "tiny_cache_pinned_refused_total" = pinned::refused();
+            "Large replies that were refused because too much was held so"
         Gauge "tiny_cache_memory_limit_bytes" = Samples::if_known(groups.limit);
             "Most memory that the process may take without being killed or throttled, by its control groups"
         Gauge "tiny_cache_memory_soft_limit_bytes" = Samples::if_known(groups.soft);

@@ -26,6 +26,8 @@ pub(super) fn families(monitor: &Monitor) -> Vec<Family> {
             "Size of the replies' messages, uncompressed"
         Gauge "tiny_cache_active_requests" = monitor.active_requests();
             "RPCs taken and not yet answered"
+        Counter "tiny_cache_overload_refused_total" = monitor.parts.overload.refused();
+            "Calls that were refused because CACHE_MAX_IN_FLIGHT were taken and not yet answered"
         Counter "tiny_cache_http2_resets_total" = meters.iter().map(Meter::resets).sum::<u64>();
             "Requests that the caller reset, or lost with its connection, before the reply"
     }

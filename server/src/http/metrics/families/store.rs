@@ -41,6 +41,8 @@ table! { WHOLE of Stats:
         "Live entries removed by Delete and MultiDelete"
     Counter "tiny_cache_expired_removals_total" = expired_removals
         "Entries removed after their deadline"
+    Counter "tiny_cache_invalidated_removals_total" = invalidated_removals
+        "Entries removed after their tag or their namespace was invalidated"
     Counter "tiny_cache_lru_evictions_total" = lru_evictions
         "Entries that had been let in and were pushed out to stay within the limits"
     Counter "tiny_cache_admission_rejections_total" = admission_rejections
@@ -117,7 +119,11 @@ pub(super) fn families(detail: &Detail) -> Vec<Family> {
 
 /// What follows from several figures of the whole store.
 fn derived(stats: &Stats, shards: u64) -> Vec<Family> {
-    let causes = [("capacity", stats.lru_evictions), ("admission", stats.admission_rejections)];
+    let causes = [
+        ("capacity", stats.lru_evictions),
+        ("admission", stats.admission_rejections),
+        ("quota", stats.quota_evictions),
+    ];
     let reasons = [("hits", stats.graduated_by_hits), ("ghost", stats.graduated_by_ghost)];
     families! {
         Counter "tiny_cache_residents_let_in_total" = Samples::by("reason", reasons);
@@ -125,7 +131,7 @@ fn derived(stats: &Stats, shards: u64) -> Vec<Family> {
         Counter "tiny_cache_evictions_total" = stats.evictions();
             "Entries removed to stay within the limits"
         Counter "tiny_cache_evictions_by_cause_total" = Samples::by("cause", causes);
-            "Entries removed to stay within the limits: pushed out for want of capacity, or turned away at admission"
+            "Entries removed to stay within the limits: pushed out for want of capacity, turned away at admission, or pushed out of a namespace at its quota"
         Gauge "tiny_cache_capacity_item_saturation_ratio" = ratio(stats.entries, stats.max_items);
             "Entries held of the most allowed, 0 to 1; 0 without a limit"
         Gauge "tiny_cache_capacity_memory_saturation_ratio" =

@@ -1,0 +1,197 @@
+//! Read: one entry with its version and its times; by wish it lives on.
+
+use std::iter;
+
+use tiny_cache_proto::{
+    key::Key,
+    v1::{Lease, ReadReply, ReadRequest, ReadState},
+};
+
+use super::{
+    durations::{ms_left, ttl},
+    lease::{Granted, LeaseTerms, Leased},
+};
+use crate::{
+    call::{Facts, Field, Reads, ReplyMessage, ReplyWriter, RequestMessage, Uses, each_field},
+    command::contract::{Command, Context},
+    rejection::Rejection,
+    store::{Located, Seen, Ttl},
+};
+
+pub(crate) struct Read;
+
+/// A key, and what the reply is to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReadOne<'a> {
+    pub(super) key: &'a str,
+    exists_only: bool,
+    if_version_not: i64,
+    touch_ttl_ms: Option<i64>,
+    lease: Option<LeaseTerms>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Sight {
+    found: Option<Seen>,
+    /// Another fills what is missing.
+    is_busy: bool,
+    /// The lease with which the caller fills it.
+    lease: Option<Lease>,
+    shows_value: bool,
+    not_modified: bool,
+    /// 0 within a batch.
+    process: u32,
+}
+
+impl Command for Read {
+    type Request<'a> = ReadOne<'a>;
+    type Reply<'a> = Sight;
+
+    async fn run<'a>(context: &Context<'a>, request: ReadOne<'a>) -> Result<Sight, Rejection> {
+        let key = Key::parse(context.namespace, request.key)?;
+        let place = context.store.store().locate(key);
+        let sight = match request.lease {
+            None => request.apply(context, place)?,
+            Some(lease) => {
+                let leased = lease.wait(context, place, request.touch()?).await?;
+                request.leased(context, place, leased)
+            }
+        };
+        Ok(Sight { process: context.store.store().process_id(), ..sight })
+    }
+}
+
+impl ReadOne<'_> {
+    pub(super) fn apply(
+        &self,
+        context: &Context<'_>,
+        place: Located<'_>,
+    ) -> Result<Sight, Rejection> {
+        let touch = self.touch()?;
+        if let Some(lease) = self.lease {
+            return Ok(self.leased(context, place, lease.claim(context, place, touch)?));
+        }
+        Ok(self.sight(context.store.read_at(place, touch)))
+    }
+
+    fn touch(&self) -> Result<Option<Ttl>, Rejection> {
+        self.touch_ttl_ms.map(|given| ttl("touch_ttl_ms", given)).transpose()
+    }
+
+    fn leased(&self, context: &Context<'_>, place: Located<'_>, leased: Leased) -> Sight {
+        let found = match &leased {
+            Leased::Found(seen, _) => Some(seen.value.len()),
+            Leased::Granted(_) | Leased::Busy | Leased::Missed => None,
+        };
+        context.store.count_read(context.namespace, found.is_some());
+        context.store.note_claim(place, found);
+        match leased {
+            Leased::Found(seen, granted) => {
+                Sight { lease: granted.map(lease), ..self.sight(Some(seen)) }
+            }
+            Leased::Granted(granted) => Sight { lease: Some(lease(granted)), ..Sight::default() },
+            Leased::Busy => Sight { is_busy: true, ..Sight::default() },
+            Leased::Missed => Sight::default(),
+        }
+    }
+
+    fn sight(&self, found: Option<Seen>) -> Sight {
+        let version = found.as_ref().map_or(0, |seen| seen.version.get());
+        let not_modified = version != 0 && version == self.if_version_not as u64;
+        let shows_value = !self.exists_only && !not_modified;
+        Sight { found, shows_value, not_modified, ..Sight::default() }
+    }
+}
+
+impl<'a> From<&'a ReadRequest> for ReadOne<'a> {
+    fn from(message: &'a ReadRequest) -> Self {
+        Self {
+            key: &message.key,
+            exists_only: message.exists_only,
+            if_version_not: message.if_version_not,
+            touch_ttl_ms: message.touch_ttl_ms,
+            lease: message.lease.as_ref().map(LeaseTerms::of),
+        }
+    }
+}
+
+impl<'a> RequestMessage<'a> for ReadOne<'a> {
+    fn decode(message: &'a [u8]) -> Option<Self> {
+        let mut request = Self::default();
+        each_field(message, |number, field| {
+            match (number, field) {
+                (1, key) => request.key = key.text()?,
+                (2, Field::Number(given)) => request.exists_only = given != 0,
+                (3, Field::Number(version)) => request.if_version_not = version as i64,
+                (4, Field::Number(ttl)) => request.touch_ttl_ms = Some(ttl as i64),
+                // A lease may have to be waited for, which the long way does.
+                _ => return None,
+            }
+            Some(())
+        })?;
+        Some(request)
+    }
+
+    fn keys(&self) -> impl ExactSizeIterator<Item = &'a str> {
+        iter::once(self.key)
+    }
+
+    fn uses(&self) -> Uses {
+        Uses { reads: true, writes: self.touch_ttl_ms.is_some() || self.lease.is_some() }
+    }
+}
+
+impl Sight {
+    pub(super) fn is_hit(&self) -> bool {
+        self.found.is_some()
+    }
+
+    /// Bytes of the value that the reply has.
+    pub(super) fn value_bytes(&self) -> usize {
+        self.found.as_ref().filter(|_| self.shows_value).map_or(0, |seen| seen.value.len())
+    }
+
+    /// The message without its value.
+    pub(super) fn facts(&self) -> ReadReply {
+        let Self { found, is_busy, lease, not_modified, process, .. } = self;
+        let base = ReadReply {
+            process_id: *process,
+            not_modified: *not_modified,
+            lease: *lease,
+            ..ReadReply::default()
+        };
+        let Some(seen) = found else {
+            let state = if *is_busy { ReadState::Busy } else { ReadState::Miss };
+            return ReadReply { state: state.into(), ..base };
+        };
+        let state = if seen.is_stale { ReadState::Stale } else { ReadState::Fresh };
+        ReadReply {
+            state: state.into(),
+            version: seen.version.get() as i64,
+            ttl_left_ms: seen.ttl_left.filter(|_| !seen.is_stale).map_or(0, ms_left),
+            age_ms: seen.age.as_millis() as i64,
+            ..base
+        }
+    }
+}
+
+/// A lease as the message has it.
+fn lease(Granted { token, lasts }: Granted) -> Lease {
+    Lease { token: token as i64, lease_ms: lasts.as_millis() as i64 }
+}
+
+impl ReplyMessage for Sight {
+    fn describe(&self, facts: &mut Facts) {
+        facts.reads = Reads::One;
+        (facts.hits, facts.misses) = if self.is_hit() { (1, 0) } else { (0, 1) };
+        facts.value_bytes += self.value_bytes() as u64;
+    }
+
+    fn write(&self, message: &mut ReplyWriter) {
+        message.fields_of(&self.facts());
+        if let Some(seen) = self.found.as_ref().filter(|_| self.shows_value) {
+            message.value(2, &seen.value, || seen.value.lend());
+        }
+    }
+}

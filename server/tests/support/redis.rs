@@ -1,0 +1,305 @@
+//! Real Redis servers as child processes, on free loopback ports and in folders of their own.
+//!
+//! Each ends with the process that started it, however that ends: a shell waits for the end of its
+//! input, which is when the test is gone, and kills the server then.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::LazyLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// The server, or one that is called in the same way, such as valkey-server.
+fn program() -> String {
+    std::env::var("TINY_CACHE_TEST_REDIS").unwrap_or_else(|_| "redis-server".to_owned())
+}
+
+/// How long a start, or a change of a cluster, may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs the server, and kills it when the input ends.
+const UNTIL_INPUT_ENDS: &str = r#"
+"$@" </dev/null >/dev/null 2>&1 &
+server=$!
+echo "$server"
+read -r _
+kill -CONT "$server" 2>/dev/null
+kill -KILL "$server" 2>/dev/null
+wait
+"#;
+
+/// A running server. Dropping it kills it.
+pub(crate) struct Redis {
+    port: u16,
+    pid: i32,
+    shell: Child,
+    /// Closed, it ends the server.
+    _input: ChildStdin,
+    folder: TempDir,
+    options: Vec<String>,
+}
+
+impl Redis {
+    /// A server for the whole process.
+    pub(crate) fn of_this_process() -> &'static Self {
+        static SHARED: LazyLock<Redis> = LazyLock::new(|| Redis::start(&[]));
+        &SHARED
+    }
+
+    /// Starts a server on a free port, and waits until it answers.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
+        // A port that another takes in between is one that does not answer as ours does.
+        Self::run(free_port(), tempfile::tempdir().unwrap(), options)
+    }
+
+    fn run(port: u16, folder: TempDir, options: Vec<String>) -> Self {
+        let program = program();
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", UNTIL_INPUT_ENDS, "redis", &program, "--port", &port.to_string()]);
+        shell.args(["--bind", "127.0.0.1", "--save", "", "--dir", folder.path().to_str().unwrap()]);
+        shell.args(["--enable-debug-command", "yes"]).args(&options);
+        let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut pid = String::new();
+        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut pid).unwrap();
+        let input = shell.stdin.take().unwrap();
+        let pid = pid.trim().parse().unwrap();
+        let redis = Self { port, pid, shell, _input: input, folder, options };
+        let give_up = Instant::now() + PATIENCE;
+        while !redis.try_ask(&["PING"]).is_some_and(|pong| pong.starts_with("+PONG")) {
+            assert!(
+                Instant::now() < give_up,
+                "{program} does not answer. The suite needs Redis 7 or Valkey: `apt-get install \
+                 redis-server`, or set TINY_CACHE_TEST_REDIS to the program"
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+        redis
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Sends a command on a connection of its own, and returns the answer as it comes. It fails the
+    /// test if the server refuses.
+    pub(crate) fn ask(&self, command: &[&str]) -> String {
+        let answer = self.try_ask(command).unwrap_or_else(|| panic!("no answer to {command:?}"));
+        assert!(!answer.starts_with('-'), "{command:?}: {answer}");
+        answer
+    }
+
+    /// As [`Self::ask`]. `None`: there is no answer.
+    pub(crate) fn try_ask(&self, command: &[&str]) -> Option<String> {
+        try_ask(self.port, command)
+    }
+
+    /// Kills the server.
+    pub(crate) fn kill(&mut self) {
+        self.signal("KILL");
+        let give_up = Instant::now() + PATIENCE;
+        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            assert!(Instant::now() < give_up, "the server on {} does not end", self.port);
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Starts it again on its port. It has only what it wrote to its folder.
+    pub(crate) fn restart(mut self) -> Self {
+        self.kill();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        let (port, options) = (self.port, std::mem::take(&mut self.options));
+        drop(self);
+        Self::run(port, folder, options)
+    }
+
+    /// Stops it without a word, as a network that is cut does.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let mut kill = Command::new("/bin/kill");
+        kill.args([&format!("-{signal}"), &self.pid.to_string()]).stderr(Stdio::null());
+        kill.status().unwrap();
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.signal("CONT");
+        self.signal("KILL");
+        // The shell waits for its input, which is dropped after this.
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+fn try_ask(port: u16, command: &[&str]) -> Option<String> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    write!(socket, "*{}\r\n", command.len()).ok()?;
+    for part in command {
+        write!(socket, "${}\r\n{part}\r\n", part.len()).ok()?;
+    }
+    // Whatever it says ends with the connection, which this closes.
+    socket.write_all(b"*1\r\n$4\r\nQUIT\r\n").ok()?;
+    socket.shutdown(std::net::Shutdown::Write).ok()?;
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8_lossy(&answer);
+    // A sentinel does not know the word, and closes because this side has nothing more to say.
+    let end = answer.rfind("+OK\r\n").or_else(|| answer.rfind("-ERR unknown command 'QUIT'"));
+    end.map(|end| answer[..end].to_owned())
+}
+
+fn free_port() -> u16 {
+    // The bus of a cluster has a port 10,000 above.
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let bus = port.checked_add(10_000);
+        if bus.is_some_and(|bus| TcpListener::bind(("127.0.0.1", bus)).is_ok()) {
+            return port;
+        }
+    }
+}
+
+/// A server, a replica of it, and a sentinel that watches both. Dropping it kills them.
+pub(crate) struct Watched {
+    pub(crate) server: Redis,
+    pub(crate) replica: Redis,
+    sentinel: Sentinel,
+}
+
+struct Sentinel {
+    port: u16,
+    process: Child,
+    _folder: TempDir,
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Watched {
+    pub(crate) fn start() -> Self {
+        let quick = ["--repl-diskless-sync-delay", "0"];
+        let server = Redis::start(&quick);
+        let replica = Redis::start(&quick);
+        replica.ask(&["REPLICAOF", "127.0.0.1", &server.port.to_string()]);
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let file = folder.path().join("sentinel.conf");
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds main 700\nsentinel failover-timeout main 3000\n",
+            server.port
+        );
+        std::fs::write(&file, settings).unwrap();
+        let mut sentinel = Command::new(program());
+        sentinel.arg(file).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::null());
+        let process = sentinel.spawn().unwrap();
+        let watched =
+            Self { server, replica, sentinel: Sentinel { port, process, _folder: folder } };
+        let give_up = Instant::now() + PATIENCE;
+        while !watched.is_whole() {
+            assert!(Instant::now() < give_up, "the sentinel never knows server and replica");
+            thread::sleep(Duration::from_millis(20));
+        }
+        watched
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis-sentinel://127.0.0.1:{}/main", self.sentinel.port)
+    }
+
+    fn is_whole(&self) -> bool {
+        let knows = try_ask(self.sentinel.port, &["SENTINEL", "REPLICAS", "main"]);
+        knows.is_some_and(|replicas| replicas.contains(&self.replica.port.to_string()))
+            && self.replica.ask(&["ROLE"]).contains("connected")
+    }
+}
+
+/// A cluster of three primaries and three replicas. Dropping it kills them.
+pub(crate) struct Cluster {
+    nodes: Vec<Redis>,
+}
+
+const PRIMARIES: usize = 3;
+
+impl Cluster {
+    /// A cluster for the whole process.
+    pub(crate) fn of_this_process() -> &'static Self {
+        static SHARED: LazyLock<Cluster> = LazyLock::new(Cluster::start);
+        &SHARED
+    }
+
+    pub(crate) fn start() -> Self {
+        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+        let nodes: Vec<_> = (0..2 * PRIMARIES).map(|_| Redis::start(&options)).collect();
+        let ports: Vec<_> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create"]).args(&ports);
+        create.args(["--cluster-replicas", "1", "--cluster-yes"]);
+        let made = create.output().expect("redis-cli comes with redis-server");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        let cluster = Self { nodes };
+        cluster.wait_until("it is whole", |cluster| {
+            cluster.nodes.iter().all(|node| node.ask(&["CLUSTER", "INFO"]).contains("state:ok"))
+                && cluster.nodes[PRIMARIES..]
+                    .iter()
+                    .all(|node| node.ask(&["ROLE"]).contains("connected"))
+        });
+        cluster
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let nodes = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
+        format!("redis-cluster://{}", nodes.collect::<Vec<_>>().join(","))
+    }
+
+    pub(crate) fn nodes(&self) -> &[Redis] {
+        &self.nodes
+    }
+
+    /// A node, to be killed.
+    pub(crate) fn node_mut(&mut self, index: usize) -> &mut Redis {
+        &mut self.nodes[index]
+    }
+
+    /// The numbers of the nodes that are primaries, as a node says that answers.
+    pub(crate) fn primaries(&self) -> Vec<usize> {
+        let is_primary =
+            |node: &Redis| node.try_ask(&["ROLE"]).is_some_and(|role| role.contains("master"));
+        (0..self.nodes.len()).filter(|index| is_primary(&self.nodes[*index])).collect()
+    }
+
+    /// The id of a node.
+    pub(crate) fn id(&self, index: usize) -> String {
+        let answer = self.nodes[index].ask(&["CLUSTER", "MYID"]);
+        answer.lines().nth(1).unwrap().to_owned()
+    }
+
+    pub(crate) fn wait_until(&self, what: &str, mut reached: impl FnMut(&Self) -> bool) {
+        let give_up = Instant::now() + PATIENCE;
+        while !reached(self) {
+            assert!(Instant::now() < give_up, "the cluster never comes so far that {what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
