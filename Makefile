@@ -143,7 +143,7 @@ ci: fmt-check clippy doc typos deny test test-tier test-shuttle test-http2 fuzz-
 .PHONY: test
 test: ## Run every hermetic Rust test, doctests too
 ifneq ($(NEXTEST),)
-	$(CARGO) nextest run --workspace
+	$(CARGO) nextest run --workspace --no-fail-fast
 else
 	$(CARGO) test --workspace --lib --bins --tests --examples
 endif
