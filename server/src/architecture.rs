@@ -82,9 +82,9 @@
 //!
 //! Whatever is not so regular becomes an HTTP request: large and slow messages, compressed ones, long
 //! batches, health, reflection, and what is to be refused. `rpc/pipeline.rs` takes it through every
-//! check, tonic decodes it and calls the service, and the connection polls the future within its
-//! turns. What the call and the service exchange travels in an
-//! [`Exchange`](crate::call::Exchange). With `CACHE_TRANSPORT=hyper`, hyper speaks HTTP/2 and every
+//! check, tonic decodes it and calls the service, which begins the command, and the connection polls
+//! the command within its turns. What the call and the service exchange, the command too, travels in
+//! an [`Exchange`](crate::call::Exchange): a call that waits holds nothing of tonic's. With `CACHE_TRANSPORT=hyper`, hyper speaks HTTP/2 and every
 //! call goes this way.
 //!
 //! # With a second tier

@@ -23,10 +23,7 @@ use tiny_cache_proto::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    Extensions, Request, Response, Status, async_trait,
-    metadata::{AsciiMetadataValue, MetadataMap},
-};
+use tonic::{Request, Response, Status, async_trait, metadata::MetadataMap};
 
 use crate::{
     access::{Need, Right},
@@ -72,17 +69,21 @@ macro_rules! serve {
         }
 
         $(#[async_trait]
-        impl $service for CacheRpcs {
+        impl $service for Begins {
             $(
                 async fn $rpc(
                     &self,
                     request: Request<$message>,
                 ) -> Result<Response<$reply>, Status> {
-                    let (metadata, extensions, message) = request.into_parts();
-                    let bytes = message.encoded_len();
-                    let request = (&message).into();
-                    let answered = self.answer::<$command>(&metadata, extensions, request, bytes);
-                    Ok(in_segments(answered.await?))
+                    let (metadata, mut extensions, message) = request.into_parts();
+                    let exchange: Exchange = extensions.remove().unwrap_or_default();
+                    let call = Begun::of(&metadata, &exchange, message.encoded_len());
+                    let rpcs = self.0.clone();
+                    exchange.begin(async move {
+                        rpcs.answer::<$command>(&call, (&message).into()).await
+                    });
+                    // Not encoded, since the body is never asked for.
+                    Ok(Response::new($reply::default()))
                 }
             )*
         })*
@@ -123,6 +124,27 @@ pub(crate) struct Encoded<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+/// The services as tonic knows them. It reads a message, and the command on it is begun here and
+/// carried out when tonic's part is over ([`Exchange`]): a call that waits holds nothing of tonic's.
+#[derive(Clone, Debug)]
+pub(crate) struct Begins(pub(crate) Arc<CacheRpcs>);
+
+/// What a command needs of the call that began it.
+struct Begun {
+    namespace: Option<Box<[u8]>>,
+    terms: Terms,
+    holdings: Arc<Holdings>,
+    /// Bytes of the message.
+    bytes: usize,
+}
+
+impl Begun {
+    fn of(metadata: &MetadataMap, exchange: &Exchange, bytes: usize) -> Self {
+        let namespace = metadata.get(X_CACHE_NAMESPACE).map(|given| given.as_bytes().into());
+        Self { namespace, terms: exchange.terms, holdings: exchange.holdings.clone(), bytes }
+    }
+}
+
 /// What a command is asked.
 struct Asked<'a, R> {
     /// The namespace that the caller named, if any.
@@ -133,6 +155,13 @@ struct Asked<'a, R> {
     /// Bytes of the message.
     bytes: usize,
     request: R,
+}
+
+/// A command that was looked at.
+struct Prepared<'a, R> {
+    /// What it works with and what it is asked, unless it may not run.
+    run: Result<(Context<'a>, Option<R>), Rejection>,
+    report: Report,
 }
 
 /// How a message was answered.
@@ -171,14 +200,6 @@ serve! {
     }
 }
 
-/// A reply whose message is written, and not to be encoded by tonic: it never encodes what is
-/// dropped first (`rpc/reply.rs`).
-fn in_segments<M: Default>(message: Segments) -> Response<M> {
-    let mut response = Response::new(M::default());
-    response.extensions_mut().insert(message);
-    response
-}
-
 impl CacheRpcs {
     pub(crate) fn new(
         (store, tier): (StoreHandle, Option<Tier>),
@@ -203,28 +224,29 @@ impl CacheRpcs {
         }
         let (terms, bytes) = (begin(), bytes.len());
         let asked = Asked { namespace, terms, holdings: None, bytes, request };
-        let answered = self.run::<C>(asked, reply).now_or_never();
-        let (done, report) = answered.expect("no command lets others go first within a group");
-        Some(Whole { done, report })
+        let mut prepared = self.prepare::<C>(asked);
+        let answered = self.carry_out::<C>(&mut prepared, reply).now_or_never();
+        let done = answered.expect("no command lets others go first within a group");
+        Some(Whole { done, report: prepared.report })
     }
 
-    /// Answers one of tonic's requests, whose message has so many bytes.
-    async fn answer<'a, C: Command>(
+    /// Answers a request that came through tonic.
+    ///
+    /// No `async fn`, as those that it calls: such a function keeps its arguments twice, and a call
+    /// that waits for a lease has little more than what these hold.
+    fn answer<'a, C: Command>(
         &'a self,
-        metadata: &'a MetadataMap,
-        mut extensions: Extensions,
+        call: &'a Begun,
         request: C::Request<'a>,
-        bytes: usize,
-    ) -> Result<Segments, Status> {
-        let exchange: Exchange = extensions.remove().unwrap_or_default();
-        let namespace = metadata.get(X_CACHE_NAMESPACE).map(AsciiMetadataValue::as_bytes);
-        let mut reply = ReplyWriter::new();
-        let (terms, holdings) = (exchange.terms, Some(exchange.holdings.clone()));
-        let asked = Asked { namespace, terms, holdings, bytes, request };
-        let (done, report) = self.run::<C>(asked, &mut reply).await;
-        exchange.leave(report);
-        done?;
-        Ok(reply.take())
+    ) -> impl Future<Output = (Result<Segments, Status>, Report)> {
+        let Begun { terms, bytes, .. } = *call;
+        let (namespace, holdings) = (call.namespace.as_deref(), Some(call.holdings.clone()));
+        let mut prepared = self.prepare::<C>(Asked { namespace, terms, holdings, bytes, request });
+        async move {
+            let mut reply = ReplyWriter::new();
+            let done = self.carry_out::<C>(&mut prepared, &mut reply).await;
+            (done.map(|()| reply.take()).map_err(Status::from), prepared.report)
+        }
     }
 
     /// Whether a large reply is not sent because too many wait for their readers. That of a write is:
@@ -237,36 +259,53 @@ impl CacheRpcs {
         refused
     }
 
-    /// Runs a command, and writes its reply. Reports on both, with the keys where they are asked
-    /// for.
-    async fn run<'a, C: Command>(
+    /// Looks at what a command is asked before it runs. Reports on it, with the keys where they are
+    /// asked for.
+    fn prepare<'a, C: Command>(
         &'a self,
         Asked { namespace, terms, holdings, bytes, request }: Asked<'a, C::Request<'a>>,
-        reply: &mut ReplyWriter,
-    ) -> (Result<(), Rejection>, Report) {
+    ) -> Prepared<'a, C::Request<'a>> {
         let mut report = Report::of_request(&request, bytes);
-        let namespace = match namespace.map_or(Ok(Namespace::SHARED), Namespace::of_metadata) {
-            Ok(namespace) => namespace,
-            Err(invalid) => return (Err(invalid.into()), report),
-        };
+        let run = self.let_run::<C>(namespace, &terms, &request, &mut report).map(|namespace| {
+            let context = self.context(namespace, terms.deadline, holdings);
+            (context, Some(request))
+        });
+        Prepared { run, report }
+    }
+
+    /// Whether a command may run, and in which namespace.
+    fn let_run<'a, C: Command>(
+        &self,
+        namespace: Option<&'a [u8]>,
+        terms: &Terms,
+        request: &C::Request<'a>,
+        report: &mut Report,
+    ) -> Result<Namespace<'a>, Rejection> {
+        let namespace = namespace.map_or(Ok(Namespace::SHARED), Namespace::of_metadata)?;
         if terms.records_keys {
-            report.add_keys(namespace.as_str(), &request);
+            report.add_keys(namespace.as_str(), request);
         }
         if self.tier.is_some() && !C::OVER_TIER {
-            return (Err(Rejection::OverTier), report);
+            return Err(Rejection::OverTier);
         }
         report.lacks = request.uses().beyond(terms.may);
         if report.lacks != Uses::default() {
-            return (Err(Rejection::Lacks), report);
+            return Err(Rejection::Lacks);
         }
-        if let Err(refused) = self.store.admit(namespace, request.keys().len()) {
-            return (Err(refused.into()), report);
-        }
-        let deadline = terms.deadline;
-        let context = self.context(namespace, deadline, holdings);
-        let answer = C::run(&context, request).await;
-        let done = self.conclude(answer, namespace, reply, &mut report);
-        (done, report)
+        self.store.admit(namespace, request.keys().len())?;
+        Ok(namespace)
+    }
+
+    /// Runs a command, and writes its reply.
+    async fn carry_out<'a, C: Command>(
+        &'a self,
+        Prepared { run, report }: &mut Prepared<'a, C::Request<'a>>,
+        reply: &mut ReplyWriter,
+    ) -> Result<(), Rejection> {
+        let (context, request) = run.as_mut().map_err(|rejection| rejection.clone())?;
+        let request = request.take().expect("a command is carried out once");
+        let answer = C::run(context, request).await;
+        self.conclude(answer, context.namespace, reply, report)
     }
 
     /// Answers from the near part alone, where there is a second tier under it. `None`: that does

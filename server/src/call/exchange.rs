@@ -1,15 +1,18 @@
 //! What the pipeline and a command exchange around tonic, which lets only a message and extensions
 //! through. A call that does not go through tonic hands both over itself.
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, pin::Pin, sync::Arc, time::Instant};
+
+use tonic::Status;
 
 use super::{
     facts::Facts,
     holdings::Holdings,
     keys::RecordedKeys,
     message::{ReplyMessage, RequestMessage, Uses},
+    writer::Segments,
 };
-use crate::sync::{Mutex, PoisonError};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a command may know of its call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,29 +34,62 @@ pub(crate) struct Report {
     pub(crate) lacks: Uses,
 }
 
-/// The terms of a call, and the place of its report. Travels among the request's extensions;
+/// A command that was begun: comes to its reply, and to the report on it.
+pub(crate) type Command = Pin<Box<dyn Future<Output = (Result<Segments, Status>, Report)> + Send>>;
+
+/// The terms of a call, and the place of what comes of it. Travels among the request's extensions;
 /// clones share the place.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) terms: Terms,
     /// What the callers of its connection hold.
     pub(crate) holdings: Arc<Holdings>,
-    report: Arc<Mutex<Report>>,
+    place: Arc<Mutex<Place>>,
+}
+
+#[derive(Default)]
+struct Place {
+    command: Option<Command>,
+    /// Boxed, since a call may wait for long before it has one.
+    report: Option<Box<Report>>,
 }
 
 impl Exchange {
     pub(crate) fn new(terms: Terms, holdings: Arc<Holdings>) -> Self {
-        Self { terms, holdings, report: Arc::default() }
+        Self { terms, holdings, place: Arc::default() }
+    }
+
+    /// Leaves the command, which the pipeline carries out.
+    pub(crate) fn begin(
+        &self,
+        command: impl Future<Output = (Result<Segments, Status>, Report)> + Send + 'static,
+    ) {
+        self.place().command = Some(Box::pin(command));
+    }
+
+    /// Takes the command, if one was begun.
+    pub(crate) fn take_command(&self) -> Option<Command> {
+        self.place().command.take()
     }
 
     /// Leaves a report, in place of an earlier one.
     pub(crate) fn leave(&self, report: Report) {
-        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
+        self.place().report = Some(Box::new(report));
     }
 
     /// Takes what was left, if anything.
     pub(crate) fn take(&self) -> Report {
-        std::mem::take(&mut *self.report.lock().unwrap_or_else(PoisonError::into_inner))
+        self.place().report.take().map_or_else(Report::default, |report| *report)
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("report", &self.report).finish_non_exhaustive()
     }
 }
 

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     access::{Event, Gate, Refusal},
-    call::{Exchange, Uses, request_id_text},
+    call::{Command, Exchange, Uses, request_id_text},
     rejection::Rejection,
     telemetry::{RpcSpan, TRACERESPONSE},
 };
@@ -64,8 +64,18 @@ pub(super) struct Barred {
 
 /// Where the answer comes from.
 pub(super) enum Routed {
+    /// A service of tonic's.
     Service(Answer),
-    Here(Ready<Response<Body>>),
+    /// What a service has begun.
+    Command(Command),
+    /// Boxed, since it is much larger than what a call in flight has.
+    Here(Box<Ready<Response<Body>>>),
+}
+
+impl Routed {
+    pub(super) fn here(response: Response<Body>) -> Self {
+        Self::Here(Box::new(ready(response)))
+    }
 }
 
 impl Future for Call {
@@ -90,20 +100,17 @@ impl Future for Call {
 impl Call {
     /// Lets the service answer, until the deadline.
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
-        let answer = match &mut self.routed {
-            Routed::Here(response) => return Pin::new(response).poll(cx),
-            Routed::Service(answer) => answer,
-        };
+        if let Routed::Here(response) = &mut self.routed {
+            return Pin::new(response).poll(cx);
+        }
         if self.deadline.as_mut().is_some_and(Deadline::is_over) {
             return Poll::Ready(self.late());
         }
         // A panic costs the request that met it. What a handler may have left half done is
         // its own: the store's locks are free again, and guard no data.
-        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| self.poll_routed(cx)));
         match polled {
-            Ok(Poll::Ready(response)) => {
-                Poll::Ready(response.unwrap_or_else(|never| match never {}))
-            }
+            Ok(Poll::Ready(response)) => Poll::Ready(response),
             Ok(Poll::Pending) => {
                 let Some(deadline) = &mut self.deadline else { return Poll::Pending };
                 ready!(deadline.poll(cx));
@@ -116,9 +123,29 @@ impl Call {
         }
     }
 
+    /// Lets the service answer, and carries out the command that it has begun.
+    fn poll_routed(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        match &mut self.routed {
+            Routed::Here(response) => Pin::new(response).poll(cx),
+            Routed::Service(answer) => {
+                let Ok(response) = ready!(answer.as_mut().poll(cx));
+                let Some(command) = self.exchange.take_command() else {
+                    return Poll::Ready(response);
+                };
+                self.routed = Routed::Command(command);
+                self.poll_routed(cx)
+            }
+            Routed::Command(command) => {
+                let (done, report) = ready!(command.as_mut().poll(cx));
+                self.exchange.leave(report);
+                Poll::Ready(done.map_or_else(Status::into_http, reply::in_segments))
+            }
+        }
+    }
+
     /// Gives the request up, with all that it holds. What is left of it is not waited for.
     fn late(&mut self) -> Response<Body> {
-        self.routed = Routed::Here(ready(Response::new(Body::empty())));
+        self.routed = Routed::here(Response::new(Body::empty()));
         self.rest.take();
         deadline::exceeded().into_http()
     }

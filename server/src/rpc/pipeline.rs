@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     convert::Infallible,
-    future::ready,
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
@@ -45,7 +44,7 @@ use crate::{
     lifecycle::{EndsAtDrain, Phase},
     reflection::{self, MAX_QUESTION_BYTES, Reflection},
     rejection::Rejection,
-    service::CacheRpcs,
+    service::{Begins, CacheRpcs},
     telemetry::{RpcSpan, Traces},
     transport::{Answered, Answers, Arrival, Incoming, Unary},
 };
@@ -57,8 +56,8 @@ const HEALTH_BYTES: usize = 4 << 10;
 /// The services of the gRPC port, as one worker's connections share them.
 pub(crate) struct Rpc {
     unary: UnaryCalls,
-    cache: RefCell<CacheServiceServer<CacheRpcs>>,
-    second: RefCell<CacheServer<CacheRpcs>>,
+    cache: RefCell<CacheServiceServer<Begins>>,
+    second: RefCell<CacheServer<Begins>>,
     health: RefCell<HealthServer<Health>>,
     reflection: RefCell<ServerReflectionServer<Reflection>>,
     phases: watch::Receiver<Phase>,
@@ -98,9 +97,10 @@ impl Rpc {
     pub(crate) fn new(services: Services, context: WorkerContext) -> Self {
         // Messages are unpacked before tonic sees them. Replies are never compressed: clients
         // may refuse that.
-        let cache = CacheServiceServer::from_arc(services.cache.clone())
+        let begins = Arc::new(Begins(services.cache.clone()));
+        let cache = CacheServiceServer::from_arc(begins.clone())
             .max_decoding_message_size(context.intake.max_message_bytes);
-        let second = CacheServer::from_arc(services.cache.clone())
+        let second = CacheServer::from_arc(begins)
             .max_decoding_message_size(context.intake.max_message_bytes);
         let request_ids = RequestIds::new();
         Self {
@@ -160,7 +160,7 @@ impl Rpc {
             }
             _ => {
                 let status = Status::unimplemented("no such service on this server");
-                return Routed::Here(ready(status.into_http()));
+                return Routed::here(status.into_http());
             }
         })
     }
@@ -270,14 +270,12 @@ impl Answers for ConnectionRpc {
         };
         let routed = match (verdict, let_in) {
             // Dropped unread, but for what HTTP/2 has gathered: nothing of it is kept.
-            (Verdict::Call(_), Err(status)) => Routed::Here(ready(status.into_http())),
+            (Verdict::Call(_), Err(status)) => Routed::here(status.into_http()),
             (Verdict::Call(_), Ok(())) if place.is_none() => {
-                Routed::Here(ready(rpc.overload.refuse().into_http()))
+                Routed::here(rpc.overload.refuse().into_http())
             }
             (Verdict::Call(coding), Ok(())) => rpc.route(request, coding),
-            (Verdict::Refused(response) | Verdict::Stranger(response), _) => {
-                Routed::Here(ready(response))
-            }
+            (Verdict::Refused(response) | Verdict::Stranger(response), _) => Routed::here(response),
         };
         Call {
             routed,

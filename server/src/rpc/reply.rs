@@ -10,10 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::{Frame, SizeHint};
 use percent_encoding::percent_decode;
-use tonic::{Code, Status, body::Body};
+use tonic::{Code, Status, body::Body, metadata::GRPC_CONTENT_TYPE};
 
 use crate::call::{Segments, X_REQUEST_ID, request_id_text};
 
@@ -38,6 +38,14 @@ pub(super) struct Answered {
     pub(super) reply: Response<ReplyBody>,
 }
 
+/// A reply whose message is written.
+pub(super) fn in_segments(message: Segments) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    response.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
+    response.extensions_mut().insert(message);
+    response
+}
+
 /// Finishes a reply. `handled`: a handler had the request's message.
 pub(super) fn finish(
     response: Response<Body>,
@@ -55,8 +63,6 @@ pub(super) fn finish(
         (code, hidden) = error;
         ReplyBody::Nothing
     } else if let Some(segments) = parts.extensions.remove::<Segments>() {
-        // tonic has not encoded the message yet, and never will.
-        drop(body);
         ReplyBody::Segments { left: Box::new(segments.into_frames()), status: Some(ok()) }
     } else {
         ReplyBody::Message(body)

@@ -75,31 +75,33 @@ impl LeaseTerms {
     }
 
     /// Claims the lease, and waits while another has it.
-    pub(super) async fn wait(
+    pub(super) fn wait(
         self,
         context: &Context<'_>,
-        place: Located<'_>,
+        place: &Located<'_>,
         touch: Option<Ttl>,
-    ) -> Result<Leased, Rejection> {
-        let (lasts, wait) = self.parse()?;
-        let end = Instant::now() + wait;
-        loop {
-            let claimed = context.store.claim_at(place, touch, (lasts, !wait.is_zero()));
-            let mut waiting = match leased(context, claimed, lasts) {
-                Ok(leased) => return Ok(leased),
-                Err(waiting) => waiting,
-            };
-            // A lease that ends by its time alone is taken over by whoever looks first.
-            let until = end.min(Instant::now() + waiting.lasts());
-            tokio::select! {
-                biased;
-                grant = waiting.granted() => if let Some(grant) = grant {
-                    return Ok(Leased::Granted(granted(context, grant, lasts)));
-                },
-                () = context.drain.cancelled() => return Err(Rejection::Draining),
-                () = sleep_until(until) => if Instant::now() >= end {
-                    return Ok(Leased::Busy);
-                },
+    ) -> impl Future<Output = Result<Leased, Rejection>> + Send {
+        async move {
+            let (lasts, wait) = self.parse()?;
+            let (waits, end) = (!wait.is_zero(), Instant::now() + wait);
+            loop {
+                let claimed = context.store.claim_at(*place, touch, (lasts, waits));
+                let mut waiting = match leased(context, claimed, lasts) {
+                    Ok(leased) => return Ok(leased),
+                    Err(waiting) => waiting,
+                };
+                // A lease that ends by its time alone is taken over by whoever looks first.
+                let until = end.min(Instant::now() + waiting.lasts());
+                tokio::select! {
+                    biased;
+                    grant = waiting.granted() => if let Some(grant) = grant {
+                        return Ok(Leased::Granted(granted(context, grant, lasts)));
+                    },
+                    () = context.drain.cancelled() => return Err(Rejection::Draining),
+                    () = sleep_until(until) => if Instant::now() >= end {
+                        return Ok(Leased::Busy);
+                    },
+                }
             }
         }
     }

@@ -48,17 +48,23 @@ impl Command for Read {
     type Request<'a> = ReadOne<'a>;
     type Reply<'a> = Sight;
 
-    async fn run<'a>(context: &Context<'a>, request: ReadOne<'a>) -> Result<Sight, Rejection> {
-        let key = Key::parse(context.namespace, request.key)?;
-        let place = context.store.store().locate(key);
-        let sight = match request.lease {
-            None => request.apply(context, place)?,
-            Some(lease) => {
-                let leased = lease.wait(context, place, request.touch()?).await?;
-                request.leased(context, place, leased)
-            }
-        };
-        Ok(Sight { process: context.store.store().process_id(), ..sight })
+    // No `async fn`, which would keep its arguments twice: many may wait here.
+    fn run<'a>(
+        context: &Context<'a>,
+        request: ReadOne<'a>,
+    ) -> impl Future<Output = Result<Sight, Rejection>> + Send {
+        async move {
+            let key = Key::parse(context.namespace, request.key)?;
+            let place = context.store.store().locate(key);
+            let sight = match request.lease {
+                None => request.apply(context, place)?,
+                Some(lease) => {
+                    let leased = lease.wait(context, &place, request.touch()?).await?;
+                    request.leased(context, place, leased)
+                }
+            };
+            Ok(Sight { process: context.store.store().process_id(), ..sight })
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -85,7 +86,7 @@ impl Feed {
 
     /// Bytes that were taken out since this was last asked.
     pub(super) fn take_taken(&self) -> usize {
-        std::mem::take(&mut lock(&self.0).taken)
+        mem::take(&mut lock(&self.0).taken)
     }
 }
 
@@ -106,8 +107,15 @@ impl State {
     }
 
     fn next(&mut self) -> Option<Bytes> {
-        let piece = self.pieces.pop_front();
-        piece.or_else(|| (!self.small.is_empty()).then(|| self.small.split().freeze()))
+        if let Some(piece) = self.pieces.pop_front() {
+            return Some(piece);
+        }
+        // The call may wait for long, and nothing is to be put in again.
+        if self.ended {
+            self.pieces = VecDeque::new();
+        }
+        let small = if self.ended { mem::take(&mut self.small) } else { self.small.split() };
+        (!small.is_empty()).then(|| small.freeze())
     }
 
     fn len(&self) -> usize {
