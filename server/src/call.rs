@@ -16,7 +16,7 @@ pub(crate) use self::{
     exchange::{Command, Exchange, Report, Terms},
     facts::{Facts, Reads},
     fields::{Field, each_field},
-    holdings::Holdings,
+    holdings::{Handed, Hands, Holdings},
     keys::RecordedKeys,
     message::{ReplyMessage, RequestMessage, Uses},
     method::Method,

@@ -28,8 +28,7 @@ use tonic::{Request, Response, Status, async_trait, metadata::MetadataMap};
 use crate::{
     access::{Need, Right},
     call::{
-        Exchange, Holdings, ReplyMessage, ReplyWriter, Report, RequestMessage, Segments, Terms,
-        Uses,
+        Exchange, Hands, ReplyMessage, ReplyWriter, Report, RequestMessage, Segments, Terms, Uses,
     },
     command::{
         Bounds, Command, CompareAndSet, Context, Delete, GROUP, Get, MultiDelete, MultiGet,
@@ -133,7 +132,7 @@ pub(crate) struct Begins(pub(crate) Arc<CacheRpcs>);
 struct Begun {
     namespace: Option<Box<[u8]>>,
     terms: Terms,
-    holdings: Arc<Holdings>,
+    hands: Hands,
     /// Bytes of the message.
     bytes: usize,
 }
@@ -141,7 +140,8 @@ struct Begun {
 impl Begun {
     fn of(metadata: &MetadataMap, exchange: &Exchange, bytes: usize) -> Self {
         let namespace = metadata.get(X_CACHE_NAMESPACE).map(|given| given.as_bytes().into());
-        Self { namespace, terms: exchange.terms, holdings: exchange.holdings.clone(), bytes }
+        let hands = Hands::on(exchange.holdings.clone());
+        Self { namespace, terms: exchange.terms, hands, bytes }
     }
 }
 
@@ -150,8 +150,8 @@ struct Asked<'a, R> {
     /// The namespace that the caller named, if any.
     namespace: Option<&'a [u8]>,
     terms: Terms,
-    /// What the callers of its connection hold; none: the call is answered at once.
-    holdings: Option<Arc<Holdings>>,
+    /// What its caller is handed to hold; none: the call is answered at once.
+    hands: Option<&'a Hands>,
     /// Bytes of the message.
     bytes: usize,
     request: R,
@@ -223,7 +223,7 @@ impl CacheRpcs {
             return self.near::<C>(namespace, (&request, bytes.len()), begin, reply);
         }
         let (terms, bytes) = (begin(), bytes.len());
-        let asked = Asked { namespace, terms, holdings: None, bytes, request };
+        let asked = Asked { namespace, terms, hands: None, bytes, request };
         let mut prepared = self.prepare::<C>(asked);
         let answered = self.carry_out::<C>(&mut prepared, reply).now_or_never();
         let done = answered.expect("no command lets others go first within a group");
@@ -240,12 +240,13 @@ impl CacheRpcs {
         request: C::Request<'a>,
     ) -> impl Future<Output = (Result<Segments, Status>, Report)> {
         let Begun { terms, bytes, .. } = *call;
-        let (namespace, holdings) = (call.namespace.as_deref(), Some(call.holdings.clone()));
-        let mut prepared = self.prepare::<C>(Asked { namespace, terms, holdings, bytes, request });
+        let (namespace, hands) = (call.namespace.as_deref(), Some(&call.hands));
+        let mut prepared = self.prepare::<C>(Asked { namespace, terms, hands, bytes, request });
         async move {
             let mut reply = ReplyWriter::new();
             let done = self.carry_out::<C>(&mut prepared, &mut reply).await;
-            (done.map(|()| reply.take()).map_err(Status::from), prepared.report)
+            let report = Report { handed: call.hands.take(), ..prepared.report };
+            (done.map(|()| reply.take()).map_err(Status::from), report)
         }
     }
 
@@ -263,11 +264,11 @@ impl CacheRpcs {
     /// asked for.
     fn prepare<'a, C: Command>(
         &'a self,
-        Asked { namespace, terms, holdings, bytes, request }: Asked<'a, C::Request<'a>>,
+        Asked { namespace, terms, hands, bytes, request }: Asked<'a, C::Request<'a>>,
     ) -> Prepared<'a, C::Request<'a>> {
         let mut report = Report::of_request(&request, bytes);
         let run = self.let_run::<C>(namespace, &terms, &request, &mut report).map(|namespace| {
-            let context = self.context(namespace, terms.deadline, holdings);
+            let context = self.context(namespace, terms.deadline, hands);
             (context, Some(request))
         });
         Prepared { run, report }
@@ -334,11 +335,11 @@ impl CacheRpcs {
         &'a self,
         namespace: Namespace<'a>,
         deadline: Option<Instant>,
-        holdings: Option<Arc<Holdings>>,
+        hands: Option<&'a Hands>,
     ) -> Context<'a> {
         let Self { store, bounds, drain, .. } = self;
         let (tier, bounds) = (self.tier.as_ref(), *bounds);
-        Context { store, tier, namespace, bounds, deadline, drain, holdings }
+        Context { store, tier, namespace, bounds, deadline, drain, hands }
     }
 
     /// Writes the reply of a command, and counts what is refused.

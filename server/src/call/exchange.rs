@@ -7,7 +7,7 @@ use tonic::Status;
 
 use super::{
     facts::Facts,
-    holdings::Holdings,
+    holdings::{Handed, Holdings},
     keys::RecordedKeys,
     message::{ReplyMessage, RequestMessage, Uses},
     writer::Segments,
@@ -32,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) keys: Option<RecordedKeys>,
     /// What the message asked for that its caller may not do; nothing was done then.
     pub(crate) lacks: Uses,
+    /// What the reply hands to the caller.
+    pub(crate) handed: Handed,
 }
 
 /// A command that was begun: comes to its reply, and to the report on it.

@@ -1,12 +1,12 @@
 //! What every command is, and what it works with.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use tiny_cache_proto::key::Namespace;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    call::{Holdings, ReplyMessage, RequestMessage},
+    call::{Hands, ReplyMessage, RequestMessage},
     pinned::PinnedLimit,
     rejection::Rejection,
     store::StoreHandle,
@@ -52,8 +52,8 @@ pub(crate) struct Context<'a> {
     pub(crate) deadline: Option<Instant>,
     /// Set when nobody may wait any more.
     pub(crate) drain: &'a CancellationToken,
-    /// What the callers of the connection hold; none for a call that is answered at once.
-    pub(crate) holdings: Option<Arc<Holdings>>,
+    /// What its caller is handed to hold; none for a call that is answered at once.
+    pub(crate) hands: Option<&'a Hands>,
 }
 
 /// The bounds of every request.

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    mem,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -152,7 +153,8 @@ impl Call {
 
     /// Finishes the reply, and tells metrics, trace and log of it.
     fn answered(&mut self, mut response: Response<Body>) -> Response<ReplyBody> {
-        let report = self.exchange.take();
+        let mut report = self.exchange.take();
+        let handed = mem::take(&mut report.handed);
         if report.lacks != Uses::default()
             && let Some(barred) = self.barred.take()
         {
@@ -165,7 +167,7 @@ impl Call {
         // tonic calls a message that it cannot decode INTERNAL, and no handler gets it.
         let handled = report.facts.request_bytes.is_some() || self.panicked;
         let Answered { code, hidden, mut reply } =
-            reply::finish(response, &self.request_id, handled);
+            reply::finish(response, &self.request_id, handled, handed);
         let outcome = Outcome {
             start: self.metered.start(),
             ended: Instant::now(),

@@ -15,7 +15,7 @@ use http_body::{Frame, SizeHint};
 use percent_encoding::percent_decode;
 use tonic::{Code, Status, body::Body, metadata::GRPC_CONTENT_TYPE};
 
-use crate::call::{Segments, X_REQUEST_ID, request_id_text};
+use crate::call::{Handed, Segments, X_REQUEST_ID, request_id_text};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -25,7 +25,11 @@ const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bi
 /// them, or nothing, where the headers have said it all.
 pub(crate) enum ReplyBody {
     Message(Body),
-    Segments { left: Box<dyn Iterator<Item = Bytes> + Send>, status: Option<HeaderMap> },
+    Segments {
+        left: Box<dyn Iterator<Item = Bytes> + Send>,
+        status: Option<HeaderMap>,
+        handed: Handed,
+    },
     Nothing,
 }
 
@@ -46,11 +50,13 @@ pub(super) fn in_segments(message: Segments) -> Response<Body> {
     response
 }
 
-/// Finishes a reply. `handled`: a handler had the request's message.
+/// Finishes a reply, which hands something to the caller or not. `handled`: a handler had the
+/// request's message.
 pub(super) fn finish(
     response: Response<Body>,
     request_id: &HeaderValue,
     handled: bool,
+    handed: Handed,
 ) -> Answered {
     let (mut parts, body) = response.into_parts();
     let mut code = match parts.status {
@@ -63,7 +69,7 @@ pub(super) fn finish(
         (code, hidden) = error;
         ReplyBody::Nothing
     } else if let Some(segments) = parts.extensions.remove::<Segments>() {
-        ReplyBody::Segments { left: Box::new(segments.into_frames()), status: Some(ok()) }
+        ReplyBody::Segments { left: Box::new(segments.into_frames()), status: Some(ok()), handed }
     } else {
         ReplyBody::Message(body)
     };
@@ -122,9 +128,12 @@ impl http_body::Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         match &mut *self {
             ReplyBody::Message(body) => Pin::new(body).poll_frame(cx),
-            ReplyBody::Segments { left, status } => Poll::Ready(match left.next() {
+            ReplyBody::Segments { left, status, handed } => Poll::Ready(match left.next() {
                 Some(segment) => Some(Ok(Frame::data(segment))),
-                None => status.take().map(|status| Ok(Frame::trailers(status))),
+                None => {
+                    handed.sent();
+                    status.take().map(|status| Ok(Frame::trailers(status)))
+                }
             }),
             ReplyBody::Nothing => Poll::Ready(None),
         }
@@ -148,11 +157,51 @@ impl http_body::Body for ReplyBody {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        task::Waker,
+        time::Duration,
+    };
+
+    use http_body::Body as _;
+
     use super::*;
+    use crate::call::{Hands, Holdings, ReplyWriter};
+
+    /// With hyper, a caller may go while its reply is made, and nobody looks before it is there: the
+    /// lease that it had just got stayed with it.
+    #[test]
+    fn what_a_reply_hands_over_goes_back_if_it_is_dropped_before_its_end() {
+        let given_back = Arc::new(AtomicBool::new(false));
+        let connection = Arc::<Holdings>::default();
+        let reply = || {
+            let (hands, given_back) = (Hands::on(connection.clone()), given_back.clone());
+            hands.add(Duration::from_secs(60), move || given_back.store(true, Ordering::Relaxed));
+            let message = in_segments(ReplyWriter::new().take());
+            finish(message, &HeaderValue::from_static("id-7"), true, hands.take()).reply.into_body()
+        };
+        let next = |body: &mut ReplyBody| {
+            Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+        };
+        let mut read = reply();
+        while let Poll::Ready(Some(frame)) = next(&mut read) {
+            frame.unwrap();
+        }
+        drop(read);
+        assert!(!given_back.load(Ordering::Relaxed));
+        let mut half = reply();
+        assert!(next(&mut half).is_ready());
+        drop(half);
+        assert!(given_back.load(Ordering::Relaxed));
+    }
 
     fn finished(status: Status) -> HeaderMap {
         let id = HeaderValue::from_static("id-7");
-        let (parts, body) = finish(status.into_http(), &id, true).reply.into_parts();
+        let (parts, body) =
+            finish(status.into_http(), &id, true, Handed::default()).reply.into_parts();
         assert!(http_body::Body::is_end_stream(&body));
         parts.headers
     }
@@ -180,7 +229,7 @@ mod tests {
     fn a_message_that_no_handler_had_is_its_callers_fault() {
         let id = HeaderValue::from_static("id-7");
         let undecoded = Status::internal("failed to decode Protobuf message: buffer underflow");
-        let answered = finish(undecoded.into_http(), &id, false);
+        let answered = finish(undecoded.into_http(), &id, false, Handed::default());
         assert_eq!((answered.code, answered.hidden), (Code::InvalidArgument, None));
         let headers = answered.reply.headers();
         assert_eq!(headers[GRPC_STATUS], "3");

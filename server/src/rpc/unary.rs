@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     access::{Asked, Event, Refusal},
-    call::{CallStart, EMPTY_ID, Method, ReplyWriter, Report, RequestIds, Terms, Uses},
+    call::{CallStart, EMPTY_ID, Handed, Method, ReplyWriter, Report, RequestIds, Terms, Uses},
     rejection::Rejection,
     service::{CacheRpcs, Encoded, Whole},
     telemetry::{Carrier, RpcSpan, TRACERESPONSE},
@@ -329,7 +329,7 @@ impl Call<'_> {
     fn refuse(&mut self, reply: ReplyTo<'_>, outcome: Outcome<'_>, status: Status) {
         let id = HeaderValue::from_str(outcome.request_id).expect("an id is valid in a header");
         let Finished { code, hidden, reply: mut refusal } =
-            reply::finish(status.into_http(), &id, true);
+            reply::finish(status.into_http(), &id, true, Handed::default());
         let response = self.report(Outcome { code, hidden, ..outcome });
         refusal.headers_mut().extend(response.map(|response| (TRACERESPONSE, response)));
         reply.send_headers(&refusal);

@@ -120,11 +120,12 @@ fn leased(context: &Context<'_>, claimed: Claimed, lasts: Duration) -> Result<Le
     })
 }
 
-/// A lease that its caller gets. It is given back when the caller's connection ends.
+/// A lease that its caller gets. It is given back when the reply is not sent, or when the caller's
+/// connection ends.
 fn granted(context: &Context<'_>, grant: Grant, lasts: Duration) -> Granted {
     let token = grant.token();
-    if let Some(holdings) = &context.holdings {
-        holdings.add(lasts, move || grant.release());
+    if let Some(hands) = context.hands {
+        hands.add(lasts, move || grant.release());
     }
     Granted { token, lasts }
 }
