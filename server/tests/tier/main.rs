@@ -42,6 +42,7 @@ mod away;
 mod changes;
 mod cluster;
 mod nodes;
+mod outages;
 mod secured;
 
 #[path = "../contract"]
