@@ -103,6 +103,22 @@ impl Redis {
         try_ask(self.port, command)
     }
 
+    /// Cuts the connections on which it tells of changes, and returns how many there were.
+    pub(crate) fn cut_tracking(&self) -> usize {
+        let clients = self.ask(&["CLIENT", "LIST"]);
+        let field = |line: &str, name: &str| {
+            line.split(' ').find_map(|field| field.strip_prefix(name).map(str::to_owned))
+        };
+        let is_tracking =
+            |line: &&str| field(line, "flags=").is_some_and(|flags| flags.contains('B'));
+        let ids: Vec<_> =
+            clients.lines().filter(is_tracking).filter_map(|line| field(line, "id=")).collect();
+        for id in &ids {
+            self.ask(&["CLIENT", "KILL", "ID", id]);
+        }
+        ids.len()
+    }
+
     /// Kills the server.
     pub(crate) fn kill(&mut self) {
         self.signal("KILL");
@@ -293,6 +309,15 @@ impl Cluster {
     pub(crate) fn id(&self, index: usize) -> String {
         let answer = self.nodes[index].ask(&["CLUSTER", "MYID"]);
         answer.lines().nth(1).unwrap().to_owned()
+    }
+
+    /// A command that moves slots from one primary to another, with their keys.
+    pub(crate) fn mover(&self, from: usize, to: usize, slots: u16) -> Command {
+        let mut mover = Command::new("redis-cli");
+        mover.args(["--cluster", "reshard", &format!("127.0.0.1:{}", self.nodes[from].port)]);
+        mover.args(["--cluster-from", &self.id(from), "--cluster-to", &self.id(to)]);
+        mover.args(["--cluster-slots", &slots.to_string(), "--cluster-yes"]);
+        mover
     }
 
     pub(crate) fn wait_until(&self, what: &str, mut reached: impl FnMut(&Self) -> bool) {
