@@ -33,7 +33,7 @@ pub(crate) use self::{
     ask::{Down, Write},
     desk::Desk,
     figures::{Figures, TierStats},
-    handle::Tier,
+    handle::{Tier, near},
 };
 pub use self::{
     settings::{TierFiles, TierSettings},
