@@ -126,10 +126,12 @@ impl Tier {
     }
 
     async fn settle(&self, answer: oneshot::Receiver<Result<Lookup, Down>>) -> Lookup {
-        if let Ok(Ok(found)) = answer.await {
-            return found;
+        match answer.await {
+            Ok(Ok(found)) => return found,
+            // It has answered: there is something, and no value.
+            Ok(Err(Down::Foreign(_))) => {}
+            Ok(Err(_)) | Err(_) => self.figures.count_unanswered_read(),
         }
-        self.figures.count_unanswered_read();
         Lookup::Miss
     }
 }

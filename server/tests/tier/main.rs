@@ -43,6 +43,7 @@ mod changes;
 mod cluster;
 mod nodes;
 mod outages;
+mod refusals;
 mod secured;
 
 #[path = "../contract"]
