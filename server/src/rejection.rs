@@ -99,11 +99,11 @@ impl From<Rejection> for Status {
                 Status::with_metadata(Code::ResourceExhausted, message, metadata)
             }
             Rejection::OverTier => Status::unimplemented(message),
-            Rejection::NoCounter(NoCounter) | Rejection::NoWhatIf => {
-                Status::failed_precondition(message)
-            }
+            Rejection::NoCounter(NoCounter)
+            | Rejection::NoWhatIf
+            | Rejection::Tier(Down::Foreign(_)) => Status::failed_precondition(message),
             Rejection::Lacks => Status::permission_denied(message),
-            Rejection::Draining | Rejection::Tier(Down::Apart | Down::Unsure) => {
+            Rejection::Draining | Rejection::Tier(Down::Apart | Down::Unsure | Down::Replica) => {
                 Status::unavailable(message)
             }
             Rejection::DeadlineExceeded => Status::deadline_exceeded(message),

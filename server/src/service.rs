@@ -318,14 +318,19 @@ impl CacheRpcs {
         begin: impl FnOnce() -> Terms,
         reply: &mut ReplyWriter,
     ) -> Option<Whole> {
+        let tier = self.tier.as_ref()?;
         let namespace = namespace.map_or(Ok(Namespace::SHARED), Namespace::of_metadata).ok()?;
         let answer = C::near(&self.context(namespace, None, None), request)?;
         let mut report = Report::of_request(request, bytes);
         if begin().records_keys {
             report.add_keys(namespace.as_str(), request);
         }
-        let done = match self.store.admit(namespace, request.keys().len()) {
-            Ok(()) => self.conclude(Ok(answer), namespace, reply, &mut report),
+        let keys = request.keys().len();
+        let done = match self.store.admit(namespace, keys) {
+            Ok(()) => {
+                tier.count_near(&self.store, namespace, keys);
+                self.conclude(Ok(answer), namespace, reply, &mut report)
+            }
             Err(refused) => Err(refused.into()),
         };
         Some(Whole { done, report })

@@ -24,6 +24,7 @@ mod primary; // a server that takes writes, and its slots
 mod topology; // which primary has which slots
 mod routes; // from a key to a connection
 mod dialer; // makes connections
+mod sentinels; // asks them for the primary, over TLS
 mod transport; // TLS
 
 mod handle; // what commands call
@@ -33,7 +34,7 @@ pub(crate) use self::{
     ask::{Down, Write},
     desk::Desk,
     figures::{Figures, TierStats},
-    handle::Tier,
+    handle::{Tier, near},
 };
 pub use self::{
     settings::{TierFiles, TierSettings},

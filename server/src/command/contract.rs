@@ -24,8 +24,8 @@ pub(crate) trait Command {
     /// near part alone, it would miss what the tier has. Versions and leases are of one node.
     const OVER_TIER: bool = false;
 
-    /// Answers from the near part alone, where there is a second tier under it. `None`: that does
-    /// not suffice, and nothing was counted.
+    /// Answers from the near part alone, where there is a second tier under it. Nothing is counted:
+    /// all keys are hits if the call is admitted. `None`: it does not suffice.
     fn near<'a>(_context: &Context<'a>, _request: &Self::Request<'a>) -> Option<Self::Reply<'a>> {
         None
     }

@@ -9,6 +9,7 @@ use crate::{
     call::{Facts, Reads, ReplyMessage, ReplyWriter, RequestMessage, each_field},
     rejection::Rejection,
     store::Lookup,
+    tier,
 };
 
 pub(crate) struct Get;
@@ -35,7 +36,7 @@ impl Command for Get {
 
     fn near<'a>(context: &Context<'a>, request: &OneKey<'a>) -> Option<Lookup> {
         let key = Key::parse(context.namespace, request.key).ok()?;
-        context.tier?.near(context.store, key)
+        tier::near(context.store, key)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     call::{Facts, Reads, ReplyMessage, ReplyWriter, RequestMessage, each_field, field_len},
     rejection::Rejection,
     store::{Lookup, Value},
-    tier::Tier,
+    tier::{self, Tier},
 };
 
 pub(crate) struct MultiGet;
@@ -55,11 +55,11 @@ impl Command for MultiGet {
     }
 
     fn near<'a>(context: &Context<'a>, request: &Keys<'a>) -> Option<Lookups<'a>> {
-        let tier = context.tier?;
         batch::check(context, request.keys.len()).ok()?;
         let parsed = request.keys.iter().map(|key| Key::parse(context.namespace, key));
         let parsed = parsed.collect::<Result<Vec<_>, _>>().ok()?;
-        let found = tier.all_near(context.store, &parsed)?;
+        let near = parsed.into_iter().map(|key| tier::near(context.store, key));
+        let found = near.collect::<Option<Vec<_>>>()?;
         let items = request.keys.iter().zip(found).map(|(key, found)| KeyLookup::of(key, found));
         Some(Lookups(fit(items.collect(), context.bounds.max_reply_bytes)))
     }

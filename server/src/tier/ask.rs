@@ -16,9 +16,24 @@ pub(crate) enum Down {
     /// It was sent, and no answer came.
     #[error("The backend did not answer; the write may have been carried out or not")]
     Unsure,
-    /// It has no room, and evicts nothing. The text is part of the wire contract.
-    #[error("Cache capacity exhausted and cannot accommodate new entry")]
+    /// A server that takes no writes answers where the primary is looked for.
+    #[error(
+        "The backend is a replica and takes no writes; a failover ends that, or CACHE_BACKEND_URL \
+         has to lead to the primary"
+    )]
+    Replica,
+    /// It has no room, and evicts nothing. The text begins as the wire contract has it.
+    #[error(
+        "Cache capacity exhausted and cannot accommodate new entry: the backend is full and evicts \
+         nothing; raise maxmemory there, or set its maxmemory-policy to allkeys-lru"
+    )]
     Full,
+    /// Something other than a value has the key's name. Who put it there is no node.
+    #[error(
+        "The backend has a {0} under the name of this key, and no value; delete it there, or have \
+         its writer use names that do not begin with CACHE_BACKEND_PREFIX"
+    )]
+    Foreign(&'static str),
 }
 
 /// One thing that a worker asks.

@@ -13,7 +13,6 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use rustis::client::Client;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    task::JoinHandle,
     time::{Interval, MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
@@ -36,7 +35,7 @@ use super::{
     remote::Failure,
     routes::Routes,
     settings::TierSettings,
-    tracking::{self, Word},
+    tracking::{Listener, Word},
     transport::TierError,
 };
 use crate::store::{Lookup, StoreHandle, Value};
@@ -49,6 +48,10 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// The pause before the next attempt to connect.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two times that the primary is looked for because it takes no writes. Each empties the near
+/// part, and a URL that names a replica would have it emptied with every write.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// A tier that was not reached this long after the start is reported as away, whatever the reason.
 const FIRST: Duration = Duration::from_secs(3);
@@ -68,7 +71,9 @@ pub(crate) struct Desk {
     routes: Routes,
     /// A cluster is being asked for its primaries.
     is_discovering: bool,
-    listeners: Vec<(Primary, JoinHandle<()>)>,
+    listeners: Vec<(Primary, Listener)>,
+    /// When the primary was last looked for because it takes no writes.
+    left: Option<Instant>,
     near: NearPart,
     flights: Flights,
     breaker: Breaker,
@@ -108,6 +113,7 @@ impl Desk {
             routes: Routes::default(),
             is_discovering: false,
             listeners: Vec::new(),
+            left: None,
             near: NearPart::new(near),
             flights: Flights::default(),
             breaker: Breaker::new(is_cluster),
@@ -309,8 +315,10 @@ impl Desk {
         if !answered {
             self.connect_again();
         }
-        if matches!(outcome, Err(Failure::Moved)) {
-            self.discover();
+        match outcome {
+            Err(Failure::Moved) => self.discover(),
+            Err(Failure::Replica) => self.leave(),
+            Ok(_) | Err(Failure::Refused(_) | Failure::Silent(_)) => {}
         }
         self.figures.count_sent(sent.command, sent.at.elapsed(), outcome.is_ok());
         self.breaker.count(self.section(key), answered, Instant::now());
@@ -351,15 +359,15 @@ impl Desk {
         self.listeners.retain(|(primary, listener)| {
             let stays = coverage.has(primary);
             if !stays {
-                listener.abort();
+                listener.end();
             }
             stays
         });
         for primary in new {
             let (dialer, prefix) = (self.dialer.clone(), self.layout.prefix().to_owned());
             self.work.push(work::connect(dialer.clone(), primary.clone(), Duration::ZERO));
-            let listener = tracking::listen(primary.clone(), dialer, prefix, self.telling.clone());
-            self.listeners.push((primary, tokio::spawn(listener)));
+            let listener = Listener::start(primary.clone(), dialer, prefix, self.telling.clone());
+            self.listeners.push((primary, listener));
         }
     }
 
@@ -385,6 +393,24 @@ impl Desk {
         for primary in self.routes.take_ended() {
             self.work.push(work::connect(self.dialer.clone(), primary, Duration::ZERO));
         }
+    }
+
+    /// Looks for the primary anew: what is connected to takes no writes. A failover without a broken
+    /// connection would else go unnoticed. Those who listen are on the wrong server, too.
+    fn leave(&mut self) {
+        if self.dialer.is_cluster() {
+            return self.discover();
+        }
+        if self.left.is_some_and(|left| left.elapsed() < LEAVE) {
+            return;
+        }
+        self.left = Some(Instant::now());
+        for (primary, listener) in &self.listeners {
+            listener.look_anew();
+            self.routes.give_up(primary);
+            self.work.push(work::connect(self.dialer.clone(), primary.clone(), Duration::ZERO));
+        }
+        self.judge_up();
     }
 
     /// Asks a cluster for its primaries.

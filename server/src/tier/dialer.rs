@@ -7,6 +7,7 @@ use rustis::client::{Client, Config, CustomReconnectionPolicy, ReconnectionConfi
 
 use super::{
     primary::Primary,
+    sentinels,
     settings::TierSettings,
     transport::{self, TierError, Tls},
 };
@@ -52,7 +53,7 @@ impl Dialer {
 
     /// Connects to a primary.
     pub(super) async fn connect(&self, primary: &Primary) -> rustis::Result<Client> {
-        Client::connect(self.config_of(primary)?).await
+        self.dial(self.config_of(primary)).await
     }
 
     /// As [`Self::connect`], for questions that are short.
@@ -61,21 +62,29 @@ impl Dialer {
         primary: &Primary,
         patience: Duration,
     ) -> rustis::Result<Client> {
-        let mut config = self.config_of(primary)?;
+        let mut config = self.config_of(primary);
         config.connect_timeout = patience;
         config.command_timeout = patience;
+        self.dial(config).await
+    }
+
+    async fn dial(&self, mut config: Config) -> rustis::Result<Client> {
+        match (&self.tls, &config.server) {
+            (None, _) => {}
+            (Some(tls), ServerConfig::Sentinel(sentinels)) => {
+                return sentinels::connect(&config, sentinels, tls).await;
+            }
+            (Some(tls), _) => tls.encrypt(&mut config)?,
+        }
         Client::connect(config).await
     }
 
-    fn config_of(&self, primary: &Primary) -> rustis::Result<Config> {
+    fn config_of(&self, primary: &Primary) -> Config {
         let mut config = self.config.clone();
         if self.is_cluster() {
             let Primary { host, port } = primary.clone();
             config.server = ServerConfig::Standalone { host, port };
         }
-        if let Some(tls) = &self.tls {
-            tls.encrypt(&mut config)?;
-        }
-        Ok(config)
+        config
     }
 }

@@ -1,6 +1,6 @@
 //! What commands call: the near part first, then the tier.
 
-use tiny_cache_proto::key::Key;
+use tiny_cache_proto::key::{Key, Namespace};
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 
 use super::{
@@ -30,29 +30,17 @@ impl Tier {
         Self { layout, asks, figures }
     }
 
-    /// The value if it is near, counted as a hit. A miss counts nothing: it is not known to be one.
-    pub(crate) fn near(&self, store: &StoreHandle, key: Key<'_>) -> Option<Lookup> {
-        let found = store.peek(key);
-        let Lookup::Hit(_) = found else { return None };
-        store.count_read(key.namespace(), true);
-        self.figures.count_near_hits(1);
-        Some(found)
-    }
-
-    /// The values, if all are near.
-    pub(crate) fn all_near(&self, store: &StoreHandle, keys: &[Key<'_>]) -> Option<Vec<Lookup>> {
-        let near = keys.iter().map(|key| Some(store.peek(*key)).filter(Lookup::is_hit));
-        let found = near.collect::<Option<Vec<_>>>()?;
-        for key in keys {
-            store.count_read(key.namespace(), true);
+    /// Counts values that were given because they were near.
+    pub(crate) fn count_near(&self, store: &StoreHandle, namespace: Namespace<'_>, hits: usize) {
+        for _ in 0..hits {
+            store.count_read(namespace, true);
         }
-        self.figures.count_near_hits(found.len() as u64);
-        Some(found)
+        self.figures.count_near_hits(hits as u64);
     }
 
     /// Reads a value, and counts a hit or a miss. It is a miss, too, if the tier does not answer.
     pub(crate) async fn get(&self, store: &StoreHandle, key: Key<'_>) -> Lookup {
-        if let Some(found) = self.near(store, key) {
+        if let Some(found) = self.take_near(store, key) {
             return found;
         }
         let found = self.settle(self.ask(key)).await;
@@ -82,7 +70,7 @@ impl Tier {
             let key = key?;
             Ok((
                 key,
-                match self.near(store, key) {
+                match self.take_near(store, key) {
                     Some(found) => Pending::There(found),
                     None => Pending::Comes(self.ask(key)),
                 },
@@ -123,6 +111,13 @@ impl Tier {
         }
     }
 
+    /// The value if it is near, counted as a hit. A miss counts nothing: it is not known to be one.
+    fn take_near(&self, store: &StoreHandle, key: Key<'_>) -> Option<Lookup> {
+        let found = near(store, key)?;
+        self.count_near(store, key.namespace(), 1);
+        Some(found)
+    }
+
     fn ask(&self, key: Key<'_>) -> oneshot::Receiver<Result<Lookup, Down>> {
         let (reply, answer) = oneshot::channel();
         // A loop that is gone drops the other end, which is an answer, too.
@@ -131,10 +126,17 @@ impl Tier {
     }
 
     async fn settle(&self, answer: oneshot::Receiver<Result<Lookup, Down>>) -> Lookup {
-        if let Ok(Ok(found)) = answer.await {
-            return found;
+        match answer.await {
+            Ok(Ok(found)) => return found,
+            // It has answered: there is something, and no value.
+            Ok(Err(Down::Foreign(_))) => {}
+            Ok(Err(_)) | Err(_) => self.figures.count_unanswered_read(),
         }
-        self.figures.count_unanswered_read();
         Lookup::Miss
     }
+}
+
+/// The value if it is near. Nothing is counted: whether the call is admitted is not known yet.
+pub(crate) fn near(store: &StoreHandle, key: Key<'_>) -> Option<Lookup> {
+    Some(store.peek(key)).filter(Lookup::is_hit)
 }

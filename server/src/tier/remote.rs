@@ -31,6 +31,8 @@ pub(super) struct Fetched {
 pub(super) enum Failure {
     /// The tier has answered, and with a refusal.
     Refused(Down),
+    /// It takes no writes, so that another one must be the primary.
+    Replica,
     /// It says that another server has the key, and that one was not reached.
     Moved,
     /// It has not.
@@ -42,7 +44,7 @@ pub(super) async fn fetch(way: &Way, keys: &[TierKey]) -> Vec<Result<Option<Fetc
     match fetch_together(way, keys).await {
         Ok(fetched) => fetched.into_iter().map(Ok).collect(),
         // One key that holds no string, or has moved to another server, fails the reading of all.
-        Err(Failure::Refused(_) | Failure::Moved) => {
+        Err(Failure::Refused(_) | Failure::Moved | Failure::Replica) => {
             let mut each = Vec::with_capacity(keys.len());
             for key in keys {
                 each.push(fetch_one(way, key).await);
@@ -108,7 +110,13 @@ pub(super) async fn write(way: &Way, key: &TierKey, write: &Write) -> Result<Out
         }
         Write::Delete => cmd("UNLINK").key(&name).into(),
     };
-    let answer = way.send(command).await.map_err(|error| failure(&error, true))?;
+    let answer = match way.send(command).await {
+        Ok(answer) => answer,
+        Err(error) if is_of_another_type(&error) => {
+            return Err(Failure::Refused(Down::Foreign(type_of(way, &name).await)));
+        }
+        Err(error) => return Err(failure(&error, true)),
+    };
     Ok(match (write, answer) {
         (Write::SetIfAbsent { .. }, Value::Null) => Outcome::Exists,
         (Write::CompareAndSet { .. }, Value::Integer(0)) => Outcome::NotFound,
@@ -135,6 +143,23 @@ fn milliseconds(ttl: Ttl) -> Option<u64> {
     }
 }
 
+/// What has the name of a key and is no string, where its type is not known.
+const ANOTHER_TYPE: &str = "thing of another type";
+
+/// What a Redis calls its types.
+const TYPES: [&str; 5] = ["list", "hash", "set", "zset", "stream"];
+
+fn is_of_another_type(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Redis(refusal) if refusal.kind == RedisErrorKind::WrongType)
+}
+
+/// The type of what has this name.
+async fn type_of(way: &Way, name: &RefBulkString<'_>) -> &'static str {
+    let answer = way.send(cmd("TYPE").key(name).into()).await.ok();
+    let named = answer.as_ref().and_then(|answer| answer.as_str());
+    TYPES.into_iter().find(|known| named == Some(*known)).unwrap_or(ANOTHER_TYPE)
+}
+
 /// What an error means. A server that refuses for want of a primary, or while it reads its data,
 /// is no better than none.
 fn failure(error: &Error, is_write: bool) -> Failure {
@@ -142,6 +167,8 @@ fn failure(error: &Error, is_write: bool) -> Failure {
     match error.kind() {
         ErrorKind::Redis(refusal) => match refusal.kind {
             RedisErrorKind::OutOfMemory => Failure::Refused(Down::Full),
+            RedisErrorKind::WrongType => Failure::Refused(Down::Foreign(ANOTHER_TYPE)),
+            RedisErrorKind::Readonly => Failure::Replica,
             _ if has_moved(error) => Failure::Moved,
             _ if error.is_retryable() => Failure::Silent(Down::Apart),
             _ => Failure::Refused(Down::Apart),

@@ -49,6 +49,11 @@ impl Routes {
         Arc::make_mut(&mut self.clients).insert(primary, client);
     }
 
+    /// Gives up the connection to a primary.
+    pub(super) fn give_up(&mut self, primary: &Primary) {
+        Arc::make_mut(&mut self.clients).remove(primary);
+    }
+
     /// Takes out the connections that have ended, and returns whose they were.
     pub(super) fn take_ended(&mut self) -> Vec<Primary> {
         let has_ended = |(primary, client): (&Primary, &Client)| {

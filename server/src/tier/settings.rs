@@ -42,8 +42,6 @@ pub(crate) enum InvalidTier {
          valkey in the place of redis means the same"
     )]
     Form,
-    #[error("TLS goes with one server or a cluster, not with sentinels; leave out the second s")]
-    TlsOfSentinels,
     #[error("a cluster has one database; leave out what follows the last host")]
     DatabaseOfCluster,
 }
@@ -68,9 +66,6 @@ impl FromStr for Address {
         let form = form.strip_prefix('s').unwrap_or(form);
         if !matches!(form, "" | "-sentinel" | "-cluster") {
             return Err(InvalidTier::Form);
-        }
-        if is_tls && form == "-sentinel" {
-            return Err(InvalidTier::TlsOfSentinels);
         }
         // The crate reads settings of its own after a question mark.
         if rest.contains('?') {
@@ -138,6 +133,7 @@ mod tests {
             ("valkey://user:p%40ss@one:6380/3", false, false),
             ("rediss://one", false, true),
             ("redis-sentinel://a:26379,b:26379/main", false, false),
+            ("rediss-sentinel://a:26379,b:26379/main", false, true),
             ("valkey-cluster://a:7000,b:7001", true, false),
             ("rediss-cluster://a:7000", true, true),
         ] {
@@ -159,7 +155,6 @@ mod tests {
             ("redis-ring://one", InvalidTier::Form),
             ("redis://one?command_timeout=1", InvalidTier::Form),
             ("redis-sentinel://a:26379", InvalidTier::Form),
-            ("rediss-sentinel://a:7000/main", InvalidTier::TlsOfSentinels),
             ("redis-cluster://a:7000/3", InvalidTier::DatabaseOfCluster),
         ] {
             assert_eq!(address(url).map(|_| ()), Err(invalid), "{url}");

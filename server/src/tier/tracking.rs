@@ -6,7 +6,7 @@
 //! this node hears of its own writes, too (`NOLOOP` is by the connection), and a key that it wrote
 //! is near again with the next read.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use rustis::{
@@ -15,7 +15,8 @@ use rustis::{
     resp::BulkString,
 };
 use tokio::{
-    sync::mpsc::UnboundedSender,
+    sync::{Notify, mpsc::UnboundedSender},
+    task::JoinHandle,
     time::{MissedTickBehavior, interval, sleep},
 };
 
@@ -44,11 +45,40 @@ pub(super) enum Word {
     AllChanged,
 }
 
-/// Listens to a primary until it is dropped.
-pub(super) async fn listen(
+/// One who listens to a primary.
+#[derive(Debug)]
+pub(super) struct Listener {
+    task: JoinHandle<()>,
+    anew: Arc<Notify>,
+}
+
+impl Listener {
+    pub(super) fn start(
+        primary: Primary,
+        dialer: Dialer,
+        prefix: String,
+        words: UnboundedSender<Word>,
+    ) -> Self {
+        let anew = Arc::new(Notify::new());
+        let task = tokio::spawn(listen(primary, dialer, (prefix, anew.clone()), words));
+        Self { task, anew }
+    }
+
+    /// Connects anew. It says itself when it has stopped to listen, so that what it says comes in
+    /// its order.
+    pub(super) fn look_anew(&self) {
+        self.anew.notify_one();
+    }
+
+    pub(super) fn end(&self) {
+        self.task.abort();
+    }
+}
+
+async fn listen(
     primary: Primary,
     dialer: Dialer,
-    prefix: String,
+    (prefix, anew): (String, Arc<Notify>),
     words: UnboundedSender<Word>,
 ) {
     let mut refused = 0;
@@ -58,7 +88,10 @@ pub(super) async fn listen(
             refused = 0;
             // A loop that is gone needs no words.
             let _ = words.send(Word::Heard(primary.clone()));
-            pass_on(&client, changes, &words).await;
+            tokio::select! {
+                () = pass_on(&client, changes, &words) => {}
+                () = anew.notified() => {}
+            }
             let _ = words.send(Word::Lost(primary.clone()));
         }
         sleep(PAUSES[usize::from(refused >= QUICK)]).await;

@@ -82,6 +82,17 @@ impl Redis {
         redis
     }
 
+    /// The port for encrypted connections, if it has one.
+    fn tls_port(&self) -> Option<u16> {
+        let at = self.options.iter().position(|option| option == "--tls-port")?;
+        self.options[at + 1].parse().ok()
+    }
+
+    /// Where other servers, and nodes, connect to.
+    fn place(&self) -> String {
+        format!("127.0.0.1:{}", self.tls_port().unwrap_or(self.port))
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -101,6 +112,22 @@ impl Redis {
     /// As [`Self::ask`]. `None`: there is no answer.
     pub(crate) fn try_ask(&self, command: &[&str]) -> Option<String> {
         try_ask(self.port, command)
+    }
+
+    /// Cuts the connections on which it tells of changes, and returns how many there were.
+    pub(crate) fn cut_tracking(&self) -> usize {
+        let clients = self.ask(&["CLIENT", "LIST"]);
+        let field = |line: &str, name: &str| {
+            line.split(' ').find_map(|field| field.strip_prefix(name).map(str::to_owned))
+        };
+        let is_tracking =
+            |line: &&str| field(line, "flags=").is_some_and(|flags| flags.contains('B'));
+        let ids: Vec<_> =
+            clients.lines().filter(is_tracking).filter_map(|line| field(line, "id=")).collect();
+        for id in &ids {
+            self.ask(&["CLIENT", "KILL", "ID", id]);
+        }
+        ids.len()
     }
 
     /// Kills the server.
@@ -177,6 +204,35 @@ fn free_port() -> u16 {
     }
 }
 
+/// The PEM files of servers that speak TLS with one another and with nodes.
+pub(crate) struct Pem {
+    pub(crate) authority: String,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+impl Pem {
+    fn options(&self, port: u16) -> Vec<String> {
+        let port = port.to_string();
+        let options = [
+            ("--tls-port", &*port),
+            ("--tls-cert-file", &self.certificate),
+            ("--tls-key-file", &self.key),
+            ("--tls-ca-cert-file", &self.authority),
+            ("--tls-auth-clients", "no"),
+            ("--tls-replication", "yes"),
+        ];
+        options.iter().flat_map(|(name, value)| [*name, value]).map(str::to_owned).collect()
+    }
+}
+
+/// A server with these options, and over TLS where there are files for it.
+fn start(options: &[&str], pem: Option<&Pem>) -> Redis {
+    let tls = pem.map(|pem| pem.options(free_port())).unwrap_or_default();
+    let options: Vec<_> = options.iter().copied().chain(tls.iter().map(String::as_str)).collect();
+    Redis::start(&options)
+}
+
 /// A server, a replica of it, and a sentinel that watches both. Dropping it kills them.
 pub(crate) struct Watched {
     pub(crate) server: Redis,
@@ -186,6 +242,7 @@ pub(crate) struct Watched {
 
 struct Sentinel {
     port: u16,
+    tls_port: Option<u16>,
     process: Child,
     _folder: TempDir,
 }
@@ -199,23 +256,33 @@ impl Drop for Sentinel {
 
 impl Watched {
     pub(crate) fn start() -> Self {
+        Self::start_over(None)
+    }
+
+    /// Likewise, all of them over TLS where there are files for it.
+    pub(crate) fn start_over(pem: Option<&Pem>) -> Self {
         let quick = ["--repl-diskless-sync-delay", "0"];
-        let server = Redis::start(&quick);
-        let replica = Redis::start(&quick);
-        replica.ask(&["REPLICAOF", "127.0.0.1", &server.port.to_string()]);
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let (server, replica) = (start(&quick, pem), start(&quick, pem));
+        let place = server.place().replace(':', " ");
+        let [host, primary] = place.split(' ').collect::<Vec<_>>()[..] else { panic!("{place}") };
+        replica.ask(&["REPLICAOF", host, primary]);
+        let (folder, port, tls_port) = (tempfile::tempdir().unwrap(), free_port(), free_port());
         let file = folder.path().join("sentinel.conf");
-        let settings = format!(
-            "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {} 1\n\
+        let mut settings = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor main {place} 1\n\
              sentinel down-after-milliseconds main 700\nsentinel failover-timeout main 3000\n",
-            server.port
         );
+        for option in pem.map(|pem| pem.options(tls_port)).unwrap_or_default().chunks(2) {
+            settings += &option.join(" ").replacen("--", "", 1);
+            settings.push('\n');
+        }
         std::fs::write(&file, settings).unwrap();
         let mut sentinel = Command::new(program());
         sentinel.arg(file).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::null());
         let process = sentinel.spawn().unwrap();
-        let watched =
-            Self { server, replica, sentinel: Sentinel { port, process, _folder: folder } };
+        let tls_port = pem.map(|_| tls_port);
+        let sentinel = Sentinel { port, tls_port, process, _folder: folder };
+        let watched = Self { server, replica, sentinel };
         let give_up = Instant::now() + PATIENCE;
         while !watched.is_whole() {
             assert!(Instant::now() < give_up, "the sentinel never knows server and replica");
@@ -225,12 +292,16 @@ impl Watched {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis-sentinel://127.0.0.1:{}/main", self.sentinel.port)
+        match self.sentinel.tls_port {
+            None => format!("redis-sentinel://127.0.0.1:{}/main", self.sentinel.port),
+            Some(port) => format!("rediss-sentinel://127.0.0.1:{port}/main"),
+        }
     }
 
     fn is_whole(&self) -> bool {
         let knows = try_ask(self.sentinel.port, &["SENTINEL", "REPLICAS", "main"]);
-        knows.is_some_and(|replicas| replicas.contains(&self.replica.port.to_string()))
+        let port = self.replica.tls_port().unwrap_or(self.replica.port);
+        knows.is_some_and(|replicas| replicas.contains(&port.to_string()))
             && self.replica.ask(&["ROLE"]).contains("connected")
     }
 }
@@ -250,11 +321,19 @@ impl Cluster {
     }
 
     pub(crate) fn start() -> Self {
-        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
-        let nodes: Vec<_> = (0..2 * PRIMARIES).map(|_| Redis::start(&options)).collect();
-        let ports: Vec<_> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        Self::start_over(None)
+    }
+
+    /// Likewise, all of it over TLS where there are files for it.
+    pub(crate) fn start_over(pem: Option<&Pem>) -> Self {
+        let mut options = vec!["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
         let mut create = Command::new("redis-cli");
-        create.args(["--cluster", "create"]).args(&ports);
+        if let Some(pem) = pem {
+            options.extend(["--tls-cluster", "yes"]);
+            create.args(["--tls", "--cacert", &pem.authority]);
+        }
+        let nodes: Vec<_> = (0..2 * PRIMARIES).map(|_| start(&options, pem)).collect();
+        create.args(["--cluster", "create"]).args(nodes.iter().map(Redis::place));
         create.args(["--cluster-replicas", "1", "--cluster-yes"]);
         let made = create.output().expect("redis-cli comes with redis-server");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
@@ -269,8 +348,9 @@ impl Cluster {
     }
 
     pub(crate) fn url(&self) -> String {
-        let nodes = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
-        format!("redis-cluster://{}", nodes.collect::<Vec<_>>().join(","))
+        let nodes: Vec<_> = self.nodes.iter().map(Redis::place).collect();
+        let scheme = self.nodes[0].tls_port().map_or("redis", |_| "rediss");
+        format!("{scheme}-cluster://{}", nodes.join(","))
     }
 
     pub(crate) fn nodes(&self) -> &[Redis] {
@@ -293,6 +373,15 @@ impl Cluster {
     pub(crate) fn id(&self, index: usize) -> String {
         let answer = self.nodes[index].ask(&["CLUSTER", "MYID"]);
         answer.lines().nth(1).unwrap().to_owned()
+    }
+
+    /// A command that moves slots from one primary to another, with their keys.
+    pub(crate) fn mover(&self, from: usize, to: usize, slots: u16) -> Command {
+        let mut mover = Command::new("redis-cli");
+        mover.args(["--cluster", "reshard", &format!("127.0.0.1:{}", self.nodes[from].port)]);
+        mover.args(["--cluster-from", &self.id(from), "--cluster-to", &self.id(to)]);
+        mover.args(["--cluster-slots", &slots.to_string(), "--cluster-yes"]);
+        mover
     }
 
     pub(crate) fn wait_until(&self, what: &str, mut reached: impl FnMut(&Self) -> bool) {

@@ -143,41 +143,6 @@ fn a_tier_that_hangs_holds_no_call_longer_than_its_timeout_and_most_not_at_all()
 
 #[test]
 #[ignore = "needs redis-server; run by `make test-tier`"]
-fn a_tier_without_room_refuses_writes_with_the_contracts_words() {
-    run(async {
-        let redis = Redis::start(&[]);
-        let site = node(&redis.url(), &[]);
-        let mut cache = site.connect().await;
-        redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
-        let item =
-            tiny_cache_proto::cache::CacheItem { key: "k".into(), value: "v".into(), ttl: 0 };
-        let refused = cache.set(item).await.unwrap_err();
-        assert_eq!(refused.code(), Code::ResourceExhausted);
-        assert_eq!(refused.message(), "Cache capacity exhausted and cannot accommodate new entry");
-        assert!(is_up(&site).await);
-    });
-}
-
-/// One key that holds no string fails no other of its pipeline.
-#[test]
-#[ignore = "needs redis-server; run by `make test-tier`"]
-fn a_key_of_another_type_is_a_miss_and_harms_no_other() {
-    run(async {
-        let redis = Redis::start(&[]);
-        let site = node(&redis.url(), &[]);
-        let mut cache = site.connect().await;
-        redis.ask(&["LPUSH", "tiny-cache::list", "v"]);
-        redis.ask(&["SET", "tiny-cache::a", "1"]);
-        redis.ask(&["SET", "tiny-cache::b", "2"]);
-        let keys = ["a", "list", "b"].map(str::to_owned).to_vec();
-        let request = tiny_cache_proto::cache::MultiCacheKeyRequest { keys };
-        let found = cache.multi_get(request).await.unwrap().items;
-        assert_eq!(found.iter().map(|item| item.found).collect::<Vec<_>>(), [true, false, true]);
-    });
-}
-
-#[test]
-#[ignore = "needs redis-server; run by `make test-tier`"]
 fn sentinels_lead_to_the_server_and_after_its_end_to_its_replica() {
     run(async {
         let mut watched = Watched::start();

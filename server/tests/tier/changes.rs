@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tonic::Code;
 
 use crate::{
-    nodes::{cut_tracking, figure, get, node, set, until, warm},
+    nodes::{figure, get, node, set, until, warm},
     support::{redis::Redis, run},
 };
 
@@ -82,7 +82,7 @@ fn a_cut_tracking_connection_empties_the_near_part() {
             assert_eq!(set(&mut cache, "k", &old).await, Code::Ok);
             warm(&site, &mut cache, "k").await;
             let flushes = figure(&site, "tiny_cache_backend_flushes_total").await;
-            assert_eq!(cut_tracking(&redis), 1);
+            assert_eq!(redis.cut_tracking(), 1);
             redis.ask(&["SET", "tiny-cache::k", &new]);
             until("it was flushed", async || {
                 figure(&site, "tiny_cache_backend_flushes_total").await > flushes

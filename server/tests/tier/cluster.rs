@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use tonic::Code;
 
 use crate::{
-    nodes::{cut_tracking, figure, get, is_up, node, set, until, warm},
+    nodes::{figure, get, is_up, node, set, until, warm},
     support::{Cache, Site, redis::Cluster, run},
 };
 
@@ -83,15 +83,8 @@ fn slots_that_move_take_their_keys_along_and_leave_nothing_stale() {
         let cluster = Cluster::start();
         let (_sites, mut caches) = two_nodes(&cluster).await;
         let [from, to, ..] = cluster.primaries()[..] else { panic!("three primaries") };
-        let (from_id, to_id) = (cluster.id(from), cluster.id(to));
-        let place = format!("127.0.0.1:{}", cluster.nodes()[from].port());
-        let moving = tokio::task::spawn_blocking(move || {
-            std::process::Command::new("redis-cli")
-                .args(["--cluster", "reshard", &place, "--cluster-from", &from_id])
-                .args(["--cluster-to", &to_id, "--cluster-slots", "1500", "--cluster-yes"])
-                .output()
-                .unwrap()
-        });
+        let mut mover = cluster.mover(from, to, 1500);
+        let moving = tokio::task::spawn_blocking(move || mover.output().unwrap());
         let mut rounds = 0;
         while !moving.is_finished() {
             rounds += 1;
@@ -112,7 +105,7 @@ fn each_primary_tells_and_what_one_does_not_tell_is_forgotten() {
         for index in cluster.primaries() {
             let flushes: Vec<f64> =
                 [figure(&sites[0], FLUSHES).await, figure(&sites[1], FLUSHES).await].into();
-            assert_eq!(cut_tracking(&cluster.nodes()[index]), 2);
+            assert_eq!(cluster.nodes()[index].cut_tracking(), 2);
             for (site, before) in sites.iter().zip(flushes) {
                 until("it was flushed", async || figure(site, FLUSHES).await > before).await;
                 until("it is listened to again", async || is_up(site).await).await;

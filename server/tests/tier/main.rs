@@ -42,6 +42,8 @@ mod away;
 mod changes;
 mod cluster;
 mod nodes;
+mod outages;
+mod refusals;
 mod secured;
 
 #[path = "../contract"]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tiny_cache_proto::cache::{CacheItem, CacheKey};
 use tonic::Code;
 
-use crate::support::{Cache, Deployment, Site, redis::Redis};
+use crate::support::{Cache, Deployment, Site};
 
 /// How long something may take that comes by itself.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,19 +64,4 @@ pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         assert!(Instant::now() < give_up, "it never comes so far that {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-}
-
-/// Cuts the connections on which a server tells of changes.
-pub(crate) fn cut_tracking(redis: &Redis) -> usize {
-    let clients = redis.ask(&["CLIENT", "LIST"]);
-    let field = |line: &str, name: &str| {
-        line.split(' ').find_map(|field| field.strip_prefix(name).map(str::to_owned))
-    };
-    let is_tracking = |line: &&str| field(line, "flags=").is_some_and(|flags| flags.contains('B'));
-    let ids: Vec<_> =
-        clients.lines().filter(is_tracking).filter_map(|line| field(line, "id=")).collect();
-    for id in &ids {
-        redis.ask(&["CLIENT", "KILL", "ID", id]);
-    }
-    ids.len()
 }

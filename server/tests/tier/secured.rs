@@ -5,8 +5,12 @@ use std::net::TcpListener;
 use tonic::Code;
 
 use crate::{
-    nodes::{get, node, set},
-    support::{certificates::Certificates, redis::Redis, run},
+    nodes::{get, is_up, node, set, until, warm},
+    support::{
+        certificates::Certificates,
+        redis::{Cluster, Pem, Redis, Watched},
+        run,
+    },
 };
 
 #[test]
@@ -45,5 +49,61 @@ fn a_tier_over_tls_with_a_password_takes_writes_and_tells_of_changes() {
         assert_eq!(set(&mut cache, "k", "v").await, Code::Ok);
         assert_eq!(get(&mut cache, "k").await.as_deref(), Some("v"));
         assert!(redis.try_ask(&["GET", "tiny-cache::k"]).unwrap().contains("NOAUTH"));
+    });
+}
+
+/// The files of servers that have the loopback address in their certificate.
+fn pem() -> Pem {
+    let made = Certificates::of_this_process();
+    Pem {
+        authority: made.client_authority(),
+        certificate: made.server_certificate(),
+        key: made.server_key(),
+    }
+}
+
+/// Each primary is connected to by the address that the cluster names.
+#[test]
+#[ignore = "needs redis-server; run by `make test-tier`"]
+fn a_cluster_over_tls_takes_writes_on_every_primary_and_tells_of_changes() {
+    run(async {
+        let pem = pem();
+        let cluster = Cluster::start_over(Some(&pem));
+        let trusted = [("CACHE_BACKEND_TLS_CA_PATH", &*pem.authority)];
+        let (one, other) = (node(&cluster.url(), &trusted), node(&cluster.url(), &trusted));
+        let (mut writer, mut reader) = (one.connect().await, other.connect().await);
+        for n in 0..30 {
+            let name = format!("k{n}");
+            assert_eq!(set(&mut writer, &name, "old").await, Code::Ok);
+            warm(&other, &mut reader, &name).await;
+            assert_eq!(set(&mut writer, &name, "new").await, Code::Ok);
+            until("it is told", async || get(&mut reader, &name).await.as_deref() == Some("new"))
+                .await;
+        }
+        let victim = cluster.primaries()[0];
+        assert_eq!(cluster.nodes()[victim].cut_tracking(), 2);
+        until("it is listened to again", async || is_up(&one).await && is_up(&other).await).await;
+    });
+}
+
+#[test]
+#[ignore = "needs redis-server; run by `make test-tier`"]
+fn sentinels_over_tls_lead_to_the_server_and_after_its_end_to_its_replica() {
+    run(async {
+        let pem = pem();
+        let mut watched = Watched::start_over(Some(&pem));
+        let site = node(&watched.url(), &[("CACHE_BACKEND_TLS_CA_PATH", &pem.authority)]);
+        let mut cache = site.connect().await;
+        assert_eq!(set(&mut cache, "k", "v").await, Code::Ok);
+        warm(&site, &mut cache, "k").await;
+        until("it is replicated", async || {
+            watched.replica.ask(&["GET", "tiny-cache::k"]).contains('v')
+        })
+        .await;
+        watched.server.kill();
+        until("it is noticed", async || !is_up(&site).await).await;
+        until("the replica is found", async || is_up(&site).await).await;
+        until("it takes writes", async || set(&mut cache, "k", "w").await == Code::Ok).await;
+        assert!(watched.replica.ask(&["GET", "tiny-cache::k"]).contains('w'));
     });
 }

@@ -95,6 +95,7 @@ fn command(write: &Write) -> Command {
 pub(super) fn down(failure: Failure) -> Down {
     match failure {
         Failure::Refused(down) | Failure::Silent(down) => down,
+        Failure::Replica => Down::Replica,
         Failure::Moved => Down::Apart,
     }
 }
