@@ -183,7 +183,7 @@ impl Lane {
     async fn set(&mut self) {
         let (spelt, name) = self.choose.name();
         let (mut value, ttl) = (self.choose.value(), self.choose.ttl());
-        let too_large = name.refusal().is_none() && self.choose.random.random_ratio(1, 2000);
+        let too_large = name.refusal().is_none() && self.choose.random.random_ratio(1, 400);
         if too_large {
             value = vec![7; 4 * MAX_VALUE].into();
         }
