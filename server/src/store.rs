@@ -66,7 +66,7 @@ pub use self::{
     entry::Content,
     handle::StoreHandle,
     hot::{HotKey, HotReport, HotSums, LargeKey},
-    invalidations::{Scope, TooManyInvalidations},
+    invalidations::{MOST as MOST_INVALIDATIONS, Scope, TooManyInvalidations},
     life::Life,
     outcome::{EvictionPolicy, Lookup, Outcome, Refused, Value},
     quota_limits::{OverQuota, QuotaLimits, QuotaRules, RateLimit},

@@ -146,7 +146,13 @@ impl Rpc {
         let admit = |body| Messages::new(self.intake.admit(body), cache);
         // The path is `/package.Service/Method`.
         let service = request.uri().path().split('/').nth(1).unwrap_or_default();
+        let known = matches!(Method::of(request.uri().path()), Method::Cache(_));
         Routed::Service(match service {
+            // tonic says so without a word.
+            SERVICE_NAME | SECOND_SERVICE_NAME if !known => {
+                let text = format!("no such method of {service} on this server");
+                return Routed::here(Status::unimplemented(text).into_http());
+            }
             SERVICE_NAME => self.cache.borrow_mut().call(request.map(admit)),
             SECOND_SERVICE_NAME => self.second.borrow_mut().call(request.map(admit)),
             "grpc.health.v1.Health" => {

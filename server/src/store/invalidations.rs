@@ -28,7 +28,7 @@ use super::{
 
 /// Most records, some megabytes. When there are more, those that nothing in the store needs any more
 /// are forgotten, and with them the leases from before them end.
-pub(super) const MOST: usize = 1 << 16;
+pub const MOST: usize = 1 << 16;
 
 /// How long a record stays: no lease lasts longer.
 const KEPT: Duration = Duration::from_secs(61);

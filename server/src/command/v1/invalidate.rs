@@ -42,6 +42,13 @@ impl InvalidateAll<'_> {
             (true, []) => Ok(Scope::Namespace),
             (false, tags @ [_, ..]) => {
                 batch::check(context, tags.len())?;
+                if tags.len() > store::MOST_INVALIDATIONS {
+                    let (given, most) = (tags.len(), store::MOST_INVALIDATIONS);
+                    let text = format!(
+                        "{given} tags are too many at once (max {most}): invalidate the namespace"
+                    );
+                    return Err(Rejection::Invalid(text));
+                }
                 tags.iter().try_for_each(|tag| store::check_tag(tag))?;
                 Ok(Scope::Tags(tags))
             }

@@ -25,6 +25,7 @@ crate::rows![
     a_scan_and_a_description_know_of_it,
     tags_beyond_the_bounds_are_refused,
     what_names_nothing_is_refused,
+    more_tags_than_are_kept_are_refused_at_once,
 ];
 
 fn with_tags(request: WriteRequest, tags: &[&str]) -> WriteRequest {
@@ -212,4 +213,13 @@ async fn what_names_nothing_is_refused(on: Deployment) {
         assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
     }
     assert_eq!(state(&mut second, "k").await, ReadState::Fresh);
+}
+
+/// "Try again in a second" was the answer, and no second was enough.
+async fn more_tags_than_are_kept_are_refused_at_once(on: Deployment) {
+    let site = on.start_with(&[("CACHE_MAX_BATCH_ITEMS", "70000")]);
+    let mut second = site.second().await;
+    let refused = second.invalidate(tagged(&["t"; 65_537])).await.unwrap_err();
+    let text = "65537 tags are too many at once (max 65536): invalidate the namespace";
+    assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, text));
 }

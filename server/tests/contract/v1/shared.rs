@@ -78,5 +78,6 @@ async fn what_is_no_message_is_refused(on: Deployment) {
         assert_ne!(reply.code(), Code::Ok, "{}", call.rpc);
     }
     let reply = wire.call("/tinycache.v1.Cache/Peek", &[], &[]).await.unwrap();
-    assert_eq!(reply.code(), Code::Unimplemented);
+    let text = "no such method of tinycache.v1.Cache on this server";
+    assert_eq!((reply.code(), reply.status.message()), (Code::Unimplemented, text));
 }
