@@ -232,8 +232,8 @@ impl CacheRpcs {
 
     /// Answers a request that came through tonic.
     ///
-    /// No `async fn`, as those that it calls: such a function keeps its arguments twice, and a call
-    /// that waits for a lease has little more than what these hold.
+    /// No `async fn`, which would keep its arguments twice: a call that waits for a lease has little
+    /// more than what this holds.
     fn answer<'a, C: Command>(
         &'a self,
         call: &'a Begun,

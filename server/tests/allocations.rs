@@ -200,7 +200,6 @@ fn waiters_take_little() {
     let held = change.bytes_allocated as i64 - change.bytes_deallocated as i64;
     let each = held / (CONNECTIONS as i64 * i64::from(STREAMS));
     assert!(each > 100, "they do not wait: {each} bytes each");
-    println!("a waiter: {each} bytes");
     // 10,000 of them take less than 20 MiB.
     assert!(each < (20 << 20) / 10_000, "{each} bytes each");
 }

@@ -128,13 +128,13 @@ impl http_body::Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         match &mut *self {
             ReplyBody::Message(body) => Pin::new(body).poll_frame(cx),
-            ReplyBody::Segments { left, status, handed } => Poll::Ready(match left.next() {
-                Some(segment) => Some(Ok(Frame::data(segment))),
-                None => {
-                    handed.sent();
-                    status.take().map(|status| Ok(Frame::trailers(status)))
+            ReplyBody::Segments { left, status, handed } => {
+                if let Some(segment) = left.next() {
+                    return Poll::Ready(Some(Ok(Frame::data(segment))));
                 }
-            }),
+                handed.sent();
+                Poll::Ready(status.take().map(|status| Ok(Frame::trailers(status))))
+            }
             ReplyBody::Nothing => Poll::Ready(None),
         }
     }

@@ -75,6 +75,10 @@ impl LeaseTerms {
     }
 
     /// Claims the lease, and waits while another has it.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "that keeps its arguments twice: many may wait here"
+    )]
     pub(super) fn wait(
         self,
         context: &Context<'_>,

@@ -48,7 +48,10 @@ impl Command for Read {
     type Request<'a> = ReadOne<'a>;
     type Reply<'a> = Sight;
 
-    // No `async fn`, which would keep its arguments twice: many may wait here.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "that keeps its arguments twice: many may wait here"
+    )]
     fn run<'a>(
         context: &Context<'a>,
         request: ReadOne<'a>,
