@@ -458,7 +458,7 @@ $(IMAGES): image-%:
 		--build-arg REVISION=$$(git rev-parse HEAD) \
 		--build-arg CREATED=$$(git show --no-patch --format=%cI HEAD) .
 
-$(STUBS)/.generated: proto/cache.proto proto/tinycache.proto $(VENV)/.made
+$(STUBS)/.generated: proto/cache.proto proto/tinycache.proto Makefile $(VENV)/.made
 	rm -rf $(STUBS)
 	mkdir -p $(STUBS)
 	$(VENV)/bin/python -m grpc_tools.protoc -I proto --python_out=$(STUBS) --grpc_python_out=$(STUBS) cache.proto tinycache.proto
