@@ -103,7 +103,7 @@ variables! {
     cache_backend "CACHE_BACKEND" = "memory"
         "memory; or redis, and valkey, which is the same: a second tier that nodes share, see docs/tier.md"
     cache_backend_url "CACHE_BACKEND_URL" = ""
-        "where the second tier is: redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for TLS, redis-sentinel://HOST:PORT,HOST:PORT/SERVICE or redis-cluster://HOST:PORT,HOST:PORT"
+        "where the second tier is: redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], redis-sentinel://HOST:PORT,HOST:PORT/SERVICE or redis-cluster://HOST:PORT,HOST:PORT; over TLS rediss://, rediss-sentinel:// or rediss-cluster://"
     cache_backend_password_path "CACHE_BACKEND_PASSWORD_PATH" = ""
         "file of the second tier's password, which then is in no environment"
     cache_backend_tls_ca_path "CACHE_BACKEND_TLS_CA_PATH" = ""

@@ -110,9 +110,15 @@ impl Grant {
 }
 
 impl Waiting {
-    /// How long the lease of the other lasts.
+    /// How long the lease of the other lasted when this was last looked at.
     pub fn lasts(&self) -> Duration {
         self.lasts
+    }
+
+    /// Has the lease handed on that has lasted as long as it could, to whoever is the first that
+    /// waits.
+    pub fn pass_on_ended(&mut self) {
+        self.lasts = self.store.shard_of(self.hash).pass_on_ended(self.hash);
     }
 
     /// Waits until the lease is handed on. `None`: look again, for there is a value.

@@ -87,7 +87,8 @@ impl Leases {
             leases.insert(hash, Lease::new(token, asked.span, now));
             return Claim::Granted(token.number);
         };
-        if lease.ends.passed(now) {
+        // Whoever has waited for it comes first.
+        if lease.ends.passed(now) && !lease.hand_on(now, token) {
             lease.renew(token, asked.span, now);
             return Claim::Granted(token.number);
         }
@@ -120,15 +121,27 @@ impl Leases {
     /// Ends the lease of a key, and hands it to the next that waits, with this token.
     pub(super) fn pass_on(&mut self, hash: u64, now: Moment, token: Token) {
         let Some(lease) = self.0.as_mut().and_then(|leases| leases.get_mut(&hash)) else { return };
-        while let Some(Waiter { span, lease: next }) = lease.waiters.pop_front() {
-            if next.send(token.number).is_ok() {
-                return lease.renew(token, span, now);
-            }
+        if !lease.hand_on(now, token) {
+            drop(self.written(hash));
         }
-        drop(self.written(hash));
     }
 
-    /// Forgets leases that have ended and for which nobody waits. Who waits takes over itself.
+    /// Hands a lease on, with this token, that has ended by its time. Returns when the lease ends
+    /// that the key has then.
+    pub(super) fn pass_on_ended(
+        &mut self,
+        hash: u64,
+        now: Moment,
+        token: Token,
+    ) -> Option<Deadline> {
+        let lease = self.0.as_mut()?.get_mut(&hash)?;
+        if lease.ends.passed(now) {
+            lease.hand_on(now, token);
+        }
+        Some(lease.ends)
+    }
+
+    /// Forgets leases that have ended and for which nobody waits. Who waits has them passed on.
     pub(super) fn purge(&mut self, now: Moment) {
         let Some(leases) = &mut self.0 else { return };
         leases.retain(|_, lease| !lease.ends.passed(now) || !lease.waiters.is_empty());
@@ -151,6 +164,22 @@ impl Lease {
     /// Another caller has it now.
     fn renew(&mut self, token: Token, span: Duration, now: Moment) {
         (self.token, self.ends) = (token, Deadline::after(now, Ttl::For(span)));
+    }
+
+    /// Hands it to the next that waits, with this token. Returns whether there was one.
+    fn hand_on(&mut self, now: Moment, token: Token) -> bool {
+        while let Some(Waiter { span, lease: next }) = self.waiters.pop_front() {
+            if next.send(token.number).is_ok() {
+                let before = self.ends;
+                self.renew(token, span, now);
+                if self.ends < before {
+                    // The others would look too late: they look now.
+                    self.waiters.clear();
+                }
+                return true;
+            }
+        }
+        false
     }
 
     fn wait(&mut self, span: Duration) -> Claim {
@@ -219,6 +248,35 @@ mod tests {
         assert_eq!(waiting[1].try_recv(), Ok(6));
         leases.pass_on(HASH, at(70), token(7));
         assert!(leases.is_empty());
+    }
+
+    /// Whoever looked first got it, a newcomer even before those that waited.
+    #[test]
+    fn a_lease_that_ends_by_its_time_goes_to_the_first_that_waits() {
+        let mut leases = Leases::default();
+        leases.claim(HASH, asked(true), at(0), token(1));
+        let mut first = waits(leases.claim(HASH, asked(true), at(10), token(2)));
+        let mut second = waits(leases.claim(HASH, asked(true), at(20), token(2)));
+        assert!(leases.pass_on_ended(HASH, at(99), token(2)).is_some());
+        assert!(first.try_recv().is_err());
+        assert!(matches!(leases.claim(HASH, asked(false), at(100), token(3)), Claim::Taken));
+        assert_eq!(first.try_recv(), Ok(3));
+        assert!(second.try_recv().is_err());
+        leases.pass_on_ended(HASH, at(200), token(4));
+        assert_eq!(second.try_recv(), Ok(4));
+    }
+
+    /// They slept until the longer one would have ended.
+    #[test]
+    fn those_that_wait_look_again_when_the_next_lease_ends_earlier() {
+        let mut leases = Leases::default();
+        leases.claim(HASH, asked(true), at(0), token(1));
+        let short = Asked { span: Duration::from_nanos(10), waits: true };
+        let mut first = waits(leases.claim(HASH, short, at(0), token(2)));
+        let mut second = waits(leases.claim(HASH, short, at(0), token(2)));
+        leases.pass_on(HASH, at(5), token(3));
+        assert_eq!(first.try_recv(), Ok(3));
+        assert!(matches!(second.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
     }
 
     #[test]

@@ -6,10 +6,7 @@ use tiny_cache_proto::v1::{InvalidateReply, InvalidateRequest};
 
 use crate::{
     call::{Field, ReplyMessage, ReplyWriter, RequestMessage, each_field},
-    command::{
-        batch,
-        contract::{Command, Context},
-    },
+    command::contract::{Command, Context},
     rejection::Rejection,
     store::{self, Scope},
 };
@@ -41,11 +38,11 @@ impl InvalidateAll<'_> {
         match (self.whole_namespace, &self.tags[..]) {
             (true, []) => Ok(Scope::Namespace),
             (false, tags @ [_, ..]) => {
-                batch::check(context, tags.len())?;
-                if tags.len() > store::MOST_INVALIDATIONS {
-                    let (given, most) = (tags.len(), store::MOST_INVALIDATIONS);
+                let max = context.bounds.max_batch_items.min(store::MOST_INVALIDATIONS);
+                if tags.len() > max {
+                    let given = tags.len();
                     let text = format!(
-                        "{given} tags are too many at once (max {most}): invalidate the namespace"
+                        "{given} tags are too many at once (max {max}): invalidate the namespace"
                     );
                     return Err(Rejection::Invalid(text));
                 }

@@ -94,17 +94,25 @@ impl LeaseTerms {
                     Ok(leased) => return Ok(leased),
                     Err(waiting) => waiting,
                 };
-                // A lease that ends by its time alone is taken over by whoever looks first.
-                let until = end.min(Instant::now() + waiting.lasts());
-                tokio::select! {
-                    biased;
-                    grant = waiting.granted() => if let Some(grant) = grant {
-                        return Ok(Leased::Granted(granted(context, grant, lasts)));
-                    },
-                    () = context.drain.cancelled() => return Err(Rejection::Draining),
-                    () = sleep_until(until) => if Instant::now() >= end {
-                        return Ok(Leased::Busy);
-                    },
+                loop {
+                    // Nobody but those that wait sees a lease end by its time.
+                    let until = end.min(Instant::now() + waiting.lasts());
+                    tokio::select! {
+                        biased;
+                        grant = waiting.granted() => match grant {
+                            Some(grant) => {
+                                return Ok(Leased::Granted(granted(context, grant, lasts)));
+                            }
+                            None => break,
+                        },
+                        () = context.drain.cancelled() => return Err(Rejection::Draining),
+                        () = sleep_until(until) => {
+                            if Instant::now() >= end {
+                                return Ok(Leased::Busy);
+                            }
+                            waiting.pass_on_ended();
+                        }
+                    }
                 }
             }
         }

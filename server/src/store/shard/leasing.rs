@@ -83,6 +83,16 @@ impl Shard {
         }
     }
 
+    /// Hands the lease of a key on if it has ended by its time. Returns how long the lease lasts that
+    /// the key has then.
+    pub(in crate::store) fn pass_on_ended(&self, hash: u64) -> Duration {
+        let now = self.clock.now();
+        let mut stripe = self.stripes.lock(hash);
+        let token = self.token(&mut stripe, now);
+        let ends = stripe.leases.pass_on_ended(hash, now, token);
+        ends.and_then(|ends| ends.left(now)).unwrap_or_default()
+    }
+
     /// A token that no other lease of the key has.
     fn token(&self, stripe: &mut Stripe, now: Moment) -> Token {
         let number = self.versions.of(stripe.stamp(now)).get();

@@ -20,6 +20,7 @@ crate::rows![
     a_lease_that_was_ended_writes_nothing,
     a_lease_that_is_given_back_goes_to_the_next,
     a_lease_that_expires_goes_to_the_next,
+    a_lease_that_was_passed_on_expires_by_its_own_time,
     a_lease_goes_to_the_next_when_its_holder_is_gone,
     a_caller_that_waits_stops_at_its_deadline,
     callers_that_wait_do_not_hold_up_a_drain,
@@ -153,6 +154,25 @@ async fn a_lease_that_expires_goes_to_the_next(on: Deployment) {
     assert_eq!(late.outcome(), Outcome::LeaseLost);
     second.write(fill(next, "v")).await.unwrap();
     assert_eq!(callers.join_next().await.unwrap().unwrap().0.value, "v");
+}
+
+/// The others slept until the first lease would have ended, which was longer.
+async fn a_lease_that_was_passed_on_expires_by_its_own_time(on: Deployment) {
+    let site = on.start();
+    let mut second = site.second().await;
+    let lease = granted(&ask(&mut second, 60_000, 0).await);
+    let mut callers = waiting(&site, 3, 300).await;
+    let back = ReleaseRequest { key: "k".to_owned(), lease_token: lease.token };
+    second.release(back).await.unwrap();
+    let begun = Instant::now();
+    let mut connections = Vec::new();
+    while let Some(next) = callers.join_next().await {
+        let (reply, connection) = next.unwrap();
+        granted(&reply);
+        connections.push(connection);
+    }
+    let took = begun.elapsed();
+    assert!((600..5000).contains(&took.as_millis()), "{took:?}");
 }
 
 async fn a_lease_goes_to_the_next_when_its_holder_is_gone(on: Deployment) {
