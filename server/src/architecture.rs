@@ -84,8 +84,8 @@
 //! batches, health, reflection, and what is to be refused. `rpc/pipeline.rs` takes it through every
 //! check, tonic decodes it and calls the service, which begins the command, and the connection polls
 //! the command within its turns. What the call and the service exchange, the command too, travels in
-//! an [`Exchange`](crate::call::Exchange): a call that waits holds nothing of tonic's. With `CACHE_TRANSPORT=hyper`, hyper speaks HTTP/2 and every
-//! call goes this way.
+//! an [`Exchange`](crate::call::Exchange): a call that waits holds nothing of tonic's. With
+//! `CACHE_TRANSPORT=hyper`, hyper speaks HTTP/2 and every call goes this way.
 //!
 //! # With a second tier
 //!

@@ -13,7 +13,7 @@ mod request_id; // its name in logs and replies
 mod start; // when it came
 
 pub(crate) use self::{
-    exchange::{Command, Exchange, Report, Terms},
+    exchange::{Exchange, Report, Terms, UnderWay},
     facts::{Facts, Reads},
     fields::{Field, each_field},
     holdings::{Handed, Hands, Holdings},

@@ -37,7 +37,7 @@ pub(crate) struct Report {
 }
 
 /// A command that was begun: comes to its reply, and to the report on it.
-pub(crate) type Command = Pin<Box<dyn Future<Output = (Result<Segments, Status>, Report)> + Send>>;
+pub(crate) type UnderWay = Pin<Box<dyn Future<Output = (Result<Segments, Status>, Report)> + Send>>;
 
 /// The terms of a call, and the place of what comes of it. Travels among the request's extensions;
 /// clones share the place.
@@ -46,19 +46,20 @@ pub(crate) struct Exchange {
     pub(crate) terms: Terms,
     /// What the callers of its connection hold.
     pub(crate) holdings: Arc<Holdings>,
-    place: Arc<Mutex<Place>>,
+    left: Arc<Mutex<Left>>,
 }
 
+/// What is left for the pipeline.
 #[derive(Default)]
-struct Place {
-    command: Option<Command>,
+struct Left {
+    command: Option<UnderWay>,
     /// Boxed, since a call may wait for long before it has one.
     report: Option<Box<Report>>,
 }
 
 impl Exchange {
     pub(crate) fn new(terms: Terms, holdings: Arc<Holdings>) -> Self {
-        Self { terms, holdings, place: Arc::default() }
+        Self { terms, holdings, left: Arc::default() }
     }
 
     /// Leaves the command, which the pipeline carries out.
@@ -66,32 +67,32 @@ impl Exchange {
         &self,
         command: impl Future<Output = (Result<Segments, Status>, Report)> + Send + 'static,
     ) {
-        self.place().command = Some(Box::pin(command));
+        self.left().command = Some(Box::pin(command));
     }
 
     /// Takes the command, if one was begun.
-    pub(crate) fn take_command(&self) -> Option<Command> {
-        self.place().command.take()
+    pub(crate) fn take_command(&self) -> Option<UnderWay> {
+        self.left().command.take()
     }
 
     /// Leaves a report, in place of an earlier one.
     pub(crate) fn leave(&self, report: Report) {
-        self.place().report = Some(Box::new(report));
+        self.left().report = Some(Box::new(report));
     }
 
     /// Takes what was left, if anything.
     pub(crate) fn take(&self) -> Report {
-        self.place().report.take().map_or_else(Report::default, |report| *report)
+        self.left().report.take().map_or_else(Report::default, |report| *report)
     }
 
-    fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place").field("report", &self.report).finish_non_exhaustive()
+        f.debug_struct("Left").field("report", &self.report).finish_non_exhaustive()
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     access::{Event, Gate, Refusal},
-    call::{Command, Exchange, Uses, request_id_text},
+    call::{Exchange, UnderWay, Uses, request_id_text},
     rejection::Rejection,
     telemetry::{RpcSpan, TRACERESPONSE},
 };
@@ -68,7 +68,7 @@ pub(super) enum Routed {
     /// A service of tonic's.
     Service(Answer),
     /// What a service has begun.
-    Command(Command),
+    Command(UnderWay),
     /// Boxed, since it is much larger than what a call in flight has.
     Here(Box<Ready<Response<Body>>>),
 }

@@ -1,8 +1,8 @@
 """The package tinycache.v1 by stubs of another language: leases, versions, counters, tags and the
 looks inside, over the entries that the fixed contract knows."""
 
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -10,39 +10,22 @@ import pytest
 import tinycache_pb2 as v1
 import tinycache_pb2_grpc
 from process import Server, backend
-from wire import TIMEOUT_S, refused
+from wire import Client, refused
 
 pytestmark = pytest.mark.skipif(bool(backend()), reason="the second service is of one node")
 
 
-class Second:
-    """One channel, and each RPC as a method with a deadline."""
-
-    def __init__(self, address):
-        # Channels to one address share a connection otherwise, and leases are held by connection.
-        self.channel = grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)])
-        self._stub = tinycache_pb2_grpc.CacheStub(self.channel)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.channel.close()
-
-    def __getattr__(self, rpc):
-        method = getattr(self._stub, rpc)
-
-        def call(request, namespace=None, timeout=TIMEOUT_S):
-            metadata = [("x-cache-namespace", namespace)] if namespace else []
-            return method(request, timeout=timeout, metadata=metadata)
-
-        return call
+def connected(address):
+    """A client of the second service. Channels to one address share a connection unless they are
+    told not to, and leases are held by connection."""
+    alone = [("grpc.use_local_subchannel_pool", 1)]
+    return Client(address, options=alone, stub=tinycache_pb2_grpc.CacheStub)
 
 
 @pytest.fixture(scope="module")
 def second(server):
-    with Second(server.grpc) as connected:
-        yield connected
+    with connected(server.grpc) as client:
+        yield client
 
 
 def leased(key, wait_ms=0, lease_ms=30_000):
@@ -68,31 +51,28 @@ def test_one_of_many_callers_fills(server, second, key):
     lease = second.Read(leased(key)).lease
     assert lease.token != 0
     assert second.Read(leased(key)).state == v1.READ_STATE_BUSY
-    replies = []
 
     def wait():
-        with Second(server.grpc) as caller:
-            replies.append(caller.Read(leased(key, wait_ms=5000)))
+        with connected(server.grpc) as caller:
+            return caller.Read(leased(key, wait_ms=5000)).value
 
-    callers = [threading.Thread(target=wait) for _ in range(20)]
-    for caller in callers:
-        caller.start()
-    time.sleep(0.1)
-    filled = second.Write(v1.WriteRequest(key=key, value=b"filled", lease_token=lease.token))
-    assert filled.outcome == v1.OUTCOME_APPLIED
-    for caller in callers:
-        caller.join()
-    assert {reply.value for reply in replies} == {b"filled"}
+    with ThreadPoolExecutor(20) as pool:
+        values = [pool.submit(wait) for _ in range(20)]
+        time.sleep(0.1)
+        filled = second.Write(v1.WriteRequest(key=key, value=b"filled", lease_token=lease.token))
+        assert filled.outcome == v1.OUTCOME_APPLIED
+        assert {value.result() for value in values} == {b"filled"}
     late = second.Write(v1.WriteRequest(key=key, value=b"old", lease_token=lease.token))
     assert late.outcome == v1.OUTCOME_LEASE_LOST
 
 
 def test_a_lease_goes_on_when_its_channel_closes(server, second, key):
-    with Second(server.grpc) as holder:
-        assert holder.Read(leased(key)).lease.token != 0
-        waiting = second._stub.Read.future(leased(key, wait_ms=5000), timeout=TIMEOUT_S)
-        time.sleep(0.1)
-    assert waiting.result().lease.token != 0
+    with ThreadPoolExecutor() as pool:
+        with connected(server.grpc) as holder:
+            assert holder.Read(leased(key)).lease.token != 0
+            waiting = pool.submit(second.Read, leased(key, wait_ms=5000))
+            time.sleep(0.1)
+        assert waiting.result().lease.token != 0
 
 
 def test_a_counter_stops_at_its_bound(client, second, key):
@@ -137,7 +117,7 @@ def test_a_batch_mixes_operations_and_fails_item_by_item(second, key):
 
 
 def test_the_looks_inside_answer():
-    with Server() as server, Second(server.grpc) as second:
+    with Server() as server, connected(server.grpc) as second:
         for n in range(200):
             second.Write(v1.WriteRequest(key=f"k{n}", value=b"v" * 100))
         for _ in range(3000):

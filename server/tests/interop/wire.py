@@ -21,13 +21,20 @@ class Client:
     """One channel, and each RPC as a method that takes metadata by name:
     `client.Get(pb.CacheKey(key="k"), namespace="team", request_id="r-1")`."""
 
-    def __init__(self, address, credentials=None, compression=None, options=()):
+    def __init__(
+        self,
+        address,
+        credentials=None,
+        compression=None,
+        options=(),
+        stub=cache_pb2_grpc.CacheServiceStub,
+    ):
         options = [*UNBOUNDED_MESSAGES, *options]
         if credentials is None:
             self.channel = grpc.insecure_channel(address, options, compression)
         else:
             self.channel = grpc.secure_channel(address, credentials, options, compression)
-        self._stub = cache_pb2_grpc.CacheServiceStub(self.channel)
+        self._stub = stub(self.channel)
 
     def __enter__(self):
         return self

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tonic::Code;
 
 use crate::{
-    nodes::{figure, get, is_up, node, set, until, warm},
+    nodes::{fail_over, figure, get, is_up, node, set, until, warm},
     support::{
         messages::read,
         process::Process,
@@ -147,19 +147,7 @@ fn sentinels_lead_to_the_server_and_after_its_end_to_its_replica() {
     run(async {
         let mut watched = Watched::start();
         let site = node(&watched.url(), &[]);
-        let mut cache = site.connect().await;
-        assert_eq!(set(&mut cache, "k", "v").await, Code::Ok);
-        warm(&site, &mut cache, "k").await;
-        until("it is replicated", async || {
-            watched.replica.ask(&["GET", "tiny-cache::k"]).contains('v')
-        })
-        .await;
-        watched.server.kill();
-        until("it is noticed", async || !is_up(&site).await).await;
-        until("the replica is found", async || is_up(&site).await).await;
-        assert_eq!(get(&mut cache, "k").await.as_deref(), Some("v"));
-        until("it takes writes", async || set(&mut cache, "k", "w").await == Code::Ok).await;
-        assert!(watched.replica.ask(&["GET", "tiny-cache::k"]).contains('w'));
+        let mut cache = fail_over(&mut watched, &site).await;
         watched.replica.ask(&["SET", "tiny-cache::k", "x"]);
         until("it tells of changes", async || get(&mut cache, "k").await.as_deref() == Some("x"))
             .await;

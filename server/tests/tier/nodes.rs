@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tiny_cache_proto::cache::{CacheItem, CacheKey};
 use tonic::Code;
 
-use crate::support::{Cache, Deployment, Site};
+use crate::support::{Cache, Deployment, Site, redis::Watched};
 
 /// How long something may take that comes by itself.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,4 +64,23 @@ pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         assert!(Instant::now() < give_up, "it never comes so far that {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Kills the server that the node of `site` uses, and sees it go on with the replica that the
+/// sentinels make the primary.
+pub(crate) async fn fail_over(watched: &mut Watched, site: &Site) -> Cache {
+    let mut cache = site.connect().await;
+    assert_eq!(set(&mut cache, "k", "v").await, Code::Ok);
+    warm(site, &mut cache, "k").await;
+    until("it is replicated", async || {
+        watched.replica.ask(&["GET", "tiny-cache::k"]).contains('v')
+    })
+    .await;
+    watched.server.kill();
+    until("it is noticed", async || !is_up(site).await).await;
+    until("the replica is found", async || is_up(site).await).await;
+    assert_eq!(get(&mut cache, "k").await.as_deref(), Some("v"));
+    until("it takes writes", async || set(&mut cache, "k", "w").await == Code::Ok).await;
+    assert!(watched.replica.ask(&["GET", "tiny-cache::k"]).contains('w'));
+    cache
 }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use tonic::Code;
 
 use crate::{
-    nodes::{get, is_up, node, set, until, warm},
+    nodes::{fail_over, get, is_up, node, set, until, warm},
     support::{
         certificates::Certificates,
         redis::{Cluster, Pem, Redis, Watched},
@@ -93,17 +93,6 @@ fn sentinels_over_tls_lead_to_the_server_and_after_its_end_to_its_replica() {
         let pem = pem();
         let mut watched = Watched::start_over(Some(&pem));
         let site = node(&watched.url(), &[("CACHE_BACKEND_TLS_CA_PATH", &pem.authority)]);
-        let mut cache = site.connect().await;
-        assert_eq!(set(&mut cache, "k", "v").await, Code::Ok);
-        warm(&site, &mut cache, "k").await;
-        until("it is replicated", async || {
-            watched.replica.ask(&["GET", "tiny-cache::k"]).contains('v')
-        })
-        .await;
-        watched.server.kill();
-        until("it is noticed", async || !is_up(&site).await).await;
-        until("the replica is found", async || is_up(&site).await).await;
-        until("it takes writes", async || set(&mut cache, "k", "w").await == Code::Ok).await;
-        assert!(watched.replica.ask(&["GET", "tiny-cache::k"]).contains('w'));
+        fail_over(&mut watched, &site).await;
     });
 }

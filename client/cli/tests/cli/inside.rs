@@ -2,9 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use tiny_cache_test_support::process::Run;
+use tiny_cache_test_support::process::{Ended, Run};
 
 use crate::cache::{Cache, command};
+
+const KEYS: [&str; 8] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"];
+
+/// Two caches that share the keys.
+struct Pair([Cache; 2]);
+
+impl Pair {
+    fn with_keys() -> Self {
+        let pair = Self([Cache::start(), Cache::start()]);
+        for key in KEYS {
+            pair.run(&["set", key, "v", "--ttl", "0"]).ended(0, "");
+        }
+        pair
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        let [a, b] = &self.0;
+        let target = format!("a={}, b={}", a.address(), b.address());
+        command(["--target", &target].iter().chain(args)).run()
+    }
+}
 
 #[test]
 fn a_scan_lists_keys_with_size_and_time() {
@@ -49,14 +70,9 @@ fn a_scan_goes_through_its_pages_and_stops_at_its_limit() {
 
 #[test]
 fn a_scan_of_several_servers_says_which_has_a_key() {
-    let (a, b) = (Cache::start(), Cache::start());
-    let target = format!("a={}, b={}", a.address(), b.address());
-    let run = |args: &[&str]| command(["--target", &target].iter().chain(args)).run();
-    let keys = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"];
-    for key in keys {
-        run(&["set", key, "v", "--ttl", "0"]).ended(0, "");
-    }
-    let expected: BTreeSet<_> = keys
+    let pair = Pair::with_keys();
+    let run = |args: &[&str]| pair.run(args);
+    let expected: BTreeSet<_> = KEYS
         .iter()
         .map(|key| {
             let server =
@@ -138,13 +154,8 @@ fn the_hottest_and_the_largest_keys_are_named() {
 
 #[test]
 fn of_several_servers_the_one_that_has_a_hot_key_is_named() {
-    let (a, b) = (Cache::start(), Cache::start());
-    let target = format!("a={}, b={}", a.address(), b.address());
-    let run = |args: &[&str]| command(["--target", &target].iter().chain(args)).run();
-    let keys = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"];
-    for key in keys {
-        run(&["set", key, "v", "--ttl", "0"]).ended(0, "");
-    }
+    let pair = Pair::with_keys();
+    let run = |args: &[&str]| pair.run(args);
     let hot = run(&["hot", "--output", "json"]).json();
     assert_eq!((&hot["requests"], hot["hottest"].as_array().unwrap().len()), (&8.into(), 8));
     for kind in ["hottest", "largest"] {
