@@ -31,8 +31,11 @@ pub enum TagError {
 }
 
 impl<'a> Tags<'a> {
-    /// Takes one more.
+    /// Takes one more. One that is there counts once.
     pub fn add(&mut self, name: &'a str) {
+        if self.iter().any(|held| held == name) {
+            return;
+        }
         if let Some(place) = self.names.get_mut(self.given) {
             *place = name;
         }
@@ -122,11 +125,21 @@ mod tests {
     fn an_entry_has_at_most_eight_tags_of_128_bytes() {
         let longest = "x".repeat(LONGEST_TAG);
         let tags = |names: &[&'static str]| names.iter().copied().collect::<Tags<'_>>();
-        assert!(Tags::from_iter([&longest[..]; MOST_TAGS]).checked().is_ok());
-        assert_eq!(tags(&["a"; 9]).checked(), Err(TagError::TooMany(9)));
+        let eight = ["a", "b", "c", "d", "e", "f", "g", &longest[..]];
+        assert!(Tags::from_iter(eight).checked().is_ok());
+        let nine = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+        assert_eq!(tags(&nine).checked(), Err(TagError::TooMany(9)));
         assert_eq!(tags(&["a", ""]).checked(), Err(TagError::Len(0)));
         let long = longest.clone() + "x";
         assert_eq!(Tags::from_iter([&long[..]]).checked(), Err(TagError::Len(129)));
+    }
+
+    #[test]
+    fn a_tag_named_twice_counts_once() {
+        let tags: Tags<'_> =
+            ["a", "b", "a", "b", "a", "c", "a", "a", "a", "d"].into_iter().collect();
+        assert_eq!(tags.checked(), Ok(tags));
+        assert_eq!(tags.iter().collect::<Vec<_>>(), ["a", "b", "c", "d"]);
     }
 
     proptest! {
