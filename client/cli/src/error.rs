@@ -122,6 +122,8 @@ pub(crate) fn is_of_quota(error: &CacheError) -> bool {
 
 fn remedy(error: &CacheError, target: Option<&Target>) -> String {
     let remedy = match error.kind() {
+        // A server that answered is the right one, and says what keeps it from it.
+        ErrorKind::Connection if error.request_id().is_some() => "",
         ErrorKind::Connection => "; check the server, --target and the TLS options",
         ErrorKind::Timeout => {
             let option = target.map_or("--timeout", |target| target.option);

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Call, Error, Session, Verdict};
+use super::{Call, Error, Session, Verdict, refused};
 
 const MORE: &str = "\
 Output:
@@ -27,7 +27,7 @@ Exit codes:
 #[command(after_help = MORE)]
 pub(crate) struct InvalidateArgs {
     /// The tags
-    #[arg(value_name = "TAG", required_unless_present = "all")]
+    #[arg(value_name = "TAG")]
     tags: Vec<String>,
 
     /// Every value of the namespace; without one, of the shared keyspace
@@ -37,6 +37,9 @@ pub(crate) struct InvalidateArgs {
 
 impl Call for InvalidateArgs {
     async fn run(self, session: &Session) -> Result<Verdict, Error> {
+        if self.tags.is_empty() && !self.all {
+            return Err(refused!("name a TAG, or give --all for every value of the namespace"));
+        }
         let client = &session.client;
         let what = if self.all {
             client.invalidate_namespace().await?;

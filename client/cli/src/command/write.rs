@@ -110,8 +110,29 @@ impl ConditionArgs {
     }
 }
 
+impl WriteArgs {
+    /// Refuses what the server would refuse of its fields, in the words of the options.
+    fn check(&self) -> Result<(), Error> {
+        let ttl = self.ttl.or_default();
+        let stale_for = self.stale_for.unwrap_or_default();
+        let refresh_before = self.refresh_before.unwrap_or_default();
+        if ttl.is_zero() && !(stale_for + refresh_before).is_zero() {
+            return Err(refused!(
+                "--stale-for and --refresh-before need a --ttl: a value that never expires is \
+                 never stale"
+            ));
+        }
+        if refresh_before > ttl {
+            let [span, ttl] = [refresh_before, ttl].map(humantime::format_duration);
+            return Err(refused!("bad --refresh-before: {span} is longer than the --ttl, {ttl}"));
+        }
+        Ok(())
+    }
+}
+
 impl Call for WriteArgs {
     async fn run(self, session: &Session) -> Result<Verdict, Error> {
+        self.check()?;
         let Self { key, value, ttl, if_absent, condition, .. } = self;
         let condition = condition.read()?.or(if_absent.then_some(Condition::Absent));
         let mut request = session.client.write(&key, value.source().read()?).ttl(ttl.or_default());
