@@ -47,7 +47,7 @@ pub(crate) enum Rejection {
     Tier(#[from] Down),
     #[error(
         "tinycache.v1 keeps versions and leases on one node, and this one has a second tier \
-         (CACHE_BACKEND); use package cache"
+         (CACHE_BACKEND); use package cache, as the commands get, set and delete do"
     )]
     OverTier,
     #[error("This server does not tell what other memory would give: set CACHE_WHAT_IF to true")]

@@ -322,6 +322,15 @@ fn the_backend_is_read_and_its_url_is_never_shown() {
             "CACHE_BACKEND_TLS_CERT_PATH",
             "the path of the key's certificate",
         ),
+        (&[("CACHE_BACKEND_URL", "redis://me:secret@one:99999")], "CACHE_BACKEND_URL", "65535"),
+        (
+            &[
+                ("CACHE_BACKEND_URL", "redis://me:secret@one"),
+                ("CACHE_BACKEND_PASSWORD_PATH", "password"),
+            ],
+            "CACHE_BACKEND_PASSWORD_PATH",
+            "leave one of them out",
+        ),
         (
             &[("CACHE_BACKEND_URL", "redis://one"), ("CACHE_BACKEND_PREFIX", "a b")],
             "CACHE_BACKEND_PREFIX",

@@ -40,9 +40,13 @@ pub(super) fn tier(raw: &Raw) -> Result<Option<TierSettings>, SettingsError> {
         return void.map_or(Ok(None), |void| Err(void.refuse(allowed)));
     }
     TierSettings::check(url.value).map_err(|invalid| hidden(url, invalid.to_string()))?;
+    let password = raw.cache_backend_password_path();
+    if !password.value.is_empty() && TierSettings::has_password(url.value) {
+        return Err(password.refuse("CACHE_BACKEND_URL has a password, too; leave one of them out"));
+    }
     Ok(Some(TierSettings {
         url: url.value.to_owned(),
-        password: path(raw.cache_backend_password_path()),
+        password: path(password),
         tls: files(raw, TierSettings::is_tls(url.value))?,
         prefix: prefix(raw.cache_backend_prefix())?,
         timeout: seconds(raw.cache_backend_timeout_seconds(), SHORTEST)?,

@@ -1,6 +1,6 @@
 //! What is set of the tier: where it is, who this node is there, and what holds while it is away.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
 
 use rustis::client::Config;
 use thiserror::Error;
@@ -37,11 +37,15 @@ pub struct TierFiles {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum InvalidTier {
     #[error(
-        "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for TLS, \
+        "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], \
          redis-sentinel://HOST:PORT,HOST:PORT/SERVICE or redis-cluster://HOST:PORT,HOST:PORT; \
-         valkey in the place of redis means the same"
+         rediss in the place of redis is TLS, in each form, and valkey means the same as redis"
     )]
     Form,
+    #[error("a host before each port: its name, or its address")]
+    Host,
+    #[error("behind each host no port, or one of 1 to 65535")]
+    Port,
     #[error("a cluster has one database; leave out what follows the last host")]
     DatabaseOfCluster,
 }
@@ -71,6 +75,7 @@ impl FromStr for Address {
         if rest.contains('?') {
             return Err(InvalidTier::Form);
         }
+        hosts(rest).try_for_each(check_host)?;
         let config = format!("redis{form}://{rest}");
         let config = Config::from_str(&config).map_err(|_| InvalidTier::Form)?;
         if config.database != 0 && form == "-cluster" {
@@ -80,10 +85,38 @@ impl FromStr for Address {
     }
 }
 
+/// Each host, with its port, of what follows a URL's scheme.
+fn hosts(rest: &str) -> impl Iterator<Item = &str> {
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    place.split('/').next().unwrap_or_default().split(',')
+}
+
+/// The client crate takes what is missing, or is no port, for its default.
+fn check_host(given: &str) -> Result<(), InvalidTier> {
+    // Those of an address of IPv6 stand within brackets.
+    let (host, port) = match given.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (given, None),
+    };
+    if host.is_empty() {
+        return Err(InvalidTier::Host);
+    }
+    match port.map(str::parse::<NonZeroU16>) {
+        None | Some(Ok(_)) => Ok(()),
+        Some(Err(_)) => Err(InvalidTier::Port),
+    }
+}
+
 impl TierSettings {
     /// Checks a URL.
     pub(crate) fn check(url: &str) -> Result<(), InvalidTier> {
         url.parse::<Address>().map(drop)
+    }
+
+    /// Whether a URL has a password.
+    pub(crate) fn has_password(url: &str) -> bool {
+        let password = url.parse().ok().and_then(|address: Address| address.config.password);
+        password.is_some_and(|password| !password.is_empty())
     }
 
     /// Whether a connection to this URL is encrypted.
@@ -132,6 +165,7 @@ mod tests {
             ("redis://one", false, false),
             ("valkey://user:p%40ss@one:6380/3", false, false),
             ("rediss://one", false, true),
+            ("redis://[::1]:6379", false, false),
             ("redis-sentinel://a:26379,b:26379/main", false, false),
             ("rediss-sentinel://a:26379,b:26379/main", false, true),
             ("valkey-cluster://a:7000,b:7001", true, false),
@@ -156,6 +190,13 @@ mod tests {
             ("redis://one?command_timeout=1", InvalidTier::Form),
             ("redis-sentinel://a:26379", InvalidTier::Form),
             ("redis-cluster://a:7000/3", InvalidTier::DatabaseOfCluster),
+            ("redis://", InvalidTier::Host),
+            ("redis://:6379", InvalidTier::Host),
+            ("redis://user:password@/3", InvalidTier::Host),
+            ("redis-cluster://a:7000,,b:7001", InvalidTier::Host),
+            ("redis://one:99999", InvalidTier::Port),
+            ("redis://one:", InvalidTier::Port),
+            ("redis-sentinel://a:0,b:26379/main", InvalidTier::Port),
         ] {
             assert_eq!(address(url).map(|_| ()), Err(invalid), "{url}");
         }
