@@ -36,7 +36,7 @@ mod judgement {
 
     use bytes::Bytes;
 
-    use crate::support::model::{After, Model, Name, Span};
+    use crate::support::model::{After, Met, Model, Name, Span};
 
     struct Told {
         model: Model,
@@ -63,7 +63,20 @@ mod judgement {
         fn read(&mut self, begin: u64, end: u64, value: Option<&'static str>) -> bool {
             let (span, told) = (self.span(begin, end), value.map(Bytes::from));
             let agree = || {
-                let rule = |found: Option<&Bytes>| (found.cloned(), After::Same);
+                let rule = |met: Met<'_>| (met.live().cloned(), After::Same);
+                self.model.agree(&self.name, span, &told, rule);
+            };
+            catch_unwind(AssertUnwindSafe(agree)).is_ok()
+        }
+
+        /// Likewise, that this stale value was.
+        fn read_stale(&mut self, begin: u64, end: u64, value: Option<&'static str>) -> bool {
+            let (span, told) = (self.span(begin, end), value.map(Bytes::from));
+            let agree = || {
+                let rule = |met: Met<'_>| match met {
+                    Met::Stale(found) => (Some(found.clone()), After::Same),
+                    Met::Live(_) | Met::Nothing => (None, After::Same),
+                };
                 self.model.agree(&self.name, span, &told, rule);
             };
             catch_unwind(AssertUnwindSafe(agree)).is_ok()
@@ -96,6 +109,28 @@ mod judgement {
         let mut told = Told::written();
         assert!(told.read(1005, 1006, None));
         assert!(!told.read(1007, 1008, Some("old")));
+    }
+
+    #[test]
+    fn a_stale_value_is_there_from_the_deadline_to_the_end_of_its_time() {
+        let stale = || {
+            let mut told = Told::written();
+            told.model.keep_stale(&told.name, Duration::from_millis(500));
+            told
+        };
+        assert!(!Told::written().read_stale(1100, 1101, Some("old")));
+        assert!(!stale().read_stale(20, 999, Some("old")));
+        assert!(stale().read_stale(20, 1000, Some("old")));
+        assert!(stale().read_stale(1509, 1520, Some("old")));
+        assert!(!stale().read_stale(1510, 1520, Some("old")));
+        assert!(!stale().read_stale(1100, 1499, None));
+        assert!(stale().read_stale(1100, 1500, None));
+        let mut told = stale();
+        assert!(told.read(1100, 1101, None));
+        assert!(told.read_stale(1200, 1201, Some("old")));
+        assert!(!told.read(1005, 1006, Some("old")));
+        assert!(told.read_stale(1600, 1601, None));
+        assert!(!told.read_stale(1300, 1301, Some("old")));
     }
 
     #[test]

@@ -35,11 +35,13 @@ fn random_calls_agree_with_a_plain_model() {
             let made: u64 = figures.calls.values().sum();
             println!(
                 "{deployment:?}, {policy}: {made} calls and {} items of batches in {:.1?}, {} \
-                 compressed, {} entries expired, {} operations close to a deadline",
+                 compressed, {} entries expired, {} stale ones read, {} operations close to a \
+                 deadline",
                 figures.items,
                 started.elapsed(),
                 figures.compressed,
                 figures.expired,
+                figures.stale,
                 figures.close,
             );
             all.add(&figures);
@@ -50,5 +52,5 @@ fn random_calls_agree_with_a_plain_model() {
     println!("refused as they had to be: {:?}", all.refusals);
     assert!(made >= calls as u64);
     assert_eq!((all.calls.len(), all.refusals.len()), (16, 8), "{all:?}");
-    assert!(all.expired > 0);
+    assert!(all.expired > 0 && all.stale > 0);
 }

@@ -191,6 +191,7 @@ impl Client {
         for ((key, action), outcome) in actions.into_iter().zip(outcomes) {
             let last = match (action, outcome) {
                 (_, Outcome::Found(value)) => value,
+                (_, Outcome::Counted(value)) => Some(value),
                 (Action::Set(write), _) => Some(write.value),
                 _ => None,
             };
@@ -215,12 +216,18 @@ impl Client {
     fn actions(&mut self) -> Vec<(usize, Action)> {
         let first = self.random.random_range(0..KEYS);
         let several = || (0..3).map(move |n| (first + n) % KEYS);
+        // What the first service does not have.
         match self.random.random_range(0..20) {
-            0..=2 => vec![(first, Action::Set(self.write()))],
-            3..=5 => vec![(first, Action::SetIfAbsent(self.write()))],
+            0..=2 if self.second.is_some() => return vec![(first, Action::GetStale)],
+            3 if self.second.is_some() => return vec![(first, self.step())],
+            _ => {}
+        }
+        match self.random.random_range(0..20) {
+            0..=2 => vec![(first, Action::Set(self.stale_write()))],
+            3..=5 => vec![(first, Action::SetIfAbsent(self.stale_write()))],
             6..=9 => {
                 let expected = self.shared.last[first].load(Ordering::Relaxed);
-                vec![(first, Action::CompareAndSet(expected, self.write()))]
+                vec![(first, Action::CompareAndSet(expected, self.stale_write()))]
             }
             10 => vec![(first, Action::Delete)],
             11 => several().map(|key| (key, Action::Set(self.write()))).collect(),
@@ -232,7 +239,29 @@ impl Client {
 
     fn write(&mut self) -> Write {
         let value = self.shared.values.fetch_add(1, Ordering::Relaxed);
-        Write { value, ttl: self.random.random_bool(0.6).then_some(TTL) }
+        Write { value, ttl: self.ttl(), stale: Duration::ZERO }
+    }
+
+    fn ttl(&mut self) -> Option<Duration> {
+        self.random.random_bool(0.6).then_some(TTL)
+    }
+
+    /// A write that may be kept beyond its deadline: for the rest of the history, or so briefly that
+    /// this ends within it, too.
+    fn stale_write(&mut self) -> Write {
+        let write = self.write();
+        let stale = match self.random.random_range(0..10) {
+            0..=1 => LEAD,
+            2..=3 => TTL,
+            _ => Duration::ZERO,
+        };
+        let has_stale = self.second.is_some() && write.ttl.is_some();
+        Write { stale: if has_stale { stale } else { Duration::ZERO }, ..write }
+    }
+
+    /// A step so large that no two sums are the same.
+    fn step(&mut self) -> Action {
+        Action::Add(self.random.random_range(1 << 20..1 << 50), self.ttl())
     }
 
     async fn carry_out(&mut self, actions: &[(usize, Action)]) -> Vec<Outcome> {
@@ -241,7 +270,8 @@ impl Client {
         let cache = &mut self.cache;
         if let [(only, action)] = actions {
             let name = name(seed, *only);
-            let by_second = self.second.as_mut().filter(|_| self.random.random_bool(0.5));
+            let must = is_of_second(*action);
+            let by_second = self.second.as_mut().filter(|_| must || self.random.random_bool(0.5));
             return vec![match by_second {
                 Some(second) => {
                     let known = &self.shared.known[*only];
@@ -297,6 +327,18 @@ async fn one(cache: &mut Cache, (namespace, name): (&str, String), action: Actio
             let found = cache.get(within(namespace, key(name))).await.unwrap();
             Outcome::Found(found.found.then(|| number(&found.value)))
         }
+        Action::GetStale | Action::Add(..) => unreachable!("the second service has it"),
+    }
+}
+
+/// Whether only the second service can do it.
+fn is_of_second(action: Action) -> bool {
+    match action {
+        Action::Set(write) | Action::SetIfAbsent(write) | Action::CompareAndSet(_, write) => {
+            !write.stale.is_zero()
+        }
+        Action::GetStale | Action::Add(..) => true,
+        Action::Delete | Action::Get => false,
     }
 }
 

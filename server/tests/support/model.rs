@@ -60,10 +60,21 @@ pub(crate) enum After {
     },
 }
 
+/// What an operation finds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Met<'a> {
+    Nothing,
+    /// An entry that has expired, and is kept for those that take a stale one.
+    Stale(&'a Bytes),
+    Live(&'a Bytes),
+}
+
 struct Entry {
     value: Bytes,
     /// The earliest and the latest moment that its deadline can be; never without them.
     deadline: Option<(Instant, Instant)>,
+    /// How long it is kept beyond that, for those that take a stale one.
+    stale: Duration,
     /// What the last write said, if it was seen.
     version: Option<i64>,
     /// Bits of its tags.
@@ -80,7 +91,7 @@ pub(crate) struct Model {
 
 impl Model {
     /// Compares what the server told of an operation with the rule for it, and notes what it left.
-    /// The rule gets the value that the operation found.
+    /// The rule gets what the operation found.
     ///
     /// # Panics
     ///
@@ -90,38 +101,58 @@ impl Model {
         name: &Name,
         span: Span,
         told: &T,
-        rule: impl Fn(Option<&Bytes>) -> (T, After),
+        rule: impl Fn(Met<'_>) -> (T, After),
     ) {
-        let held = self.entries.get(name);
-        let (mut may_stay, mut may_go) = (held.is_some(), held.is_none());
-        if let Some((earliest, latest)) = held.and_then(|entry| entry.deadline) {
-            (may_stay, may_go) = (span.begin < latest, span.end >= earliest);
-        }
-        self.close += u64::from(may_stay && may_go);
-        let there = held.map(|entry| &entry.value).filter(|_| may_stay);
-        let candidates = [there.map(Some), may_go.then_some(None)];
-        let agreed = candidates.iter().flatten().find_map(|found| {
-            let (expected, after) = rule(*found);
-            (expected == *told).then_some((after, found.is_some()))
+        let met = self.met(name, span);
+        let may_stay = met.iter().any(|met| matches!(met, Met::Live(_)));
+        let may_go = met.iter().any(|met| !matches!(met, Met::Live(_)));
+        let agreed = met.iter().find_map(|met| {
+            let (expected, after) = rule(*met);
+            (expected == *told).then_some((after, Stays::of(*met)))
         });
         if let Some((after, stays)) = agreed {
-            let is_vague = may_stay && may_go && rule(None).0 == *told;
+            let is_vague = may_stay && may_go && rule(Met::Nothing).0 == *told;
+            self.close += u64::from(may_stay && may_go);
             return self.note(name, span, after, (stays, is_vague));
         }
-        let expected = candidates.map(|found| found.map(|found| brief(&rule(found).0)));
+        let expected: Vec<_> = met.iter().map(|met| brief(&rule(*met).0)).collect();
         panic!("{name:?}: told {}, and the model expects {expected:?}", brief(told));
     }
 
-    fn note(&mut self, name: &Name, span: Span, after: After, (stays, is_vague): (bool, bool)) {
+    /// All that an operation can have found.
+    fn met(&self, name: &Name, span: Span) -> Vec<Met<'_>> {
+        let Some(Entry { value, deadline, stale, .. }) = self.entries.get(name) else {
+            return vec![Met::Nothing];
+        };
+        let Some((earliest, latest)) = *deadline else { return vec![Met::Live(value)] };
+        let is_stale = span.end >= earliest && span.begin < latest + *stale && !stale.is_zero();
+        let all = [
+            (span.begin < latest).then_some(Met::Live(value)),
+            is_stale.then_some(Met::Stale(value)),
+            (span.end >= earliest + *stale).then_some(Met::Nothing),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    fn note(&mut self, name: &Name, span: Span, after: After, (stays, is_vague): (Stays, bool)) {
+        let is_live = matches!(stays, Stays::Live);
         match after {
-            After::Same if stays => {}
+            After::Same if is_live => {}
+            After::Same if matches!(stays, Stays::Stale) => {
+                // It comes to life no more.
+                let deadline = self.entries.get_mut(name).and_then(|entry| entry.deadline.as_mut());
+                if let Some((_, latest)) = deadline {
+                    *latest = span.end.min(*latest);
+                }
+            }
             After::Same | After::Gone => drop(self.entries.remove(name)),
             After::Holds(value, ttl) => {
-                let entry = Entry { value, deadline: deadline(span, ttl), version: None, tags: 0 };
+                let (deadline, stale) = (deadline(span, ttl), Duration::ZERO);
+                let entry = Entry { value, deadline, stale, version: None, tags: 0 };
                 self.entries.insert(name.clone(), entry);
             }
             After::Lives(ttl) => {
-                let Some(entry) = self.entries.get_mut(name).filter(|_| stays) else {
+                let Some(entry) = self.entries.get_mut(name).filter(|_| is_live) else {
                     self.entries.remove(name);
                     return;
                 };
@@ -130,7 +161,7 @@ impl Model {
                 entry.deadline = ends.map(|(from, to)| (from, to + Duration::from_millis(1)));
             }
             After::Counts { text: value, ttl, renews } => {
-                let before = self.entries.remove(name).filter(|_| stays);
+                let before = self.entries.remove(name).filter(|_| is_live);
                 let (tags, held) =
                     before.map_or((0, None), |entry| (entry.tags, Some(entry.deadline)));
                 let new = deadline(span, ttl);
@@ -143,7 +174,9 @@ impl Model {
                     Some(held) if !renews => held,
                     _ => new,
                 };
-                self.entries.insert(name.clone(), Entry { value, deadline, version: None, tags });
+                let stale = Duration::ZERO;
+                let entry = Entry { value, deadline, stale, version: None, tags };
+                self.entries.insert(name.clone(), entry);
             }
         }
     }
@@ -153,6 +186,13 @@ impl Model {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.version = Some(version);
             entry.tags = tags.unwrap_or(entry.tags);
+        }
+    }
+
+    /// Notes that what is held is kept so long as a stale entry.
+    pub(crate) fn keep_stale(&mut self, name: &Name, stale: Duration) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.stale = stale;
         }
     }
 
@@ -182,11 +222,41 @@ impl Model {
     /// one for at most two seconds after its deadline.
     pub(crate) fn size(&self, span: Span) -> (usize, usize) {
         let count = |alive: &dyn Fn(Instant, Instant) -> bool| {
-            let deadlines = self.entries.values().map(|entry| entry.deadline);
-            deadlines.filter(|ends| ends.is_none_or(|(from, to)| alive(from, to))).count()
+            let kept = self.entries.values().map(|Entry { deadline, stale, .. }| {
+                deadline.map(|(from, to)| (from + *stale, to + *stale))
+            });
+            kept.filter(|ends| ends.is_none_or(|(from, to)| alive(from, to))).count()
         };
         let late = Duration::from_secs(2);
         (count(&|from, _| from > span.end), count(&|_, to| to + late > span.begin))
+    }
+}
+
+/// In which state an operation found what is held.
+#[derive(Clone, Copy)]
+enum Stays {
+    Gone,
+    Stale,
+    Live,
+}
+
+impl Stays {
+    fn of(met: Met<'_>) -> Self {
+        match met {
+            Met::Nothing => Self::Gone,
+            Met::Stale(_) => Self::Stale,
+            Met::Live(_) => Self::Live,
+        }
+    }
+}
+
+impl<'a> Met<'a> {
+    /// What operations find that take no stale value.
+    pub(crate) fn live(self) -> Option<&'a Bytes> {
+        match self {
+            Self::Live(value) => Some(value),
+            Self::Nothing | Self::Stale(_) => None,
+        }
     }
 }
 

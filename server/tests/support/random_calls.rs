@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status, codec::CompressionEncoding, transport::Ch
 use super::{
     Cache, Second, Site,
     messages::{items, key, keys, lasting},
-    model::{After, MAX_BATCH, MAX_VALUE, Model, Name, Refusal, Span},
+    model::{After, MAX_BATCH, MAX_VALUE, Met, Model, Name, Refusal, Span},
     random_requests::{Choose, NONE, Spelt},
 };
 
@@ -46,6 +46,8 @@ pub(crate) struct Figures {
     /// Operations that may or may not have met the deadline of their entry.
     pub(crate) close: u64,
     pub(crate) expired: u64,
+    /// Reads that got a stale value.
+    pub(crate) stale: u64,
     hits: u64,
     misses: u64,
 }
@@ -62,6 +64,7 @@ impl Figures {
         self.compressed += other.compressed;
         self.close += other.close;
         self.expired += other.expired;
+        self.stale += other.stale;
         self.hits += other.hits;
         self.misses += other.misses;
     }
@@ -360,6 +363,17 @@ impl Lane {
         span: Span,
         told: &Result<T, Refusal>,
         rule: impl Fn(Option<&Bytes>) -> (Result<T, Refusal>, After),
+    ) {
+        self.judge_met(name, span, told, |met| rule(met.live()));
+    }
+
+    /// Compares one operation, which may take a stale value.
+    fn judge_met<T: PartialEq + Debug>(
+        &mut self,
+        name: &Name,
+        span: Span,
+        told: &Result<T, Refusal>,
+        rule: impl Fn(Met<'_>) -> (Result<T, Refusal>, After),
     ) {
         match name.refusal() {
             Some(refusal) => assert_eq!(told.as_ref().err(), Some(&refusal), "{name:?}"),

@@ -10,7 +10,8 @@
 //!
 //! What a cache may do by itself is no operation of anybody's, so the search tries both: an entry
 //! may be gone once its deadline can have passed, and must be when it has passed for certain. On a
-//! full cache it may be gone at any time. What is gone does not come back.
+//! full cache it may be gone at any time. What is gone does not come back. One that is kept beyond
+//! its deadline is gone for all but those that take a stale one.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -21,6 +22,8 @@ use tiny_cache_proto::cache::ConditionalCacheStatus::{self, Exists, Mismatch, No
 pub(crate) struct Write {
     pub(crate) value: u64,
     pub(crate) ttl: Option<Duration>,
+    /// How long it is kept beyond that, for those that take a stale one.
+    pub(crate) stale: Duration,
 }
 
 /// What a client asked of the register.
@@ -32,6 +35,10 @@ pub(crate) enum Action {
     CompareAndSet(u64, Write),
     Delete,
     Get,
+    /// Takes a stale value, too.
+    GetStale,
+    /// A step of a counter, which begins at 0 and lives so long from each step on.
+    Add(u64, Option<Duration>),
 }
 
 /// What it was answered.
@@ -40,6 +47,9 @@ pub(crate) enum Outcome {
     Done,
     Decided(ConditionalCacheStatus),
     Found(Option<u64>),
+    FoundStale(u64),
+    /// What the counter is now.
+    Counted(u64),
 }
 
 /// One operation, on a clock that all clients share and that runs at the server's pace.
@@ -60,8 +70,22 @@ pub(crate) enum Departure {
     AnyTime,
 }
 
-/// The event that wrote what the register holds.
-type Held = Option<usize>;
+/// What the register holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Held {
+    /// The event that wrote it.
+    writer: usize,
+    /// Whether it was seen to have passed its deadline.
+    has_expired: bool,
+}
+
+/// What an operation may find.
+#[derive(Clone, Copy)]
+enum Met {
+    Nothing,
+    Stale(Held),
+    Live(Held),
+}
 
 /// Whether a register that starts empty can have answered so.
 ///
@@ -72,7 +96,7 @@ pub(crate) fn explains(history: &[Event], departure: Departure) -> bool {
     assert!(history.len() <= 128, "{} operations", history.len());
     let mut seen = HashSet::new();
     // Each entry: the operations done, and what they left.
-    let mut open: Vec<(u128, Held)> = vec![(0, None)];
+    let mut open: Vec<(u128, Option<Held>)> = vec![(0, None)];
     while let Some((done, held)) = open.pop() {
         if done.count_ones() as usize == history.len() {
             return true;
@@ -80,8 +104,8 @@ pub(crate) fn explains(history: &[Event], departure: Departure) -> bool {
         let left = || (0..history.len()).filter(move |number| done & (1 << number) == 0);
         let first_return = left().map(|number| history[number].returned).min();
         for number in left().filter(|&number| Some(history[number].invoked) <= first_return) {
-            for found in found(history, number, held, departure).into_iter().flatten() {
-                let next = after(history, number, found).map(|held| (done | (1 << number), held));
+            for met in met(history, number, held, departure).into_iter().flatten() {
+                let next = after(history, number, met).map(|held| (done | (1 << number), held));
                 if let Some(next) = next.filter(|next| seen.insert(*next)) {
                     open.push(next);
                 }
@@ -92,47 +116,70 @@ pub(crate) fn explains(history: &[Event], departure: Departure) -> bool {
 }
 
 /// What an operation may find, where those before it left `held`.
-fn found(history: &[Event], number: usize, held: Held, departure: Departure) -> [Option<Held>; 2] {
-    let event = &history[number];
-    let (mut may_stay, mut may_go) = (held.is_some(), held.is_none());
-    if let Some(writer) = held.map(|writer| &history[writer]) {
-        let ttl = writer.action.write().and_then(|write| write.ttl);
-        may_stay = ttl.is_none_or(|ttl| event.invoked < writer.returned + ttl);
-        may_go = departure == Departure::AnyTime
-            || ttl.is_some_and(|ttl| event.returned >= writer.invoked + ttl);
-    }
-    [may_go.then_some(None), may_stay.then_some(held)]
+fn met(
+    history: &[Event],
+    number: usize,
+    held: Option<Held>,
+    departure: Departure,
+) -> [Option<Met>; 3] {
+    let Some(held) = held else { return [Some(Met::Nothing), None, None] };
+    let (event, writer) = (&history[number], &history[held.writer]);
+    let Write { ttl, stale, .. } = writer.written().expect("it wrote what is held");
+    let may_end = |time| event.returned >= writer.invoked + time;
+    let may_last = |time| event.invoked < writer.returned + time;
+    let may_live = !held.has_expired && ttl.is_none_or(may_last);
+    let may_be_stale = ttl.is_some_and(|ttl| may_end(ttl) && may_last(ttl + stale));
+    let may_go = departure == Departure::AnyTime || ttl.is_some_and(|ttl| may_end(ttl + stale));
+    [
+        may_go.then_some(Met::Nothing),
+        may_live.then_some(Met::Live(held)),
+        (may_be_stale && !stale.is_zero())
+            .then_some(Met::Stale(Held { has_expired: true, ..held })),
+    ]
 }
 
-/// What the register holds after an operation that found `held`, if it was answered as it would be.
-fn after(history: &[Event], number: usize, held: Held) -> Option<Held> {
+/// What the register holds after an operation that met this, if it was answered as it would be.
+fn after(history: &[Event], number: usize, met: Met) -> Option<Option<Held>> {
     let event = &history[number];
-    let written = Some(number);
-    let writer = held.and_then(|writer| history[writer].action.write());
-    let value = writer.map(|write| write.value);
+    let written = Some(Held { writer: number, has_expired: false });
+    let value_of = |held: Held| history[held.writer].written().map(|write| write.value);
+    let (value, held) = match met {
+        Met::Nothing => (None, None),
+        Met::Stale(held) => (None, Some(held)),
+        Met::Live(held) => (value_of(held), Some(held)),
+    };
     let (outcome, after) = match (event.action, value) {
         (Action::Set(_), _) => (Outcome::Done, written),
         (Action::SetIfAbsent(_), None) => (Outcome::Decided(Stored), written),
         (Action::SetIfAbsent(_), Some(_)) => (Outcome::Decided(Exists), held),
-        (Action::CompareAndSet(..), None) => (Outcome::Decided(NotFound), None),
+        (Action::CompareAndSet(..), None) => (Outcome::Decided(NotFound), held),
         (Action::CompareAndSet(expected, _), Some(value)) if value == expected => {
             (Outcome::Decided(Stored), written)
         }
         (Action::CompareAndSet(..), Some(_)) => (Outcome::Decided(Mismatch), held),
         (Action::Delete, _) => (Outcome::Done, None),
         (Action::Get, _) => (Outcome::Found(value), held),
+        (Action::GetStale, _) => match (met, held.and_then(value_of)) {
+            (Met::Stale(_), Some(stale)) => (Outcome::FoundStale(stale), held),
+            _ => (Outcome::Found(value), held),
+        },
+        (Action::Add(step, _), _) => (Outcome::Counted(value.unwrap_or(0) + step), written),
     };
     (outcome == event.outcome).then_some(after)
 }
 
-impl Action {
-    /// What it writes, if it does.
-    fn write(&self) -> Option<Write> {
-        match self {
-            Self::Set(write) | Self::SetIfAbsent(write) | Self::CompareAndSet(_, write) => {
-                Some(*write)
+impl Event {
+    /// What it wrote, if it did.
+    fn written(&self) -> Option<Write> {
+        match (self.action, self.outcome) {
+            (
+                Action::Set(write) | Action::SetIfAbsent(write) | Action::CompareAndSet(_, write),
+                _,
+            ) => Some(write),
+            (Action::Add(_, ttl), Outcome::Counted(value)) => {
+                Some(Write { value, ttl, stale: Duration::ZERO })
             }
-            Self::Delete | Self::Get => None,
+            _ => None,
         }
     }
 }

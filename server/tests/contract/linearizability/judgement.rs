@@ -9,10 +9,10 @@ use crate::support::{
     Deployment,
     contention::{CLIENTS, Contender, contend},
     register::{
-        Action::{self, CompareAndSet, Delete, Get, Set, SetIfAbsent},
+        Action::{self, Add, CompareAndSet, Delete, Get, GetStale, Set, SetIfAbsent},
         Departure::{AnyTime, AtDeadline},
         Event,
-        Outcome::{self, Decided, Done, Found},
+        Outcome::{self, Counted, Decided, Done, Found, FoundStale},
         Write, explains,
     },
     run,
@@ -28,12 +28,12 @@ fn event(invoked: u64, returned: u64, action: Action, outcome: Outcome) -> Event
 
 /// Kept for ever.
 const fn kept(value: u64) -> Write {
-    Write { value, ttl: None }
+    Write { value, ttl: None, stale: Duration::ZERO }
 }
 
 /// Kept for a second.
 const fn brief(value: u64) -> Write {
-    Write { value, ttl: Some(at(1000)) }
+    Write { value, ttl: Some(at(1000)), stale: Duration::ZERO }
 }
 
 /// Whether a cache with room for all can have answered so.
@@ -158,6 +158,51 @@ fn an_entry_may_be_gone_from_its_deadline_on_and_is_after_it() {
     assert!(has_an_order(&[write, renewed, last]));
     let failed = event(500, 501, CompareAndSet(7, brief(2)), Decided(Mismatch));
     assert!(!has_an_order(&[write, failed, event(1500, 1501, Get, Found(Some(1)))]));
+}
+
+#[test]
+fn a_stale_value_is_there_for_those_who_take_it_from_its_deadline_on() {
+    // Written between 0 and 10 ms, and kept for a second and a half one more.
+    let write = event(0, 10, Set(Write { stale: at(500), ..brief(1) }), Done);
+    let told = |invoked, returned, outcome| {
+        has_an_order(&[write, event(invoked, returned, GetStale, outcome)])
+    };
+    let (fresh, stale, nothing) = (Found(Some(1)), FoundStale(1), Found(None));
+    assert!(told(20, 999, fresh) && !told(20, 999, stale) && !told(20, 999, nothing));
+    assert!(told(20, 1000, stale) && !told(1010, 1020, fresh) && !told(1010, 1499, nothing));
+    assert!(told(1509, 1520, stale) && !told(1510, 1520, stale) && told(20, 1500, nothing));
+    // Others find nothing meanwhile, and write over it.
+    let others = event(1100, 1101, Get, Found(None));
+    let again =
+        |action, outcome| has_an_order(&[write, others, event(1200, 1201, action, outcome)]);
+    assert!(again(GetStale, stale) && !again(GetStale, fresh) && !again(Get, fresh));
+    assert!(again(SetIfAbsent(kept(2)), Decided(Stored)));
+    assert!(!again(SetIfAbsent(kept(2)), Decided(Exists)));
+    let gone = [write, event(1100, 1101, Delete, Done), event(1200, 1201, GetStale, stale)];
+    assert!(!has_an_order(&gone) && !explains(&gone, AnyTime));
+    // What was stale once is fresh no more.
+    let early = event(1005, 1006, GetStale, stale);
+    assert!(!has_an_order(&[write, early, event(1007, 1008, Get, fresh)]));
+}
+
+#[test]
+fn a_lost_step_of_a_counter_is_found() {
+    let steps = |one, other| {
+        [event(0, 9, Add(5, None), Counted(one)), event(1, 8, Add(7, None), Counted(other))]
+    };
+    assert!(has_an_order(&steps(5, 12)) && has_an_order(&steps(12, 7)));
+    assert!(!has_an_order(&steps(5, 7)) && !has_an_order(&steps(12, 12)));
+    // A full cache may have evicted the first of them.
+    assert!(explains(&steps(5, 7), AnyTime));
+    // It lives so long from each step on.
+    let lasting = |read| {
+        [
+            event(0, 1, Add(5, Some(at(1000))), Counted(5)),
+            event(500, 501, Add(7, Some(at(1000))), Counted(12)),
+            event(1400, 1401, Get, Found(read)),
+        ]
+    };
+    assert!(has_an_order(&lasting(Some(12))) && !has_an_order(&lasting(None)));
 }
 
 /// What real clients saw is explained, and no longer when one reply is forged.

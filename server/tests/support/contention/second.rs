@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use tiny_cache_proto::{
     cache::ConditionalCacheStatus,
     v1::{
-        InvalidateRequest, Outcome as Told, Presence, ReadState, WriteReply, WriteRequest,
-        condition::Holds,
+        AddOutcome, AddRequest, InvalidateRequest, LeaseRequest, Outcome as Told, Presence,
+        ReadRequest, ReadState, WriteReply, WriteRequest, condition::Holds,
     },
 };
 
@@ -44,14 +44,36 @@ pub(super) async fn one(
             second.remove(within(namespace, remove(name, None))).await.unwrap();
             return Outcome::Done;
         }
-        Action::Get => {
-            let found = second.read(within(namespace, read(name))).await.unwrap().into_inner();
-            let is_there = found.state() == ReadState::Fresh;
-            let value = is_there.then(|| number(&found.value));
-            if let Some(value) = value {
-                note(value, found.version);
-            }
-            return Outcome::Found(value);
+        Action::Get | Action::GetStale => {
+            let lease = matches!(action, Action::GetStale)
+                .then_some(LeaseRequest { lease_ms: 60_000, wait_ms: 0 });
+            let request = ReadRequest { lease, ..read(name) };
+            let found = second.read(within(namespace, request)).await.unwrap().into_inner();
+            return match found.state() {
+                ReadState::Fresh => {
+                    let value = number(&found.value);
+                    note(value, found.version);
+                    Outcome::Found(Some(value))
+                }
+                ReadState::Stale => Outcome::FoundStale(number(&found.value)),
+                // Another was to fill it, and never does.
+                ReadState::Miss | ReadState::Busy => Outcome::Found(None),
+                ReadState::Unspecified => panic!("{found:?}"),
+            };
+        }
+        Action::Add(step, ttl) => {
+            let request = AddRequest {
+                key: name,
+                delta: step as i64,
+                ttl_ms: ttl.map_or(0, |ttl| ttl.as_millis() as i64),
+                renew_ttl: true,
+                ..AddRequest::default()
+            };
+            let counted = second.add(within(namespace, request)).await.unwrap().into_inner();
+            assert_eq!(counted.outcome(), AddOutcome::Added, "{counted:?}");
+            let value = counted.value as u64;
+            note(value, counted.version);
+            return Outcome::Counted(value);
         }
     };
     let (Action::Set(new) | Action::SetIfAbsent(new) | Action::CompareAndSet(_, new)) = action
@@ -77,7 +99,8 @@ pub(super) async fn drop_all(second: &mut Second, namespace: &str) {
 
 fn message(name: String, new: Write) -> WriteRequest {
     let ttl_ms = new.ttl.map_or(0, |ttl| ttl.as_millis() as i64);
-    WriteRequest { ttl_ms, ..write(name, new.value.to_string()) }
+    let stale_ms = new.stale.as_millis() as i64;
+    WriteRequest { ttl_ms, stale_ms, ..write(name, new.value.to_string()) }
 }
 
 /// As the first service has it.

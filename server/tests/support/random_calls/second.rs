@@ -1,6 +1,6 @@
 //! The calls of the second service, on the same keys as those of the first.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
 use rand::RngExt;
@@ -17,7 +17,7 @@ use super::{
     super::{
         Cache, Second,
         messages::{key, lasting, read, remove},
-        model::{After, MAX_VALUE, Name, Refusal, Span},
+        model::{After, MAX_VALUE, Met, Name, Refusal, Span},
     },
     CacheStatus, Lane,
 };
@@ -136,10 +136,10 @@ impl Lane {
         let lease = Some(LeaseRequest { lease_ms: 60_000, wait_ms: 0 });
         let request = ReadRequest { lease, ..read(&name.key) };
         let call = async |mut second: Second, request| second.read(request).await;
-        let (span, told) = self.ask_second("Read", spelt, request, call).await;
+        let (span, told) = self.ask_second("Read", spelt, request.clone(), call).await;
         let token = told.as_ref().ok().and_then(|reply| reply.lease).map(|lease| lease.token);
         let plan = Plan {
-            sent: Sent::Read(read(&name.key)),
+            sent: Sent::Read(request),
             version: self.model.version(&name),
             tags: 0,
             name: name.clone(),
@@ -151,7 +151,9 @@ impl Lane {
         let is_lost = match self.choose.random.random_range(0..5) {
             0 => {
                 let call = async |mut cache: Cache, request| cache.delete(request).await;
-                self.ask("Delete", spelt, key(&name.key), call).await.1.unwrap();
+                let (span, told) = self.ask("Delete", spelt, key(&name.key), call).await;
+                let told = told.map(|deleted| deleted.status());
+                self.judge(&name, span, &told, |_| (Ok(CacheStatus::Ok), After::Gone));
                 true
             }
             1 => {
@@ -231,10 +233,14 @@ impl Lane {
             }),
             45..75 => {
                 tags = self.choose.random.random_range(0..1 << TAGS);
+                let ttl_ms = ttl_ms(self.choose.ttl());
+                let spans = [0, 0, 0, 500, 60_000].map(|span| if ttl_ms == 0 { 0 } else { span });
                 Sent::Write(WriteRequest {
                     key,
                     value: self.choose.value(),
-                    ttl_ms: ttl_ms(self.choose.ttl()),
+                    ttl_ms,
+                    stale_ms: spans[self.choose.random.random_range(0..spans.len())],
+                    refresh_before_ms: spans[self.choose.random.random_range(0..4)],
                     condition: self.condition(&name, known),
                     return_previous: random(self, 0.3),
                     tags: self.tags(tags),
@@ -305,7 +311,11 @@ impl Lane {
                     }
                 });
                 if let Ok(reply) = told {
+                    let (applied, stale_ms) = (reply.outcome() == Outcome::Applied, asked.stale_ms);
                     self.changed(plan, reply);
+                    if applied {
+                        self.model.keep_stale(name, Duration::from_millis(stale_ms as u64));
+                    }
                 }
             }
             (Sent::Remove(asked), told) => {
@@ -336,13 +346,19 @@ impl Lane {
 
     fn judge_read(&mut self, plan: &Plan, asked: &ReadRequest, span: Span, told: Told<ReadReply>) {
         let told_all = told.as_ref().map(|reply| {
-            let is_there = reply.state() == ReadState::Fresh;
+            let is_there = matches!(reply.state(), ReadState::Fresh | ReadState::Stale);
             let shown = is_there && !asked.exists_only && !reply.not_modified;
             (reply.state(), shown.then(|| reply.value.clone()), reply.not_modified)
         });
-        self.judge(&plan.name, span, &told_all.map_err(|refusal| *refusal), |found| {
-            let Some(found) = found else {
-                return (Ok((ReadState::Miss, None, false)), After::Same);
+        self.judge_met(&plan.name, span, &told_all.map_err(|refusal| *refusal), |met| {
+            let found = match met {
+                Met::Live(found) => found,
+                Met::Stale(found) if asked.lease.is_some() => {
+                    return (Ok((ReadState::Stale, Some(found.clone()), false)), After::Same);
+                }
+                Met::Stale(_) | Met::Nothing => {
+                    return (Ok((ReadState::Miss, None, false)), After::Same);
+                }
             };
             let not_modified =
                 asked.if_version_not != 0 && plan.version == Some(asked.if_version_not);
@@ -352,7 +368,8 @@ impl Lane {
             (Ok((ReadState::Fresh, shown.then(|| found.clone()), not_modified)), after)
         });
         let Ok(reply) = told else { return };
-        let is_there = reply.state() == ReadState::Fresh;
+        let is_there = reply.state() != ReadState::Miss;
+        self.figures.stale += u64::from(reply.state() == ReadState::Stale);
         self.figures.hits += u64::from(is_there);
         self.figures.misses += u64::from(!is_there);
         if is_there {
