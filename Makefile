@@ -277,8 +277,9 @@ IN_REDIS := $(if $(REDIS_DIR),PATH='$(REDIS_DIR)/usr/bin':"$$PATH" \
 	LD_LIBRARY_PATH='$(REDIS_DIR)/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)')
 .PHONY: test-tier
 test-tier: $(REDIS_DIR) $(VENV)/.made $(STUBS)/.generated ## Run contract, interop and failures over Redis, and over a cluster (needs Python, and Redis 7 or Debian for it)
-	$(CARGO) test --workspace --test tier --no-run
+	$(CARGO) test --workspace --test tier --test traces --no-run
 	$(IN_REDIS) $(CARGO) test --workspace --test tier -- --ignored --test-threads 4
+	$(IN_REDIS) $(CARGO) test --workspace --test traces -- --ignored backend::
 	$(IN_REDIS) TINY_CACHE_TEST_NEAR_MB=1 $(CARGO) test --workspace --test tier -- --ignored --test-threads 4 \
 		$(NEAR_CUT_DOWN)
 	for kind in $(TIER_INTEROP); do \

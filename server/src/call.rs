@@ -7,6 +7,7 @@ mod message; // what requests and replies are to the server
 mod fields; // reads a request's message where it lies
 mod writer; // writes a reply's message
 mod method; // the RPC that it asks for
+mod trips; // what it had the second tier do
 mod holdings; // what the callers of a connection hold
 mod exchange; // what the pipeline and a command exchange around tonic
 mod request_id; // its name in logs and replies
@@ -22,5 +23,6 @@ pub(crate) use self::{
     method::Method,
     request_id::{EMPTY_ID, RequestIds, X_REQUEST_ID, text as request_id_text},
     start::CallStart,
-    writer::{ReplyWriter, Segments, field_len},
+    trips::{Trip, Trips},
+    writer::{ReplyWriter, Segments, field_len, number_len},
 };

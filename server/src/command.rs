@@ -33,4 +33,5 @@ pub(crate) use self::{
     set::Set,
     set_if_absent::SetIfAbsent,
     stats::Stats,
+    through::Through,
 };

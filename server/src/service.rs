@@ -2,7 +2,7 @@
 //! quota of requests, and reports on it. Tonic's service and the short way of a message that is there
 //! as a whole share all of it.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use futures::FutureExt;
 use prost::Message;
@@ -32,7 +32,7 @@ use crate::{
     },
     command::{
         Bounds, Command, CompareAndSet, Context, Delete, GROUP, Get, MultiDelete, MultiGet,
-        MultiSet, Set, SetIfAbsent, Stats,
+        MultiSet, Set, SetIfAbsent, Stats, Through,
         v1::{
             Add, Batch, Describe, HotKeys, Invalidate, Read, Release, Remove, Scan, WhatIf, Write,
         },
@@ -268,7 +268,7 @@ impl CacheRpcs {
     ) -> Prepared<'a, C::Request<'a>> {
         let mut report = Report::of_request(&request, bytes);
         let run = self.let_run::<C>(namespace, &terms, &request, &mut report).map(|namespace| {
-            let context = self.context(namespace, terms.deadline, hands);
+            let context = self.context(namespace, terms, hands);
             (context, Some(request))
         });
         Prepared { run, report }
@@ -320,7 +320,7 @@ impl CacheRpcs {
     ) -> Option<Whole> {
         let tier = self.tier.as_ref()?;
         let namespace = namespace.map_or(Ok(Namespace::SHARED), Namespace::of_metadata).ok()?;
-        let answer = C::near(&self.context(namespace, None, None), request)?;
+        let answer = C::near(&self.context(namespace, Terms::default(), None), request)?;
         let mut report = Report::of_request(request, bytes);
         if begin().records_keys {
             report.add_keys(namespace.as_str(), request);
@@ -339,11 +339,13 @@ impl CacheRpcs {
     fn context<'a>(
         &'a self,
         namespace: Namespace<'a>,
-        deadline: Option<Instant>,
+        terms: Terms,
         hands: Option<&'a Hands>,
     ) -> Context<'a> {
         let Self { store, bounds, drain, .. } = self;
-        let (tier, bounds) = (self.tier.as_ref(), *bounds);
+        let traced = hands.filter(|_| terms.is_traced);
+        let tier = self.tier.as_ref().map(|tier| Through { store, tier, traced });
+        let (bounds, deadline) = (*bounds, terms.deadline);
         Context { store, tier, namespace, bounds, deadline, drain, hands }
     }
 

@@ -19,7 +19,9 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Terms {
     /// When the caller stops waiting.
     pub(crate) deadline: Option<Instant>,
-    /// Whether the call's span records keys.
+    /// Whether the call has a span.
+    pub(crate) is_traced: bool,
+    /// Whether the span records keys.
     pub(crate) records_keys: bool,
     /// What its caller may do in its namespace.
     pub(crate) may: Uses,

@@ -136,6 +136,11 @@ pub(crate) fn field_len(len: usize) -> usize {
     if len == 0 { 0 } else { 1 + encoded_len_varint(len as u64) + len }
 }
 
+/// Bytes that a field with this number takes, if its own is below 16.
+pub(crate) fn number_len(number: u64) -> usize {
+    if number == 0 { 0 } else { 1 + encoded_len_varint(number) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +191,11 @@ mod tests {
             let mut writer = ReplyWriter::new();
             writer.text(15, &"x".repeat(len));
             assert_eq!(writer.len(), field_len(len), "{len}");
+        }
+        for number in [0, 1, 127, 128, u64::MAX] {
+            let mut writer = ReplyWriter::new();
+            writer.number(15, number);
+            assert_eq!(writer.len(), number_len(number), "{number}");
         }
     }
 }

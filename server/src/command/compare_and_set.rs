@@ -4,10 +4,7 @@ use std::iter;
 
 use tiny_cache_proto::{cache::CompareAndSetRequest, key::Key};
 
-use super::{
-    contract::{Command, Context},
-    through,
-};
+use super::contract::{Command, Context};
 use crate::{
     call::{Field, RequestMessage, each_field},
     rejection::Rejection,
@@ -37,7 +34,7 @@ impl Command for CompareAndSet {
         let Some(tier) = context.tier else {
             return Ok(context.store.compare_and_set(key, swap.expected, swap.value, ttl)?);
         };
-        through::compare_and_set(context.store, tier, key, (swap.expected, swap.value), ttl).await
+        tier.compare_and_set(key, (swap.expected, swap.value), ttl).await
     }
 }
 

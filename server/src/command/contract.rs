@@ -5,12 +5,12 @@ use std::time::Instant;
 use tiny_cache_proto::key::Namespace;
 use tokio_util::sync::CancellationToken;
 
+use super::through::Through;
 use crate::{
     call::{Hands, ReplyMessage, RequestMessage},
     pinned::PinnedLimit,
     rejection::Rejection,
     store::StoreHandle,
-    tier::Tier,
 };
 
 /// An RPC. Each way of a call decodes the request, runs the command and writes the reply. A message
@@ -45,7 +45,7 @@ pub(crate) const GROUP: usize = 128;
 pub(crate) struct Context<'a> {
     pub(crate) store: &'a StoreHandle,
     /// `None`: the store has everything.
-    pub(crate) tier: Option<&'a Tier>,
+    pub(crate) tier: Option<Through<'a>>,
     pub(crate) namespace: Namespace<'a>,
     pub(crate) bounds: Bounds,
     /// When the caller stops waiting.

@@ -8,7 +8,6 @@ use tiny_cache_proto::{
 use super::{
     contract::{Command, Context},
     get::OneKey,
-    through,
 };
 use crate::rejection::Rejection;
 
@@ -27,7 +26,7 @@ impl Command for Delete {
         let key = Key::parse(context.namespace, request.key)?;
         match context.tier {
             None => context.store.delete(key),
-            Some(tier) => through::delete(tier, key).await?,
+            Some(tier) => tier.delete(key).await?,
         }
         Ok(CacheResponse { status: CacheStatus::Ok.into() })
     }

@@ -30,7 +30,7 @@ impl Command for Get {
         let key = Key::parse(context.namespace, request.key)?;
         match context.tier {
             None => Ok(context.store.get(key)),
-            Some(tier) => Ok(tier.get(context.store, key).await),
+            Some(tier) => Ok(tier.get(key).await),
         }
     }
 

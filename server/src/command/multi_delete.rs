@@ -4,7 +4,6 @@ use super::{
     batch::{self, Results},
     contract::{Command, Context},
     multi_get::Keys,
-    through,
 };
 use crate::rejection::Rejection;
 
@@ -18,7 +17,7 @@ impl Command for MultiDelete {
 
     async fn run<'a>(context: &Context<'a>, request: Keys<'a>) -> Result<Results<'a>, Rejection> {
         if let Some(tier) = context.tier {
-            let begin = |_, key| Ok(through::delete(tier, key));
+            let begin = |_, key| Ok(tier.delete(key));
             return batch::write_through(context, &request.keys, |key| key, begin).await;
         }
         batch::write(

@@ -5,12 +5,13 @@ use tiny_cache_proto::{cache::MultiCacheKeyRequest, key::Key};
 use super::{
     batch,
     contract::{Command, Context},
+    through::Through,
 };
 use crate::{
     call::{Facts, Reads, ReplyMessage, ReplyWriter, RequestMessage, each_field, field_len},
     rejection::Rejection,
     store::{Lookup, Value},
-    tier::{self, Tier},
+    tier,
 };
 
 pub(crate) struct MultiGet;
@@ -67,12 +68,12 @@ impl Command for MultiGet {
 
 async fn through_tier<'a>(
     context: &Context<'a>,
-    tier: &Tier,
+    tier: Through<'a>,
     keys: &[&'a str],
 ) -> Result<Lookups<'a>, Rejection> {
     batch::check(context, keys.len())?;
     let parsed = keys.iter().map(|key| Key::parse(context.namespace, key));
-    let found = tier.get_all(context.store, parsed).await;
+    let found = tier.get_all(parsed).await;
     let items = keys.iter().zip(found).map(|(key, found)| match found {
         Ok(found) => KeyLookup::of(key, found),
         Err(invalid) => KeyLookup::refused(key, invalid.to_string()),

@@ -6,7 +6,6 @@ use super::{
     batch::{self, Results},
     contract::{Command, Context},
     set::Item,
-    through,
 };
 use crate::{
     call::{Field, RequestMessage, each_field},
@@ -30,10 +29,9 @@ impl Command for MultiSet {
 
     async fn run<'a>(context: &Context<'a>, request: Items<'a>) -> Result<Results<'a>, Rejection> {
         if let Some(tier) = context.tier {
-            let store = context.store;
             let begin = |item: Item<'a>, key| {
                 let ttl = Ttl::from_seconds(item.ttl);
-                Ok(through::set(store, tier, key, item.value, ttl)?)
+                Ok(tier.set(key, item.value, ttl)?)
             };
             return batch::write_through(context, &request.items, |item| item.key, begin).await;
         }

@@ -7,10 +7,7 @@ use tiny_cache_proto::{
     key::Key,
 };
 
-use super::{
-    contract::{Command, Context},
-    through,
-};
+use super::contract::{Command, Context};
 use crate::{
     call::{Field, ReplyMessage, ReplyWriter, RequestMessage, each_field},
     rejection::Rejection,
@@ -38,7 +35,7 @@ impl Command for Set {
         let ttl = Ttl::from_seconds(item.ttl);
         match context.tier {
             None => context.store.set(key, item.value, ttl)?,
-            Some(tier) => through::set(context.store, tier, key, item.value, ttl)?.await?,
+            Some(tier) => tier.set(key, item.value, ttl)?.await?,
         }
         Ok(CacheResponse { status: CacheStatus::Ok.into() })
     }

@@ -8,7 +8,6 @@ use tiny_cache_proto::{
 use super::{
     contract::{Command, Context},
     set::Item,
-    through,
 };
 use crate::{
     call::{ReplyMessage, ReplyWriter},
@@ -29,7 +28,7 @@ impl Command for SetIfAbsent {
         let ttl = Ttl::from_seconds(item.ttl);
         match context.tier {
             None => Ok(context.store.set_if_absent(key, item.value, ttl)?),
-            Some(tier) => through::set_if_absent(context.store, tier, key, item.value, ttl).await,
+            Some(tier) => tier.set_if_absent(key, item.value, ttl).await,
         }
     }
 }

@@ -154,7 +154,8 @@ impl Call {
     /// Finishes the reply, and tells metrics, trace and log of it.
     fn answered(&mut self, mut response: Response<Body>) -> Response<ReplyBody> {
         let mut report = self.exchange.take();
-        let handed = mem::take(&mut report.handed);
+        let mut handed = mem::take(&mut report.handed);
+        let trips = handed.take_trips();
         if report.lacks != Uses::default()
             && let Some(barred) = self.barred.take()
         {
@@ -174,6 +175,7 @@ impl Call {
             request_id: &request_id_text(&self.request_id),
             code,
             report,
+            trips,
             hidden,
             panicked: self.panicked,
         };

@@ -9,7 +9,7 @@ use tracing::{Level, debug, enabled, error, field};
 
 use super::{caller::Caller, meter::Measured};
 use crate::{
-    call::{CallStart, Report},
+    call::{CallStart, Report, Trips},
     histogram::Exemplar,
     telemetry::{Ended, Ending, RpcSpan},
 };
@@ -23,6 +23,8 @@ pub(super) struct Outcome<'a> {
     /// The status that the caller reads.
     pub(super) code: Code,
     pub(super) report: Report,
+    /// What the second tier did for it.
+    pub(super) trips: Trips,
     /// The message of an internal error, which the caller does not get to read.
     pub(super) hidden: Option<String>,
     pub(super) panicked: bool,
@@ -37,11 +39,11 @@ impl Outcome<'_> {
         caller: impl FnOnce() -> Option<Caller>,
         count: impl FnOnce(Measured<'_>),
     ) -> Option<HeaderValue> {
-        let Self { start, ended, request_id, report: Report { facts, keys, .. }, hidden, .. } =
-            self;
+        let Self { start, ended, request_id, report, trips, hidden, .. } = self;
+        let Report { facts, keys, .. } = report;
         let code = facts.status(self.code);
         let took = ended.saturating_duration_since(start.at);
-        let ending = Ending { code, request_id, facts: &facts, keys, took };
+        let ending = Ending { code, request_id, facts: &facts, keys, trips, took };
         let (ids, response) = match span.and_then(|span| span.end(ending)) {
             Some(Ended { ids, response }) => (Some(ids), response),
             None => (None, None),

@@ -262,6 +262,7 @@ impl Answers for ConnectionRpc {
         };
         let terms = Terms {
             deadline: deadline.as_ref().map(|deadline| deadline.at().into_std()),
+            is_traced: span.is_some(),
             records_keys: span.as_ref().is_some_and(RpcSpan::records_keys),
             may,
         };

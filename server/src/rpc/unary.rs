@@ -29,7 +29,9 @@ use super::{
 };
 use crate::{
     access::{Asked, Event, Refusal},
-    call::{CallStart, EMPTY_ID, Handed, Method, ReplyWriter, Report, RequestIds, Terms, Uses},
+    call::{
+        CallStart, EMPTY_ID, Handed, Method, ReplyWriter, Report, RequestIds, Terms, Trips, Uses,
+    },
     rejection::Rejection,
     service::{CacheRpcs, Encoded, Whole},
     telemetry::{Carrier, RpcSpan, TRACERESPONSE},
@@ -223,6 +225,7 @@ impl UnaryCalls {
             request_id: self.request_ids.choose(head.kept(REQUEST_ID), &mut made),
             code: Code::Ok,
             report,
+            trips: Trips::default(),
             hidden: None,
             panicked: matches!(done, Done::Panicked),
         };
@@ -281,7 +284,9 @@ impl Call<'_> {
         // A panic costs the request that met it. What a command may have left half done is its
         // own: the store's locks are free again, and guard no data.
         let answered = catch_unwind(AssertUnwindSafe(|| {
-            let begin = || Terms { deadline, records_keys: self.begin_span(), may };
+            // What is answered at once asks no second tier, of which its span would tell.
+            let begin =
+                || Terms { deadline, is_traced: false, records_keys: self.begin_span(), may };
             rpcs.answer_whole(call.method, call.message, begin, reply)
         }));
         Some(match answered {

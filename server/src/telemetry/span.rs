@@ -1,39 +1,37 @@
-//! The span of one RPC.
+//! The span of one RPC, and under it those of its trips to the second tier.
 //!
 //! It is made as the SDK's finished [`SpanData`] when the RPC ends. A span of the SDK's tracer
 //! would ask a sampler again and take a lock for each attribute.
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use http::HeaderValue;
 use opentelemetry::{
-    Array, InstrumentationScope, KeyValue, StringValue, Value,
-    trace::{SpanContext, SpanKind, Status},
+    Array, InstrumentationScope, StringValue, Value,
+    trace::{SpanContext, SpanId, SpanKind, Status, TraceId},
 };
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanData, SpanEvents, SpanLinks};
 use tiny_cache_proto::status::code_name;
 use tonic::Code;
 
 use crate::{
-    call::{CallStart, Facts, Reads, RecordedKeys},
+    call::{CallStart, Facts, Reads, RecordedKeys, Trip, Trips},
     histogram::Exemplar,
 };
 
 use super::{
     attributes::{
-        ERROR_TYPE, GRPC, HIT, HITS, ITEMS, KEYS, MISSES, NAMESPACE, NETWORK_PEER_ADDRESS,
-        NETWORK_PEER_PORT, REQUEST_ID, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_RESPONSE_STATUS_CODE,
-        RPC_SYSTEM_NAME, SCOPE, VALUE_BYTES, is_error,
+        Attributes, DB_OPERATION_BATCH_SIZE, DB_OPERATION_NAME, DB_SYSTEM_NAME, ERROR_TYPE, GRPC,
+        HIT, HITS, ITEMS, KEYS, MISSES, NAMESPACE, NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT, REDIS,
+        REQUEST_ID, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_RESPONSE_STATUS_CODE, RPC_SYSTEM_NAME,
+        SCOPE, SERVER_ADDRESS, SERVER_PORT, VALUE_BYTES, is_error,
     },
     parent,
     tracer::{ConnectionTracer, Peer},
 };
-
-/// Attributes of a span without keys: an allocation of this size holds them all.
-const USUAL: usize = 10;
 
 /// A request that is sampled. Its span is made when it ends. A request that is dropped before
 /// that has lost its caller, and its span ends as cancelled.
@@ -58,6 +56,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) facts: &'a Facts,
     pub(crate) keys: Option<RecordedKeys>,
+    /// Each has a span of its own under this one.
+    pub(crate) trips: Trips,
     pub(crate) took: Duration,
 }
 
@@ -97,9 +97,9 @@ impl Drop for RpcSpan {
 
 impl Begun {
     fn end(&self, ending: Ending<'_>) -> Option<Ended> {
-        let Ending { code, request_id, facts, keys, took } = ending;
+        let Ending { code, request_id, facts, keys, trips, took } = ending;
         let longest = self.connection.tracer.config.longest_text;
-        self.finish(code, took, |span| {
+        let ended = self.finish(code, took, |span| {
             span.add(REQUEST_ID, shortened(request_id, longest).to_owned());
             // Nothing is known of a message that was never decoded.
             if facts.request_bytes.is_some() && facts.items > 0 {
@@ -126,7 +126,40 @@ impl Begun {
                 });
                 span.add(KEYS, Value::Array(Array::String(keys.collect())));
             }
-        })
+        })?;
+        for trip in trips.iter() {
+            self.finish_trip(trip, &ended);
+        }
+        Some(ended)
+    }
+
+    /// Queues the span of a trip under that of the request.
+    fn finish_trip(&self, trip: &Trip, Ended { ids, .. }: &Ended) {
+        let Self { connection, parent, start, wall, .. } = self;
+        let on_the_wall = |at: Instant| *wall + at.saturating_duration_since(start.at);
+        let context = |span_id| {
+            let trace_id = TraceId::from_bytes(ids.trace_id);
+            let flags = parent.trace_flags().with_sampled(true);
+            SpanContext::new(trace_id, span_id, flags, false, parent.trace_state().clone())
+        };
+        connection.tracer.queue.add(|| {
+            let attributes = of_trip(trip, connection.tracer.config.most_attributes);
+            SpanData {
+                span_context: context(RandomIdGenerator::default().new_span_id()),
+                parent_span_id: SpanId::from_bytes(ids.span_id),
+                parent_span_is_remote: false,
+                span_kind: SpanKind::Client,
+                name: operation(trip).into(),
+                start_time: on_the_wall(trip.began),
+                end_time: on_the_wall(trip.ended),
+                attributes: attributes.list,
+                dropped_attributes_count: attributes.dropped,
+                events: SpanEvents::default(),
+                links: SpanLinks::default(),
+                status: trip.problem.map_or(Status::Unset, |_| Status::error("")),
+                instrumentation_scope: InstrumentationScope::builder(SCOPE).build(),
+            }
+        });
     }
 
     /// Queues the span: what every one says, and what `more` adds.
@@ -191,30 +224,26 @@ impl Begun {
     }
 }
 
-/// The attributes of one span, up to a limit.
-struct Attributes {
-    list: Vec<KeyValue>,
-    room: u32,
-    dropped: u32,
+/// The command of a trip, as the conventions have it.
+fn operation(trip: &Trip) -> String {
+    if trip.keys > 1 { format!("PIPELINE {}", trip.verb) } else { trip.verb.to_owned() }
 }
 
-impl Attributes {
-    fn with_room(room: u32) -> Self {
-        Self { list: Vec::with_capacity(USUAL), room, dropped: 0 }
+fn of_trip(trip: &Trip, room: u32) -> Attributes {
+    let mut span = Attributes::with_room(room);
+    span.add(DB_SYSTEM_NAME, REDIS);
+    span.add(DB_OPERATION_NAME, operation(trip));
+    if trip.keys > 1 {
+        span.number(DB_OPERATION_BATCH_SIZE, trip.keys);
     }
-
-    fn add(&mut self, key: &'static str, value: impl Into<Value>) {
-        if self.room == 0 {
-            self.dropped += 1;
-            return;
-        }
-        self.room -= 1;
-        self.list.push(KeyValue::new(key, value));
+    if let Some(problem) = trip.problem {
+        span.add(ERROR_TYPE, problem);
     }
-
-    fn number(&mut self, key: &'static str, value: u64) {
-        self.add(key, i64::try_from(value).unwrap_or(i64::MAX));
+    if let Some((host, port)) = &trip.server {
+        span.add(SERVER_ADDRESS, host.to_string());
+        span.number(SERVER_PORT, (*port).into());
     }
+    span
 }
 
 /// A text up to `longest` characters.

@@ -36,6 +36,19 @@ pub(crate) enum Down {
     Foreign(&'static str),
 }
 
+impl Down {
+    /// The failure in a word, of which there are few.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Apart => "apart",
+            Self::Unsure => "unsure",
+            Self::Replica => "replica",
+            Self::Full => "full",
+            Self::Foreign(_) => "foreign",
+        }
+    }
+}
+
 /// One thing that a worker asks.
 #[derive(Debug)]
 pub(super) enum Ask {
@@ -53,4 +66,15 @@ pub(crate) enum Write {
     SetIfAbsent { value: Bytes, ttl: Ttl },
     CompareAndSet { expected: Bytes, value: Bytes, ttl: Ttl },
     Delete,
+}
+
+impl Write {
+    /// The command that carries it out.
+    pub(crate) fn verb(&self) -> &'static str {
+        match self {
+            Self::Set { .. } | Self::SetIfAbsent { .. } => "SET",
+            Self::CompareAndSet { .. } => "EVAL",
+            Self::Delete => "UNLINK",
+        }
+    }
 }

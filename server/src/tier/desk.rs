@@ -1,6 +1,7 @@
 //! The loop: takes what workers ask and what the tier says, one after another.
 
 mod near; // the store, as the loop fills and empties it
+mod presence; // whether the tier is there
 mod queue; // what is to be sent
 mod work; // what was sent and has not ended
 
@@ -15,10 +16,10 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::{Interval, MissedTickBehavior, interval},
 };
-use tracing::{info, warn};
 
 use self::{
     near::NearPart,
+    presence::{OnChange, Presence},
     queue::{Queue, Queued},
     work::{Done, Sent, Work},
 };
@@ -53,12 +54,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// part, and a URL that names a replica would have it emptied with every write.
 const LEAVE: Duration = Duration::from_secs(2);
 
-/// A tier that was not reached this long after the start is reported as away, whatever the reason.
-const FIRST: Duration = Duration::from_secs(3);
-
-/// What turns when the tier comes and goes.
-pub(crate) type OnChange = Box<dyn Fn(bool) + Send>;
-
 /// The loop's state.
 pub(crate) struct Desk {
     asks: UnboundedReceiver<Ask>,
@@ -81,10 +76,7 @@ pub(crate) struct Desk {
     figures: Figures,
     queue: Queue,
     work: FuturesUnordered<Work>,
-    began: Instant,
-    is_up: Option<bool>,
-    on_change: OnChange,
-    place: String,
+    presence: Presence,
 }
 
 impl Desk {
@@ -102,7 +94,7 @@ impl Desk {
         let (asking, asks) = unbounded_channel();
         let (telling, words) = unbounded_channel();
         let (layout, figures) = (Layout::new(&settings.prefix), Figures::default());
-        let tier = Tier::new(layout.clone(), asking, figures.clone());
+        let tier = Tier::new(layout.clone(), asking, figures.clone(), dialer.only_server());
         let desk = Self {
             asks,
             words,
@@ -121,10 +113,7 @@ impl Desk {
             figures: figures.clone(),
             queue: Queue::new(is_cluster),
             work: FuturesUnordered::new(),
-            began: Instant::now(),
-            is_up: None,
-            on_change,
-            place: settings.to_string(),
+            presence: Presence::new(settings.to_string(), on_change, figures.clone()),
         };
         Ok((desk, tier, figures))
     }
@@ -273,10 +262,7 @@ impl Desk {
                 self.judge_up();
             }
             Err(problem) => {
-                if self.is_up.is_none() {
-                    self.set_up(false);
-                    warn!(backend = self.place, %problem, "cannot connect to the backend");
-                }
+                self.presence.refused(&problem);
                 self.work.push(work::connect(self.dialer.clone(), primary, PAUSE));
             }
         }
@@ -378,14 +364,7 @@ impl Desk {
         self.figures.set_open(self.breaker.open_ratio());
         self.connect_again();
         self.discover();
-        if self.is_up.is_none() && self.began.elapsed() >= FIRST {
-            self.set_up(false);
-            warn!(
-                backend = self.place,
-                "the backend was not reached since the start; look whether it is a cluster, and \
-                 whether it speaks TLS, as CACHE_BACKEND_URL says"
-            );
-        }
+        self.presence.look();
     }
 
     /// Makes connections anew that have ended.
@@ -435,26 +414,7 @@ impl Desk {
 
     /// It is there when every primary tells of changes, and reads and writes have a connection.
     fn judge_up(&mut self) {
-        let up = self.coverage.is_whole() && self.routes.is_whole();
-        if up || self.is_up.is_some() {
-            self.set_up(up);
-        }
-    }
-
-    fn set_up(&mut self, up: bool) {
-        if self.is_up.replace(up) == Some(up) {
-            return;
-        }
-        if up {
-            info!(backend = self.place, "the backend is there, and tells of changes");
-        } else {
-            warn!(
-                backend = self.place,
-                "the backend is away; reads are misses, writes are refused"
-            );
-        }
-        (self.on_change)(up);
-        self.figures.set_up(up);
+        self.presence.judge(self.coverage.is_whole() && self.routes.is_whole());
     }
 
     fn flush(&mut self) {

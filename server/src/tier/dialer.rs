@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustis::client::{Client, Config, CustomReconnectionPolicy, ReconnectionConfig, ServerConfig};
 
 use super::{
-    primary::Primary,
+    primary::{Primary, ServerAddress},
     sentinels,
     settings::TierSettings,
     transport::{self, TierError, Tls},
@@ -45,6 +45,14 @@ impl Dialer {
 
     pub(super) fn is_cluster(&self) -> bool {
         !self.seeds.is_empty()
+    }
+
+    /// The one server that is connected to, if there is one.
+    pub(super) fn only_server(&self) -> Option<ServerAddress> {
+        match &self.config.server {
+            ServerConfig::Standalone { host, port } => Some((host.as_str().into(), *port)),
+            _ => None,
+        }
     }
 
     pub(super) fn seeds(&self) -> &[Primary] {

@@ -1,6 +1,11 @@
 //! A server that takes writes, and the slots that it has.
 
+use std::sync::Arc;
+
 use super::layout::SLOTS;
+
+/// The host and the port of a server.
+pub(crate) type ServerAddress = (Arc<str>, u16);
 
 /// A server that takes writes, by its address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

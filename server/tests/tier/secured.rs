@@ -8,6 +8,7 @@ use crate::{
     nodes::{fail_over, get, is_up, node, set, until, warm},
     support::{
         certificates::Certificates,
+        process::Process,
         redis::{Cluster, Pem, Redis, Watched},
         run,
     },
@@ -50,6 +51,29 @@ fn a_tier_over_tls_with_a_password_takes_writes_and_tells_of_changes() {
         assert_eq!(get(&mut cache, "k").await.as_deref(), Some("v"));
         assert!(redis.try_ask(&["GET", "tiny-cache::k"]).unwrap().contains("NOAUTH"));
     });
+}
+
+/// A password that was changed is no outage like others: the log says what the server answered, once
+/// for all tries.
+#[test]
+#[ignore = "needs redis-server; run by `make test-tier`"]
+fn a_password_that_no_longer_holds_is_named_in_the_log() {
+    let redis = Redis::start(&[]);
+    redis.ask(&["ACL", "SETUSER", "node", "on", ">old", "~*", "&*", "+@all"]);
+    let url = format!("redis://node:old@127.0.0.1:{}", redis.port());
+    let mut node = Process::start(&[("CACHE_BACKEND", "redis"), ("CACHE_BACKEND_URL", &url)]);
+    node.logged_until("the backend is there, and tells of changes");
+
+    redis.ask(&["ACL", "SETUSER", "node", "resetpass", ">new"]);
+    redis.ask(&["CLIENT", "KILL", "USER", "node"]);
+    let lines = node.logged_until("cannot connect to the backend");
+    let problem = lines.last().unwrap()["fields"]["problem"].to_string();
+    assert!(problem.contains("WRONGPASS"), "{problem}");
+
+    redis.ask(&["ACL", "SETUSER", "node", "resetpass", ">old"]);
+    let lines = node.logged_until("the backend is there, and tells of changes");
+    let again = lines.iter().filter(|line| line["fields"]["problem"].to_string() == problem);
+    assert_eq!(again.count(), 0, "{lines:#?}");
 }
 
 /// The files of servers that have the loopback address in their certificate.
