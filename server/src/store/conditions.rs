@@ -216,7 +216,7 @@ impl<'a> Test<'a> {
         let shard = self.place.shard;
         self.met = current.map(|entry| Previous {
             version: shard.version_of(entry),
-            value: self.on.wants_previous.then(|| Value::of(entry)),
+            value: self.on.wants_previous.then(|| Value::of(entry.clone())),
         });
         let holds = match (self.on.condition, current) {
             (Condition::Always, _) | (Condition::Absent, None) => return Outcome::Stored,

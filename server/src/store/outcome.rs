@@ -69,8 +69,8 @@ impl Lookup {
 pub struct Value(Entry);
 
 impl Value {
-    pub(super) fn of(entry: &Entry) -> Self {
-        Self(entry.clone())
+    pub(super) fn of(entry: Entry) -> Self {
+        Self(entry)
     }
 
     /// The bytes themselves, without a copy, unless tens of thousands of replies hold them already.

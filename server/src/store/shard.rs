@@ -210,7 +210,7 @@ impl Shard {
             let mut stripe = self.stripes.lock(key.hash);
             let live = self.live(&stripe, key, || self.clock.now());
             let next = self.asked_for(live);
-            let found = live.map_or(Lookup::Miss, |entry| Lookup::Hit(Value::of(entry)));
+            let found = live.map_or(Lookup::Miss, |entry| Lookup::Hit(Value::of(entry.clone())));
             let in_window = live.is_some_and(Entry::waits);
             stripe.window_hits += u64::from(in_window);
             (found, next)

@@ -72,6 +72,13 @@ impl Version {
     }
 }
 
+#[cfg(test)]
+impl Version {
+    pub(crate) fn of(number: NonZeroU64) -> Self {
+        Self(number)
+    }
+}
+
 impl Versions {
     pub(super) fn start() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -217,7 +217,7 @@ impl Outcome {
     /// Bytes of its message.
     fn len(&self) -> usize {
         match self {
-            Self::Read(sight) => sight.facts().encoded_len() + field_len(sight.value_bytes()),
+            Self::Read(sight) => sight.len(),
             Self::Write(change) | Self::Remove(change) => {
                 change.facts().encoded_len() + field_len(change.value_bytes())
             }

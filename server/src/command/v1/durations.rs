@@ -40,5 +40,6 @@ pub(super) fn span(
 /// Milliseconds until an entry expires: a part of one counts as one, so that 0 stays free for an
 /// entry that never does.
 pub(super) fn ms_left(left: Duration) -> i64 {
-    (left.as_nanos().div_ceil(1_000_000) as i64).max(1)
+    let part = u64::from(left.subsec_nanos()).div_ceil(1_000_000);
+    ((left.as_secs() * 1000 + part) as i64).max(1)
 }

@@ -2,9 +2,10 @@
 
 use std::iter;
 
+use prost::Message;
 use tiny_cache_proto::{
     key::Key,
-    v1::{Lease, ReadReply, ReadRequest, ReadState},
+    v1::{Lease, ReadRequest, ReadState},
 };
 
 use super::{
@@ -12,7 +13,10 @@ use super::{
     lease::{Granted, LeaseTerms, Leased},
 };
 use crate::{
-    call::{Facts, Field, Reads, ReplyMessage, ReplyWriter, RequestMessage, Uses, each_field},
+    call::{
+        Facts, Field, Reads, ReplyMessage, ReplyWriter, RequestMessage, Uses, each_field,
+        field_len, number_len,
+    },
     command::contract::{Command, Context},
     rejection::Rejection,
     store::{Located, Seen, Ttl},
@@ -161,26 +165,34 @@ impl Sight {
         self.found.as_ref().filter(|_| self.shows_value).map_or(0, |seen| seen.value.len())
     }
 
-    /// The message without its value.
-    pub(super) fn facts(&self) -> ReadReply {
-        let Self { found, is_busy, lease, not_modified, process, .. } = self;
-        let base = ReadReply {
-            process_id: *process,
-            not_modified: *not_modified,
-            lease: *lease,
-            ..ReadReply::default()
-        };
-        let Some(seen) = found else {
-            let state = if *is_busy { ReadState::Busy } else { ReadState::Miss };
-            return ReadReply { state: state.into(), ..base };
-        };
-        let state = if seen.is_stale { ReadState::Stale } else { ReadState::Fresh };
-        ReadReply {
-            state: state.into(),
-            version: seen.version.get() as i64,
-            ttl_left_ms: seen.ttl_left.filter(|_| !seen.is_stale).map_or(0, ms_left),
-            age_ms: seen.age.as_millis() as i64,
-            ..base
+    /// Bytes of the message.
+    pub(super) fn len(&self) -> usize {
+        let numbers: usize = self.numbers().iter().map(|(_, number)| number_len(*number)).sum();
+        let lease = self.lease.map_or(0, |lease| field_len(lease.encoded_len()));
+        numbers + lease + field_len(self.value_bytes())
+    }
+
+    /// The message's numbers, each behind that of its field.
+    fn numbers(&self) -> [(u32, u64); 6] {
+        let Self { found, not_modified, process, .. } = self;
+        let seen = found.as_ref();
+        let ttl_left = seen.filter(|seen| !seen.is_stale).and_then(|seen| seen.ttl_left);
+        [
+            (1, self.state() as u64),
+            (3, seen.map_or(0, |seen| seen.version.get())),
+            (4, ttl_left.map_or(0, ms_left) as u64),
+            (5, seen.map_or(0, |seen| seen.age.as_millis() as u64)),
+            (6, u64::from(*not_modified)),
+            (7, u64::from(*process)),
+        ]
+    }
+
+    fn state(&self) -> ReadState {
+        match &self.found {
+            Some(seen) if seen.is_stale => ReadState::Stale,
+            Some(_) => ReadState::Fresh,
+            None if self.is_busy => ReadState::Busy,
+            None => ReadState::Miss,
         }
     }
 }
@@ -198,9 +210,93 @@ impl ReplyMessage for Sight {
     }
 
     fn write(&self, message: &mut ReplyWriter) {
-        message.fields_of(&self.facts());
+        for (field, number) in self.numbers() {
+            message.number(field, number);
+        }
+        if let Some(lease) = &self.lease {
+            message.begin_message(8, lease.encoded_len());
+            message.fields_of(lease);
+        }
         if let Some(seen) = self.found.as_ref().filter(|_| self.shows_value) {
             message.value(2, &seen.value, || seen.value.lend());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZeroU64, time::Duration};
+
+    use proptest::{option, prelude::*};
+    use tiny_cache_proto::v1::ReadReply;
+
+    use super::*;
+    use crate::{
+        command::testing::written,
+        store::{Value, Version},
+    };
+
+    const LONGEST_MICROS: u64 = 1 << 50;
+
+    prop_compose! {
+        fn seen()(
+            value in prop::collection::vec(any::<u8>(), 0..300),
+            version in 1..=u64::MAX,
+            ttl_left in option::of(0..LONGEST_MICROS),
+            is_stale: bool,
+            age in 0..LONGEST_MICROS,
+        ) -> Seen {
+            Seen {
+                value: Value::holding(&value),
+                version: Version::of(NonZeroU64::new(version).unwrap()),
+                ttl_left: ttl_left.map(Duration::from_micros),
+                is_stale,
+                wants_refill: false,
+                age: Duration::from_micros(age),
+            }
+        }
+    }
+
+    prop_compose! {
+        fn sight()(
+            found in option::of(seen()),
+            (is_busy, shows_value, not_modified) in any::<(bool, bool, bool)>(),
+            lease in option::of((any::<i64>(), any::<i64>())),
+            process: u32,
+        ) -> Sight {
+            let lease = lease.map(|(token, lease_ms)| Lease { token, lease_ms });
+            Sight { found, is_busy, lease, shows_value, not_modified, process }
+        }
+    }
+
+    /// The message as prost would have it.
+    fn message(sight: &Sight) -> ReadReply {
+        let Sight { lease, process: process_id, not_modified, .. } = *sight;
+        let common = ReadReply { lease, process_id, not_modified, ..ReadReply::default() };
+        let Some(seen) = &sight.found else {
+            let state = if sight.is_busy { ReadState::Busy } else { ReadState::Miss };
+            return ReadReply { state: state.into(), ..common };
+        };
+        let state = if seen.is_stale { ReadState::Stale } else { ReadState::Fresh };
+        let left = seen.ttl_left.filter(|_| !seen.is_stale);
+        let left = left.map_or(0, |left| left.as_nanos().div_ceil(1_000_000).max(1) as i64);
+        let value = if sight.shows_value { seen.value.to_vec() } else { Vec::new() };
+        ReadReply {
+            state: state.into(),
+            value: value.into(),
+            version: seen.version.get() as i64,
+            ttl_left_ms: left,
+            age_ms: seen.age.as_millis() as i64,
+            ..common
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_reply_is_the_messages_fields(sight in sight()) {
+            let reply = written::<ReadReply>(&sight);
+            prop_assert_eq!(&reply, &message(&sight));
+            prop_assert_eq!(reply.encoded_len(), sight.len());
         }
     }
 }

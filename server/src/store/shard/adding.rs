@@ -23,7 +23,7 @@ impl Shard {
         let before = current.as_ref().map(|entry| number(entry.value()).ok_or(NoCounter));
         let (outcome, value) = addition.of(before.transpose()?);
         let Some(sum) = value.written() else {
-            let seen = current.map(|entry| self.seen(&entry, now));
+            let seen = current.map(|entry| self.seen(entry, now));
             let version = seen.as_ref().map(|seen| seen.version);
             let ttl_left = seen.and_then(|seen| seen.ttl_left);
             let added = Added { outcome, value: value.number(), version, ttl_left };

@@ -49,7 +49,7 @@ impl Shard {
         if next == Next::Report {
             self.report(key.hash);
         }
-        Some(Claimed { claim, stale: stale.map(|stale| self.seen(&stale, now)) })
+        Some(Claimed { claim, stale: stale.map(|stale| self.seen(stale, now)) })
     }
 
     /// Gives a lease back that its holder does not use. Returns whether it had lasted.

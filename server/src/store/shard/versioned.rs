@@ -40,14 +40,14 @@ impl Shard {
         if next == Next::Report {
             self.report(key.hash);
         }
-        Some((self.seen(&entry?, now), written))
+        Some((self.seen(entry?, now), written))
     }
 
     /// A live entry as it is, which counts as no use.
     pub(in crate::store) fn peek(&self, key: HashedKey<'_>) -> Option<Seen> {
         let now = self.clock.now();
         let stripe = self.stripes.lock(key.hash);
-        Some(self.seen(self.live(&stripe, key, || now)?, now))
+        Some(self.seen(self.live(&stripe, key, || now)?.clone(), now))
     }
 
     /// Shows `decide` the live entry, and removes it when it says [`Outcome::Stored`]; no write of
@@ -78,14 +78,14 @@ impl Shard {
     }
 
     /// An entry, and what is known of it at this moment.
-    pub(super) fn seen(&self, entry: &Entry, now: Moment) -> Seen {
+    pub(super) fn seen(&self, entry: Entry, now: Moment) -> Seen {
         Seen {
-            value: Value::of(entry),
-            version: self.version_of(entry),
+            version: self.version_of(&entry),
             ttl_left: entry.fresh_until().left(now),
             is_stale: !entry.is_fresh(|| now),
             wants_refill: entry.wants_refill(now),
             age: now.since(entry.written().moment()),
+            value: Value::of(entry),
         }
     }
 
