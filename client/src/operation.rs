@@ -16,6 +16,7 @@ mod read; // of the second service, as the next two
 mod write;
 mod remove;
 mod add; // a counter's step
+mod steps; // any mix of the four before in one call
 mod claim; // a read that may come with a lease, and its release
 mod get_or_fill; // one call to the origin for all that miss
 #[cfg(feature = "json")]
@@ -59,6 +60,7 @@ pub use self::{
     set_if_absent::{SetIfAbsent, SetIfAbsentOutcome},
     set_many::{Item, SetMany},
     stats::{GetStats, Stats},
+    steps::{Step, StepOutcome, Steps},
     what_if::{GetWhatIf, WhatIf, WhatIfMemory},
     write::{Change, ChangeOutcome, Write},
 };

@@ -102,6 +102,11 @@ impl<'c, O> Request<'c, O> {
         self
     }
 
+    /// The operation, its TTL, and whether it has options beside that.
+    pub(crate) fn into_parts(self) -> (O, Option<Duration>, bool) {
+        (self.operation, self.ttl, self.options.is_some())
+    }
+
     fn options(&mut self) -> &mut CallOptions {
         let patience = self.handle.core.patience;
         self.options.get_or_insert_with(|| Box::new(CallOptions::new(patience)))

@@ -85,7 +85,7 @@ impl Counter {
         self.outcome == AddOutcome::Added
     }
 
-    fn of(reply: AddReply) -> Result<Self> {
+    pub(super) fn of(reply: AddReply) -> Result<Self> {
         let outcome = match reply.outcome() {
             Told::Added => AddOutcome::Added,
             Told::Saturated => AddOutcome::Saturated,
@@ -133,13 +133,20 @@ impl Request<'_, Add<'_>> {
     }
 }
 
+impl Add<'_> {
+    /// The message without its TTL.
+    pub(super) fn message(self) -> AddRequest {
+        let Self { key, request } = self;
+        AddRequest { key: key.to_owned(), ..request }
+    }
+}
+
 impl Run for Add<'_> {
     type Output = Result<Counter>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
-        let Self { key, request } = self;
-        let call = call?.of_key(key)?;
-        let request = AddRequest { key: key.to_owned(), ttl_ms: call.ttl_ms(), ..request };
+        let call = call?.of_key(self.key)?;
+        let request = AddRequest { ttl_ms: call.ttl_ms(), ..self.message() };
         Counter::of(call.make(&request).await?)
     }
 }

@@ -17,7 +17,7 @@ const PART_BYTES: usize = 1 << 20;
 /// Most bytes of an item's message beside its key and value.
 const ITEM_OVERHEAD: usize = 24;
 
-/// Parts of one batch that are under way at once, to each server.
+/// Parts of one batch that are under way at once, to each server, unless it says otherwise.
 const PARTS_UNDER_WAY: usize = 4;
 
 /// How often a batch looks for the servers of its items: once, and again for items whose server
@@ -31,8 +31,21 @@ pub(super) type Results<T> = Result<Vec<Result<T>>>;
 pub trait Batch: Sync {
     type Outcome: Send;
 
+    /// Parts that may be under way at once, to each server.
+    const AT_ONCE: usize = PARTS_UNDER_WAY;
+
     /// The keys of all items.
     fn keys(&self) -> impl Iterator<Item = &str>;
+
+    /// Refuses an item, beyond what is wrong with its key.
+    fn check(&self, _place: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether a repetition leads to the same outcome.
+    fn is_idempotent(&self) -> bool {
+        true
+    }
 
     /// The bytes of an item's value.
     fn value_len(&self, _place: usize) -> usize {
@@ -59,8 +72,8 @@ impl<B: Batch + Send> Run for B {
 pub(super) async fn run<B: Batch>(call: &Call<'_>, batch: &B) -> Results<B::Outcome> {
     let (mut valid, mut invalid) = (Vec::new(), Vec::new());
     for (place, key) in batch.keys().enumerate() {
-        match call.check_key(key) {
-            Ok(_) => valid.push(place),
+        match call.check_key(key).and_then(|_| batch.check(place)) {
+            Ok(()) => valid.push(place),
             Err(error) => invalid.push((place, error)),
         }
     }
@@ -81,7 +94,7 @@ async fn to_one<B: Batch>(call: &Call<'_>, batch: &B, places: &[usize]) -> Resul
     let several = parts.len() > 1;
     let sent: Vec<_> = stream::iter(parts)
         .map(|part| send(call, batch, part))
-        .buffered(PARTS_UNDER_WAY)
+        .buffered(B::AT_ONCE)
         .try_collect()
         .await
         .map_err(|error: Error| error.perhaps_applied(several))?;
@@ -115,7 +128,8 @@ async fn to_several<B: Batch>(
                     for place in &part {
                         results[*place] = Some(Err(error.clone()));
                     }
-                    if round < ROUNDS && ring.gives_up(&server) {
+                    let is_safe = batch.is_idempotent() || !error.may_have_been_applied();
+                    if round < ROUNDS && is_safe && ring.gives_up(&server) {
                         open.extend(part);
                     }
                 }
@@ -162,7 +176,7 @@ async fn share<B: Batch>(
             let server = server.clone();
             async move { Sent { server, part, outcome: outcome.await } }
         })
-        .buffered(PARTS_UNDER_WAY)
+        .buffered(B::AT_ONCE)
         .collect()
         .await
 }
@@ -192,7 +206,8 @@ fn send<'a, B: Batch>(
             // A single value that does not fit fails its own item, not the batch.
             (ErrorKind::ResourceExhausted, 1) => return Ok(vec![Err(error)]),
             (ErrorKind::InvalidArgument | ErrorKind::ResourceExhausted, 2..)
-                if !error.is_of_rate() => {}
+                if !error.is_of_rate()
+                    && (batch.is_idempotent() || !error.may_have_been_applied()) => {}
             _ => return Err(error),
         }
         let half = part.len() / 2;

@@ -69,19 +69,25 @@ impl Request<'_, Read<'_>> {
     }
 }
 
-impl Run for Read<'_> {
-    type Output = Result<Option<Entry>>;
-
-    async fn run(self, call: Result<Call<'_>>) -> Self::Output {
+impl Read<'_> {
+    pub(super) fn message(self) -> ReadRequest {
         let Self { key, wants_value, known, touch } = self;
-        let call = call?.of_key(key)?;
-        let request = ReadRequest {
+        ReadRequest {
             key: key.to_owned(),
             exists_only: !wants_value,
             if_version_not: known.map_or(0, Version::get),
             touch_ttl_ms: touch.map(milliseconds::rounded_up),
             lease: None,
-        };
-        Entry::of(call.make(&request).await?, wants_value)
+        }
+    }
+}
+
+impl Run for Read<'_> {
+    type Output = Result<Option<Entry>>;
+
+    async fn run(self, call: Result<Call<'_>>) -> Self::Output {
+        let (key, wants_value) = (self.key, self.wants_value);
+        let call = call?.of_key(key)?;
+        Entry::of(call.make(&self.message()).await?, wants_value)
     }
 }

@@ -1,6 +1,6 @@
 //! Removes one entry if a condition holds. Repeated only if the server has not executed it.
 
-use tiny_cache_proto::v1::{RemoveReply, RemoveRequest, WriteReply};
+use tiny_cache_proto::v1::RemoveRequest;
 
 use super::{Call, Client, Request, Result, Run, write::Change};
 use crate::condition::Condition;
@@ -49,20 +49,23 @@ impl Request<'_, Remove<'_>> {
     }
 }
 
+impl Remove<'_> {
+    pub(super) fn message(self) -> RemoveRequest {
+        let Self { key, condition, wants_previous } = self;
+        RemoveRequest {
+            key: key.to_owned(),
+            condition: condition.map(Condition::message),
+            return_previous: wants_previous,
+        }
+    }
+}
+
 impl Run for Remove<'_> {
     type Output = Result<Change>;
 
     async fn run(self, call: Result<Call<'_>>) -> Self::Output {
-        let Self { key, condition, wants_previous } = self;
+        let (key, wants_previous) = (self.key, self.wants_previous);
         let call = call?.of_key(key)?;
-        let request = RemoveRequest {
-            key: key.to_owned(),
-            condition: condition.map(Condition::message),
-            return_previous: wants_previous,
-        };
-        let reply = call.make(&request).await?;
-        let RemoveReply { outcome, version, previous_value, previous_version, process_id } = reply;
-        let reply = WriteReply { outcome, version, previous_value, previous_version, process_id };
-        Change::of(reply, wants_previous)
+        Change::of_removal(call.make(&self.message()).await?, wants_previous)
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tiny_cache_proto::v1::{Outcome, WriteReply, WriteRequest};
+use tiny_cache_proto::v1::{Outcome, RemoveReply, WriteReply, WriteRequest};
 
 use super::{Call, Client, Error, Request, Result, Run, WriteOperation};
 use crate::{condition::Condition, entry::Version, lease::Lease, milliseconds};
@@ -99,6 +99,12 @@ impl Change {
         self.outcome == ChangeOutcome::Applied
     }
 
+    pub(super) fn of_removal(reply: RemoveReply, wants_previous: bool) -> Result<Self> {
+        let RemoveReply { outcome, version, previous_value, previous_version, process_id } = reply;
+        let reply = WriteReply { outcome, version, previous_value, previous_version, process_id };
+        Self::of(reply, wants_previous)
+    }
+
     pub(super) fn of(reply: WriteReply, wants_previous: bool) -> Result<Self> {
         let outcome = match reply.outcome() {
             Outcome::Applied => ChangeOutcome::Applied,
@@ -176,22 +182,28 @@ impl Request<'_, Write<'_>> {
     }
 }
 
-impl Run for Write<'_> {
-    type Output = Result<Change>;
-
-    async fn run(self, call: Result<Call<'_>>) -> Self::Output {
+impl Write<'_> {
+    /// The message without its TTL.
+    pub(super) fn message(self) -> WriteRequest {
         let Self { key, value, condition, lease, marks, wants_previous } = self;
-        let call = call?.of_key(key)?;
-        let bytes = value.len();
-        let request = WriteRequest {
+        WriteRequest {
             key: key.to_owned(),
             value,
-            ttl_ms: call.ttl_ms(),
             condition: condition.map(Condition::message),
             return_previous: wants_previous,
             lease_token: lease.map_or(0, Lease::token),
             ..marks.message()
-        };
+        }
+    }
+}
+
+impl Run for Write<'_> {
+    type Output = Result<Change>;
+
+    async fn run(self, call: Result<Call<'_>>) -> Self::Output {
+        let (key, bytes, wants_previous) = (self.key, self.value.len(), self.wants_previous);
+        let call = call?.of_key(key)?;
+        let request = WriteRequest { ttl_ms: call.ttl_ms(), ..self.message() };
         let reply = call.make(&request).await.map_err(|error| error.with_size(bytes))?;
         Change::of(reply, wants_previous)
     }

@@ -227,6 +227,23 @@ second! {
     WhatIfRequest -> WhatIfReply, WhatIf, idempotent: true;
 }
 
+/// A batch that changes nothing.
+#[derive(Clone, Debug)]
+pub struct ReadsAlone(pub v1::BatchRequest);
+
+impl sealed::Encode for ReadsAlone {
+    const METHOD: Method = Method::Cache(CacheMethod::Batch);
+    const IS_IDEMPOTENT: bool = true;
+
+    fn frames(&self) -> Result<Frames, TooLong> {
+        self.0.frames()
+    }
+}
+
+impl Rpc for ReadsAlone {
+    type Reply = v1::BatchReply;
+}
+
 impl<'a> Set<'a> {
     fn fields(&self) -> [Field<'a>; 3] {
         [Field::Text(self.key), Field::Bytes(self.value), Field::Int32(self.ttl)]

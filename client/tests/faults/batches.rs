@@ -104,3 +104,11 @@ async fn an_empty_batch_makes_no_call() {
     assert!(client.delete_many(&keys(0)).await.unwrap().is_empty());
     assert_eq!((server.attempts(), server.dials()), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_only_reads_is_tried_again() {
+    let server = FaultServer::answering([Answer::Cut(Stage::Headers)]);
+    let client = server.client();
+    let results = client.batch([client.read("a").into(), client.read("b").into()]).await.unwrap();
+    assert_eq!((results.len(), server.attempts()), (2, 2));
+}

@@ -12,11 +12,15 @@ use crate::{
     succeeding,
 };
 
-/// Both of them.
-fn conditional(client: &Client) -> [BoxFuture<'_, Result<()>>; 2] {
+/// All of them.
+fn conditional(client: &Client) -> [BoxFuture<'_, Result<()>>; 3] {
     [
         Box::pin(async { client.set_if_absent("k", "v").await.map(drop) }),
         Box::pin(async { client.compare_and_set("k", "v", "w").await.map(drop) }),
+        Box::pin(async {
+            let mut results = client.batch([client.add("n", 1).into()]).await?;
+            results.remove(0).map(drop)
+        }),
     ]
 }
 
@@ -130,7 +134,7 @@ async fn a_conditional_write_waits_for_a_server_that_refuses_connections() {
     for call in conditional(&server.client()) {
         succeeding(call).await;
     }
-    assert_eq!((server.attempts(), server.dials()), (2, 6));
+    assert_eq!((server.attempts(), server.dials()), (3, 6));
 
     let server = FaultServer::every_peer(Peer::Refuses);
     for call in conditional(&server.client()) {
@@ -177,7 +181,7 @@ async fn a_repeated_conditional_write_is_not_repeated_after_a_cut() {
         assert!(error.may_have_been_applied());
         assert_eq!((error.kind(), error.tries()), (ErrorKind::Connection, 2));
     }
-    assert_eq!(server.attempts(), 6);
+    assert_eq!(server.attempts(), 9);
 }
 
 /// What the server refuses for what it is was not applied.

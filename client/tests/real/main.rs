@@ -25,7 +25,8 @@ mod closing;
 mod runtimes;
 mod tls;
 mod tokens;
-mod settings; // those that are refused
+mod settings;
+mod steps; // those that are refused
 
 use tiny_cache_client::testing::TestServer;
 

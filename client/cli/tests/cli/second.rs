@@ -67,6 +67,26 @@ fn a_write_reports_what_it_did() {
 }
 
 #[test]
+fn several_keys_are_read_in_one_call() {
+    let cache = Cache::start();
+    cache.run(["set", "a", "1", "--ttl", "0"]).ended(0, "");
+    cache.run(["set", "b", "2", "--ttl", "0"]).ended(0, "");
+    let run = cache.run(["read", "a", "b"]);
+    let facts: Vec<_> = run.text().lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let each = ["key", "version", "age_ms", "ttl_left_ms", "value"];
+    assert_eq!((run.code, facts), (0, [each, each].concat()), "{run:?}");
+    let run = cache.run(["read", "b", "x", "--exists"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.text().starts_with("key b\nversion ") && run.text().ends_with("\nkey x\nmiss\n"));
+    let run = cache.run(["read", "x", "a", "--output", "json"]);
+    let lines: Vec<Value> =
+        run.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((run.code, lines.len()), (1, 2), "{run:?}");
+    assert_eq!(lines[0], serde_json::json!({ "key": "x", "found": false }));
+    assert_eq!((&lines[1]["key"], &lines[1]["value"]), (&"a".into(), &"1".into()));
+}
+
+#[test]
 fn a_write_takes_its_spans() {
     let cache = Cache::start();
     let run =

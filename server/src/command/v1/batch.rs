@@ -201,7 +201,15 @@ impl Outcome {
     fn failed(rejection: Rejection) -> Self {
         let status = Status::from(rejection);
         let (code, message) = (status.code() as i32, status.message().to_owned());
-        Self::Failed(Failure { code, message })
+        Self::Failed(Failure { code, message, carried_out: false })
+    }
+
+    /// Of an operation that was carried out, and whose result has no room in a reply of `max` bytes.
+    fn without_room(max: usize) -> Self {
+        match Self::failed(Rejection::ReplyTooLarge { max }) {
+            Self::Failed(failure) => Self::Failed(Failure { carried_out: true, ..failure }),
+            other => other,
+        }
     }
 
     fn field(&self) -> u32 {
@@ -278,8 +286,7 @@ fn fit(mut each: Vec<Outcome>, max: usize) -> Vec<Outcome> {
     if total <= max {
         return each;
     }
-    let too_large = || Outcome::failed(Rejection::ReplyTooLarge { max });
-    let least = too_large().len_in_reply();
+    let least = Outcome::without_room(max).len_in_reply();
     let smallest = |outcome: &Outcome| outcome.len_in_reply().min(least);
     total = PROCESS + each.iter().map(smallest).sum::<usize>();
     for outcome in &mut each {
@@ -287,7 +294,7 @@ fn fit(mut each: Vec<Outcome>, max: usize) -> Vec<Outcome> {
         if whole <= max {
             total = whole;
         } else {
-            *outcome = too_large();
+            *outcome = Outcome::without_room(max);
         }
     }
     each

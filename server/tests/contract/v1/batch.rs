@@ -86,7 +86,8 @@ async fn one_operation_that_is_refused_fails_no_other(on: Deployment) {
             "operation is empty, or newer than this server: set one of its fields",
         ),
     ]) {
-        let failure = Failure { code: code as i32, message: message.to_owned() };
+        let (code, message) = (code as i32, message.to_owned());
+        let failure = Failure { code, message, carried_out: false };
         assert_eq!(*result, Got::Failure(failure));
     }
     assert!(matches!(&results[4], Got::Write(done) if done.outcome() == Outcome::Applied));
@@ -107,6 +108,7 @@ async fn results_that_do_not_fit_say_so(on: Deployment) {
         let Got::Failure(failure) = result else { panic!("{result:?}") };
         assert_eq!(failure.code, Code::ResourceExhausted as i32);
         assert!(failure.message.starts_with("Reply would exceed the message limit of"));
+        assert!(failure.carried_out);
     }
 }
 

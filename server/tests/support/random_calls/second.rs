@@ -104,7 +104,8 @@ impl Lane {
         self.figures.items += results.len() as u64;
         for (plan, result) in plans.iter().zip(results) {
             let told = match result.result.unwrap() {
-                Got::Failure(Failure { code, message }) => {
+                Got::Failure(Failure { code, message, carried_out }) => {
+                    assert!(!carried_out, "{message}");
                     let refusal = Refusal::of(&Status::new(Code::from_i32(code), message));
                     *self.figures.refusals.entry(refusal).or_default() += 1;
                     Err(refusal)
