@@ -34,7 +34,7 @@ pub(crate) use self::{
     ask::{Down, Write},
     desk::Desk,
     figures::{Figures, TierStats},
-    handle::{Tier, near},
+    handle::{Tier, is_near, near},
 };
 pub use self::{
     settings::{TierFiles, TierSettings},

@@ -59,6 +59,10 @@ impl Command for MultiGet {
         batch::check(context, request.keys.len()).ok()?;
         let parsed = request.keys.iter().map(|key| Key::parse(context.namespace, key));
         let parsed = parsed.collect::<Result<Vec<_>, _>>().ok()?;
+        // All of them first: those that are near would else be used twice, here and on the long way.
+        if !parsed.iter().all(|key| tier::is_near(context.store, *key)) {
+            return None;
+        }
         let near = parsed.into_iter().map(|key| tier::near(context.store, key));
         let found = near.collect::<Option<Vec<_>>>()?;
         let items = request.keys.iter().zip(found).map(|(key, found)| KeyLookup::of(key, found));

@@ -77,10 +77,16 @@ impl StoreHandle {
         found
     }
 
-    /// Reads a live value, and counts nothing.
+    /// Reads a live value, and counts neither a hit nor a miss. It is a use of the entry all the same.
     pub(crate) fn peek(&self, key: Key<'_>) -> Lookup {
         let Located { shard, key } = self.store.locate(key);
         shard.get(key)
+    }
+
+    /// Whether a live value is there. It is no use of the entry.
+    pub(crate) fn has(&self, key: Key<'_>) -> bool {
+        let Located { shard, key } = self.store.locate(key);
+        shard.has(key)
     }
 
     /// Counts a write that was carried out elsewhere.

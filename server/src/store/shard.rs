@@ -109,7 +109,7 @@ enum Next {
     Settle,
 }
 
-/// They are removed so many at a time: likewise.
+/// Entries that are removed under one hold of a stripe, so that a call waits for few of them.
 const REMOVED: usize = 64;
 
 /// What removing a resident costs, in removals from the window: moka unlinks its handle.
@@ -219,6 +219,12 @@ impl Shard {
             self.report(key.hash);
         }
         found
+    }
+
+    /// Whether a live entry is there.
+    pub(super) fn has(&self, key: HashedKey<'_>) -> bool {
+        let stripe = self.stripes.lock(key.hash);
+        self.live(&stripe, key, || self.clock.now()).is_some()
     }
 
     /// Has the processor fetch the stripe of this hash.

@@ -92,6 +92,11 @@ impl Tier {
     }
 }
 
+/// Whether a value is near, which is no use of it.
+pub(crate) fn is_near(store: &StoreHandle, key: Key<'_>) -> bool {
+    store.has(key)
+}
+
 /// The value if it is near. Nothing is counted: whether the call is admitted is not known yet.
 pub(crate) fn near(store: &StoreHandle, key: Key<'_>) -> Option<Lookup> {
     Some(store.peek(key)).filter(Lookup::is_hit)

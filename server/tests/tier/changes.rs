@@ -6,7 +6,7 @@ use tonic::Code;
 
 use crate::{
     nodes::{figure, get, node, set, until, warm},
-    support::{redis::Redis, run},
+    support::{messages::keys, redis::Redis, run},
 };
 
 #[test]
@@ -30,6 +30,28 @@ fn a_write_of_another_node_or_client_replaces_what_is_near() {
         }
         redis.ask(&["DEL", "tiny-cache::k"]);
         until("it is gone", async || get(&mut near, "k").await.is_none()).await;
+    });
+}
+
+/// What is near was looked up on the short way and again on the long one, and so had been read twice:
+/// enough to stay when the window ends.
+#[test]
+#[ignore = "needs redis-server; run by `make test-tier`"]
+fn a_batch_that_is_partly_near_uses_what_is_near_once() {
+    run(async {
+        let redis = Redis::start(&[]);
+        let site = node(&redis.url(), &[]);
+        let mut cache = site.connect().await;
+        assert_eq!(set(&mut cache, "near", "v").await, Code::Ok);
+        warm(&site, &mut cache, "near").await;
+        for (asked, uses) in
+            [(&["near", "missing"][..], 1.0), (&["near"], 1.0), (&["missing"], 0.0)]
+        {
+            let before = figure(&site, "tiny_cache_window_hits_total").await;
+            cache.multi_get(keys(asked.iter().copied())).await.unwrap();
+            let used = figure(&site, "tiny_cache_window_hits_total").await - before;
+            assert!((used - uses).abs() < 0.5, "{asked:?}: used {used} times");
+        }
     });
 }
 
