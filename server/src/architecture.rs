@@ -109,8 +109,9 @@
 //!    deadlines, and counts it in its ledger (`ledger.rs`). A new key goes to the end of the
 //!    window's queue (`window.rs`), unless the ghost (`ghost.rs`) knows it as one that was dropped of
 //!    late: then moka gets a handle, and the entry is a resident. An entry that replaces one keeps its
-//!    place. Conditional writes read and decide under the same stripe. A shard has 64
-//!    to 1024 stripes.
+//!    place, in the window, or as a resident where both weigh the same; a resident of another weight
+//!    gets a new handle. Conditional writes read and decide under the same stripe. A shard has 64 to
+//!    1024 stripes.
 //! 4. After the stripe is released, a namespace beyond its quota ([`quotas`](crate::quotas) reads
 //!    them) evicts the first of its own entries, in any shard (`keeping.rs`, `quotas.rs`).
 //! 5. Then a shard above its weight (`capacity.rs`) judges the
@@ -129,30 +130,34 @@
 //! 2. The acceptor takes over what waits in the listener's queue, closes the listener and drops its
 //!    channels, so that workers get no more sockets.
 //! 3. Each connection waits for a moment without an open call, up to 100 ms or half the grace, learns
-//!    by a PING that the peer has not sent another, and sends GOAWAY. Requests in flight are answered; response streams get a
-//!    last word and end ([`lifecycle::streams`](crate::lifecycle)). A connection is read for one
-//!    second after its last reply.
+//!    by a PING that the peer has not sent another, and sends GOAWAY: the first allows every stream,
+//!    the second, after another PING, names the last. Requests in flight are answered; response
+//!    streams get a last word and end ([`lifecycle::streams`](crate::lifecycle)). A connection is
+//!    read for one second after its last reply.
 //! 4. A worker ends with its last connection. When all have ended, or the grace is over, what is
 //!    left of the grace goes to spans that wait for export.
-//! 5. All threads but those of the log and the export are stopped. One that is stuck is left to the end of the process.
+//! 5. All threads but those of the log and the export are stopped. One that is stuck is left to the
+//!    end of the process.
 //!
 //! # What a room must not know
 //!
-//! Each room imports rooms that stand above it in this table, and files never import in a circle.
+//! Files never import in a circle, and from no file of a room there is a way to a room beside it here.
+//! `test-support/tests/house.rs` holds the code to it.
 //!
-//! | Room | Never imports |
+//! | Room | Never reaches |
 //! |---|---|
 //! | [`sync`](crate::sync), [`histogram`](crate::histogram), [`cgroup`](crate::cgroup), [`reload`](crate::reload), [`pinned`](crate::pinned) | any room but `sync` |
 //! | [`call`](crate::call) | any room but `sync` and `pinned` |
 //! | [`access`](crate::access) | `call`, `store`, `command`, `service`, `rpc`, `transport`, `http`, `settings` |
-//! | [`store`](crate::store) | `call`, `command`, `service`, `rpc`, `transport`, `http`, `telemetry`, `settings` |
+//! | [`store`](crate::store) | `call`, `command`, `service`, `rpc`, `transport`, `http`, `telemetry`, `settings`, `tier` |
 //! | [`tier`](crate::tier) | `call`, `command`, `service`, `rpc`, `transport`, `http`, `telemetry`, `settings` |
 //! | [`command`](crate::command), [`rejection`](crate::rejection) | `rpc`, `service`, `transport`, `http`, `telemetry` |
 //! | [`service`](crate::service) | `rpc`, `transport`, `http`, `telemetry` |
 //! | [`telemetry`](crate::telemetry) | `store`, `command`, `service`, `rpc`, `transport`, `http` |
 //! | [`transport`](crate::transport) | `store`, `command`, `service`, `rpc`, `call`, `settings`, `telemetry` |
-//! | [`rpc`](crate::rpc) | `store`, `command`, `settings`, `http`, `monitor`, `worker` |
+//! | [`rpc`](crate::rpc) | `settings`, `http`, `monitor`, `worker` |
 //! | [`http`](crate::http), [`monitor`](crate::monitor) | `service`, `command`, `worker`, `acceptor` |
+//! | [`settings`](crate::settings) | `server`, `rpc`, `transport`, `telemetry` |
 //!
 //! [`server`](crate::server) is the composition root. Only [`program`](crate::program), which runs it,
 //! knows it.
@@ -161,8 +166,10 @@
 //!
 //! Package `cache` is fixed; abilities beyond it go into package `tinycache.v1`. In either, an RPC is
 //! its entry in the `.proto`, a file in [`command`](crate::command), for the second in
-//! [`command::v1`](crate::command::v1), and a row in [`service`](crate::service). The build script of the contract lists its name and path; metrics,
-//! traces and the log name it from there. A client adds a row in `client/src/transport/rpc.rs` and a
-//! file in `client/src/operation/`; the command line a file and a row in `client/cli/src/command.rs`;
-//! the load tester a row in `loadtest/src/workload/operation.rs` and a file in
-//! `loadtest/src/peers/operation/`.
+//! [`command::v1`](crate::command::v1), with its line there, and a row in
+//! [`service`](crate::service). The build script of the contract lists its name and path; metrics,
+//! traces and the log name it from there. If it works over a second tier, its verb is in
+//! `command/through.rs`. A client adds a row in `client/src/transport/rpc.rs` and a file in
+//! `client/src/operation/`; the command line a file and a row in `client/cli/src/command.rs`; the
+//! load tester a row in `loadtest/src/workload/operation.rs` and a file in
+//! `loadtest/src/peers/operation/`. Tables without a row for it do not compile, or fail their test.

@@ -17,7 +17,7 @@ mod stats;
 mod through; // the verbs on the second tier, where there is one
 pub(crate) mod v1; // those of the second service
 
-mod batch; // bounds and groups of the three batches, and a result for each item
+mod batch; // bounds and groups of batches, and a result for each item
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod testing;

@@ -1,8 +1,8 @@
 //! The phase that the server is in: which parts it waits for, whether it serves, why it drains.
 //!
 //! [`Phase::Serving`] is what readiness and gRPC health report. It begins when the last part has
-//! reported ready, and ends with the first part that is lost or with a stop. A lost part begins
-//! the same drain as a stop does.
+//! reported ready, and ends with the first part that is lost or with a stop, or while a second tier
+//! is away that is required. A lost part begins the same drain as a stop does.
 
 mod part;
 mod streams;

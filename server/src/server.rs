@@ -339,7 +339,7 @@ async fn in_background(ready: Ready, work: impl Future<Output = ()>) -> io::Resu
 fn new_store(settings: &Settings, quotas: Option<&QuotasFile>) -> Arc<Store> {
     let counts = (settings.shards, settings.workers);
     let quotas = quotas.map(QuotasFile::rules);
-    // Over a second tier a miss of the store is none of the cache.
+    // Over a second tier, what the store misses may well be in the cache: it would be estimated wrongly.
     let make = if settings.what_if && settings.tier.is_none() {
         Store::with_what_if
     } else {

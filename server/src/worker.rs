@@ -46,7 +46,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) transport: Transport,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Port>,
-    /// How long a connection is answered that is to end before the server does.
+    /// How long calls are answered that are open when their connection ends by its age or its
+    /// idleness.
     pub(crate) grace: Duration,
     /// `None`: every call is let in.
     pub(crate) access: Option<Arc<Access>>,

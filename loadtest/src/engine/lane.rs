@@ -186,7 +186,7 @@ impl Lane {
         }
     }
 
-    /// Makes one request over an connection and counts it. After a cache-aside miss, what an
+    /// Makes one request over a connection and counts it. After a cache-aside miss, what an
     /// application would do next is returned.
     pub(super) async fn make(
         &self,

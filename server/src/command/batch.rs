@@ -1,4 +1,4 @@
-//! What the three batches share: their bounds, their groups, and a result for each item.
+//! What batches share: their bounds, their groups, and a result for each item.
 
 use std::time::Instant;
 

@@ -25,11 +25,11 @@ pub(super) const REDIS: &str = "redis";
 
 /// The `x-request-id` that the reply carries.
 pub(super) const REQUEST_ID: &str = "tiny_cache.request_id";
-/// Whether Get found a live entry.
+/// Whether a read of one key found a live entry.
 pub(super) const HIT: &str = "tiny_cache.hit";
-/// Keys that MultiGet found.
+/// Keys that a read of many found.
 pub(super) const HITS: &str = "tiny_cache.hits";
-/// Keys that MultiGet did not find.
+/// Keys that it did not find.
 pub(super) const MISSES: &str = "tiny_cache.misses";
 /// Keys asked for, items written, or keys deleted.
 pub(super) const ITEMS: &str = "tiny_cache.items";

@@ -22,7 +22,7 @@ pub(super) struct Breaker {
 struct Part {
     failures: u32,
     /// Nothing is sent before.
-    closed_until: Option<Instant>,
+    open_until: Option<Instant>,
 }
 
 impl Breaker {
@@ -36,11 +36,11 @@ impl Breaker {
     /// the next pause is judged.
     pub(super) fn lets_through(&mut self, section: usize, now: Instant) -> bool {
         let part = self.part(section);
-        match part.closed_until {
+        match part.open_until {
             None => true,
             Some(until) if now < until => false,
             Some(_) => {
-                part.closed_until = Some(now + PAUSE);
+                part.open_until = Some(now + PAUSE);
                 true
             }
         }
@@ -55,13 +55,13 @@ impl Breaker {
         }
         part.failures = part.failures.saturating_add(1);
         if part.failures >= FAILURES {
-            part.closed_until = Some(now + PAUSE);
+            part.open_until = Some(now + PAUSE);
         }
     }
 
     /// The part of them that lets nothing through: 0 to 1.
     pub(super) fn open_ratio(&self) -> f64 {
-        let open = self.parts.iter().filter(|part| part.closed_until.is_some()).count();
+        let open = self.parts.iter().filter(|part| part.open_until.is_some()).count();
         open as f64 / self.parts.len() as f64
     }
 
