@@ -33,5 +33,4 @@ pub(crate) use self::{
     set::Set,
     set_if_absent::SetIfAbsent,
     stats::Stats,
-    through::Through,
 };

@@ -32,7 +32,7 @@ use crate::{
     },
     command::{
         Bounds, Command, CompareAndSet, Context, Delete, GROUP, Get, MultiDelete, MultiGet,
-        MultiSet, Set, SetIfAbsent, Stats, Through,
+        MultiSet, Set, SetIfAbsent, Stats,
         v1::{
             Add, Batch, Describe, HotKeys, Invalidate, Read, Release, Remove, Scan, WhatIf, Write,
         },
@@ -149,7 +149,7 @@ impl Begun {
 struct Asked<'a, R> {
     /// The namespace that the caller named, if any.
     namespace: Option<&'a [u8]>,
-    terms: Terms,
+    terms: &'a Terms,
     /// What its caller is handed to hold; none: the call is answered at once.
     hands: Option<&'a Hands>,
     /// Bytes of the message.
@@ -223,7 +223,7 @@ impl CacheRpcs {
             return self.near::<C>(namespace, (&request, bytes.len()), begin, reply);
         }
         let (terms, bytes) = (begin(), bytes.len());
-        let asked = Asked { namespace, terms, hands: None, bytes, request };
+        let asked = Asked { namespace, terms: &terms, hands: None, bytes, request };
         let mut prepared = self.prepare::<C>(asked);
         let answered = self.carry_out::<C>(&mut prepared, reply).now_or_never();
         let done = answered.expect("no command lets others go first within a group");
@@ -239,9 +239,10 @@ impl CacheRpcs {
         call: &'a Begun,
         request: C::Request<'a>,
     ) -> impl Future<Output = (Result<Segments, Status>, Report)> {
-        let Begun { terms, bytes, .. } = *call;
+        let Begun { terms, bytes, .. } = call;
         let (namespace, hands) = (call.namespace.as_deref(), Some(&call.hands));
-        let mut prepared = self.prepare::<C>(Asked { namespace, terms, hands, bytes, request });
+        let mut prepared =
+            self.prepare::<C>(Asked { namespace, terms, hands, bytes: *bytes, request });
         async move {
             let mut reply = ReplyWriter::new();
             let done = self.carry_out::<C>(&mut prepared, &mut reply).await;
@@ -267,7 +268,7 @@ impl CacheRpcs {
         Asked { namespace, terms, hands, bytes, request }: Asked<'a, C::Request<'a>>,
     ) -> Prepared<'a, C::Request<'a>> {
         let mut report = Report::of_request(&request, bytes);
-        let run = self.let_run::<C>(namespace, &terms, &request, &mut report).map(|namespace| {
+        let run = self.let_run::<C>(namespace, terms, &request, &mut report).map(|namespace| {
             let context = self.context(namespace, terms, hands);
             (context, Some(request))
         });
@@ -320,7 +321,7 @@ impl CacheRpcs {
     ) -> Option<Whole> {
         let tier = self.tier.as_ref()?;
         let namespace = namespace.map_or(Ok(Namespace::SHARED), Namespace::of_metadata).ok()?;
-        let answer = C::near(&self.context(namespace, Terms::default(), None), request)?;
+        let answer = C::near(&self.context(namespace, &Terms::NONE, None), request)?;
         let mut report = Report::of_request(request, bytes);
         if begin().records_keys {
             report.add_keys(namespace.as_str(), request);
@@ -339,14 +340,12 @@ impl CacheRpcs {
     fn context<'a>(
         &'a self,
         namespace: Namespace<'a>,
-        terms: Terms,
+        terms: &'a Terms,
         hands: Option<&'a Hands>,
     ) -> Context<'a> {
         let Self { store, bounds, drain, .. } = self;
-        let traced = hands.filter(|_| terms.is_traced);
-        let tier = self.tier.as_ref().map(|tier| Through { store, tier, traced });
-        let (bounds, deadline) = (*bounds, terms.deadline);
-        Context { store, tier, namespace, bounds, deadline, drain, hands }
+        let (tier, bounds) = (self.tier.as_ref(), *bounds);
+        Context { store, tier, namespace, bounds, terms, drain, hands }
     }
 
     /// Writes the reply of a command, and counts what is refused.

@@ -27,6 +27,16 @@ pub(crate) struct Terms {
     pub(crate) may: Uses,
 }
 
+impl Terms {
+    /// Those of a call that nothing is known of.
+    pub(crate) const NONE: Self = Self {
+        deadline: None,
+        is_traced: false,
+        records_keys: false,
+        may: Uses { reads: false, writes: false },
+    };
+}
+
 /// What a command reports of its call.
 #[derive(Debug, Default)]
 pub(crate) struct Report {

@@ -33,7 +33,7 @@ pub(super) async fn run<T, R>(
     one_group: impl FnMut(&[T], &mut Vec<R>),
 ) -> Result<Vec<R>, Rejection> {
     check(context, items.len())?;
-    until(context.deadline, items, one_group).await
+    until(context.terms.deadline, items, one_group).await
 }
 
 /// Refuses a batch of more items than are allowed.

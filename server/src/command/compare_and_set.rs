@@ -31,7 +31,7 @@ impl Command for CompareAndSet {
     async fn run<'a>(context: &Context<'a>, swap: Swap<'a>) -> Result<Outcome, Rejection> {
         let key = Key::parse(context.namespace, swap.key)?;
         let ttl = Ttl::from_seconds(swap.ttl);
-        let Some(tier) = context.tier else {
+        let Some(tier) = context.through() else {
             return Ok(context.store.compare_and_set(key, swap.expected, swap.value, ttl)?);
         };
         tier.compare_and_set(key, (swap.expected, swap.value), ttl).await

@@ -1,16 +1,15 @@
 //! What every command is, and what it works with.
 
-use std::time::Instant;
-
 use tiny_cache_proto::key::Namespace;
 use tokio_util::sync::CancellationToken;
 
 use super::through::Through;
 use crate::{
-    call::{Hands, ReplyMessage, RequestMessage},
+    call::{Hands, ReplyMessage, RequestMessage, Terms},
     pinned::PinnedLimit,
     rejection::Rejection,
     store::StoreHandle,
+    tier::Tier,
 };
 
 /// An RPC. Each way of a call decodes the request, runs the command and writes the reply. A message
@@ -45,15 +44,23 @@ pub(crate) const GROUP: usize = 128;
 pub(crate) struct Context<'a> {
     pub(crate) store: &'a StoreHandle,
     /// `None`: the store has everything.
-    pub(crate) tier: Option<Through<'a>>,
+    pub(crate) tier: Option<&'a Tier>,
     pub(crate) namespace: Namespace<'a>,
     pub(crate) bounds: Bounds,
-    /// When the caller stops waiting.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) terms: &'a Terms,
     /// Set when nobody may wait any more.
     pub(crate) drain: &'a CancellationToken,
     /// What its caller is handed to hold; none for a call that is answered at once.
     pub(crate) hands: Option<&'a Hands>,
+}
+
+impl<'a> Context<'a> {
+    /// The way over the second tier, where there is one.
+    pub(super) fn through(&self) -> Option<Through<'a>> {
+        let (store, tier) = (self.store, self.tier?);
+        let traced = self.hands.filter(|_| self.terms.is_traced);
+        Some(Through { store, tier, traced })
+    }
 }
 
 /// The bounds of every request.

@@ -24,7 +24,7 @@ impl Command for Delete {
         request: OneKey<'a>,
     ) -> Result<CacheResponse, Rejection> {
         let key = Key::parse(context.namespace, request.key)?;
-        match context.tier {
+        match context.through() {
             None => context.store.delete(key),
             Some(tier) => tier.delete(key).await?,
         }

@@ -28,7 +28,7 @@ impl Command for Get {
 
     async fn run<'a>(context: &Context<'a>, request: OneKey<'a>) -> Result<Lookup, Rejection> {
         let key = Key::parse(context.namespace, request.key)?;
-        match context.tier {
+        match context.through() {
             None => Ok(context.store.get(key)),
             Some(tier) => Ok(tier.get(key).await),
         }

@@ -16,7 +16,7 @@ impl Command for MultiDelete {
     const OVER_TIER: bool = true;
 
     async fn run<'a>(context: &Context<'a>, request: Keys<'a>) -> Result<Results<'a>, Rejection> {
-        if let Some(tier) = context.tier {
+        if let Some(tier) = context.through() {
             let begin = |_, key| Ok(tier.delete(key));
             return batch::write_through(context, &request.keys, |key| key, begin).await;
         }

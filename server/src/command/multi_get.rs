@@ -41,7 +41,7 @@ impl Command for MultiGet {
     const OVER_TIER: bool = true;
 
     async fn run<'a>(context: &Context<'a>, request: Keys<'a>) -> Result<Lookups<'a>, Rejection> {
-        if let Some(tier) = context.tier {
+        if let Some(tier) = context.through() {
             return through_tier(context, tier, &request.keys).await;
         }
         let items = batch::run(context, &request.keys, |group, items| {

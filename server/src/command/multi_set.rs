@@ -28,7 +28,7 @@ impl Command for MultiSet {
     const OVER_TIER: bool = true;
 
     async fn run<'a>(context: &Context<'a>, request: Items<'a>) -> Result<Results<'a>, Rejection> {
-        if let Some(tier) = context.tier {
+        if let Some(tier) = context.through() {
             let begin = |item: Item<'a>, key| {
                 let ttl = Ttl::from_seconds(item.ttl);
                 Ok(tier.set(key, item.value, ttl)?)

@@ -33,7 +33,7 @@ impl Command for Set {
     async fn run<'a>(context: &Context<'a>, item: Item<'a>) -> Result<CacheResponse, Rejection> {
         let key = Key::parse(context.namespace, item.key)?;
         let ttl = Ttl::from_seconds(item.ttl);
-        match context.tier {
+        match context.through() {
             None => context.store.set(key, item.value, ttl)?,
             Some(tier) => tier.set(key, item.value, ttl)?.await?,
         }

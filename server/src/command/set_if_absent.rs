@@ -26,7 +26,7 @@ impl Command for SetIfAbsent {
     async fn run<'a>(context: &Context<'a>, item: Item<'a>) -> Result<Outcome, Rejection> {
         let key = Key::parse(context.namespace, item.key)?;
         let ttl = Ttl::from_seconds(item.ttl);
-        match context.tier {
+        match context.through() {
             None => Ok(context.store.set_if_absent(key, item.value, ttl)?),
             Some(tier) => tier.set_if_absent(key, item.value, ttl).await,
         }

@@ -125,12 +125,13 @@ mod judgement {
         assert!(!stale().read_stale(1510, 1520, Some("old")));
         assert!(!stale().read_stale(1100, 1499, None));
         assert!(stale().read_stale(1100, 1500, None));
+        // What was seen stale is fresh no more, and what was seen gone is not stale again.
         let mut told = stale();
-        assert!(told.read(1100, 1101, None));
-        assert!(told.read_stale(1200, 1201, Some("old")));
-        assert!(!told.read(1005, 1006, Some("old")));
-        assert!(told.read_stale(1600, 1601, None));
-        assert!(!told.read_stale(1300, 1301, Some("old")));
+        assert!(told.read(1004, 1005, None));
+        assert!(told.read_stale(1006, 1007, Some("old")));
+        assert!(!told.read(1008, 1009, Some("old")));
+        assert!(told.read_stale(1504, 1505, None));
+        assert!(!told.read_stale(1506, 1507, Some("old")));
     }
 
     #[test]
