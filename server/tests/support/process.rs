@@ -149,6 +149,13 @@ impl Process {
         self.seen.iter().cloned().collect()
     }
 
+    /// Waits for a line with this message, which may have been logged before.
+    pub(crate) fn await_logged(&mut self, message: &str) {
+        if !self.logged().iter().any(|line| line["fields"]["message"] == message) {
+            self.logged_until(message);
+        }
+    }
+
     /// The lines logged since the last call, or the start, up to and with the first with this
     /// message, which is waited for.
     pub(crate) fn logged_until(&mut self, message: &str) -> Vec<Value> {

@@ -62,7 +62,7 @@ fn a_password_that_no_longer_holds_is_named_in_the_log() {
     redis.ask(&["ACL", "SETUSER", "node", "on", ">old", "~*", "&*", "+@all"]);
     let url = format!("redis://node:old@127.0.0.1:{}", redis.port());
     let mut node = Process::start(&[("CACHE_BACKEND", "redis"), ("CACHE_BACKEND_URL", &url)]);
-    node.logged_until("the backend is there, and tells of changes");
+    node.await_logged("the backend is there, and tells of changes");
 
     redis.ask(&["ACL", "SETUSER", "node", "resetpass", ">new"]);
     redis.ask(&["CLIENT", "KILL", "USER", "node"]);

@@ -22,7 +22,7 @@ fn node(receiver: &Receiver, redis: &Redis) -> Process {
     let url = redis.url();
     let mut node =
         traced(receiver, &[("CACHE_BACKEND", "redis"), ("CACHE_BACKEND_URL", url.as_str())]);
-    node.logged_until("the backend is there, and tells of changes");
+    node.await_logged("the backend is there, and tells of changes");
     node
 }
 
