@@ -53,7 +53,7 @@ impl Client {
     /// ([`ErrorKind::Validation`]). A failed call fails the batch; of several servers, the steps of
     /// its server. Retried only if the server has certainly not executed it, or if it only reads;
     /// see [`Error::may_have_been_applied`].
-    pub fn batch<'c>(&'c self, steps: impl IntoIterator<Item = Step>) -> Request<'c, Steps> {
+    pub fn batch(&self, steps: impl IntoIterator<Item = Step>) -> Request<'_, Steps> {
         self.request(Steps { steps: steps.into_iter().collect() })
     }
 }

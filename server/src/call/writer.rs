@@ -19,6 +19,9 @@ use crate::pinned::{Copied, LENT_BYTES};
 /// A value from this size on is lent. Below it, copying costs less than another DATA frame.
 pub(crate) const LARGE: usize = LENT_BYTES;
 
+/// Most bytes of a number, with that of its field before it.
+const LONGEST_NUMBER: usize = 11;
+
 /// Memory that a writer keeps for the next reply.
 const KEPT_BYTES: usize = 64 << 10;
 
@@ -65,6 +68,30 @@ impl ReplyWriter {
             encode_key(field, Varint, &mut self.bytes);
             encode_varint(number, &mut self.bytes);
         }
+    }
+
+    /// Adds numbers, each with that of its field, which is below 16. Done by hand, as a reply may
+    /// have some of them that are long: prost looks for room for each of their bytes.
+    pub(crate) fn numbers<const N: usize>(&mut self, fields: [(u32, u64); N]) {
+        const MOST: usize = 8 * LONGEST_NUMBER;
+        const { assert!(N <= 8) };
+        let (mut bytes, mut len) = ([0_u8; MOST], 0);
+        for (field, number) in fields {
+            if number == 0 {
+                continue;
+            }
+            let mut rest = number;
+            bytes[len] = (field as u8) << 3;
+            len += 1;
+            while rest >= 0x80 {
+                bytes[len] = rest as u8 | 0x80;
+                len += 1;
+                rest >>= 7;
+            }
+            bytes[len] = rest as u8;
+            len += 1;
+        }
+        self.bytes.extend_from_slice(&bytes[..len]);
     }
 
     pub(crate) fn text(&mut self, field: u32, text: &str) {

@@ -184,7 +184,7 @@ impl<'a> Through<'a> {
         async move {
             let answer = answer.await;
             if let Some((traced, began)) = traced {
-                let problem = answer.as_ref().err().map(|down| down.word());
+                let problem = answer.as_ref().err().map(Down::word);
                 let server = self.tier.server().cloned();
                 let ended = Instant::now();
                 traced.note(Trip { verb, keys: 1, began, ended, problem, server });

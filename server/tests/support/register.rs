@@ -70,7 +70,7 @@ pub(crate) enum Departure {
     AnyTime,
 }
 
-/// What the register holds.
+/// What a register holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Held {
     /// The event that wrote it.
@@ -78,6 +78,9 @@ struct Held {
     /// Whether it was seen to have passed its deadline.
     has_expired: bool,
 }
+
+/// What the register holds, if anything.
+type Holding = Option<Held>;
 
 /// What an operation may find.
 #[derive(Clone, Copy)]
@@ -96,7 +99,7 @@ pub(crate) fn explains(history: &[Event], departure: Departure) -> bool {
     assert!(history.len() <= 128, "{} operations", history.len());
     let mut seen = HashSet::new();
     // Each entry: the operations done, and what they left.
-    let mut open: Vec<(u128, Option<Held>)> = vec![(0, None)];
+    let mut open: Vec<(u128, Holding)> = vec![(0, None)];
     while let Some((done, held)) = open.pop() {
         if done.count_ones() as usize == history.len() {
             return true;
@@ -116,12 +119,7 @@ pub(crate) fn explains(history: &[Event], departure: Departure) -> bool {
 }
 
 /// What an operation may find, where those before it left `held`.
-fn met(
-    history: &[Event],
-    number: usize,
-    held: Option<Held>,
-    departure: Departure,
-) -> [Option<Met>; 3] {
+fn met(history: &[Event], number: usize, held: Holding, departure: Departure) -> [Option<Met>; 3] {
     let Some(held) = held else { return [Some(Met::Nothing), None, None] };
     let (event, writer) = (&history[number], &history[held.writer]);
     let Write { ttl, stale, .. } = writer.written().expect("it wrote what is held");
@@ -139,7 +137,7 @@ fn met(
 }
 
 /// What the register holds after an operation that met this, if it was answered as it would be.
-fn after(history: &[Event], number: usize, met: Met) -> Option<Option<Held>> {
+fn after(history: &[Event], number: usize, met: Met) -> Option<Holding> {
     let event = &history[number];
     let written = Some(Held { writer: number, has_expired: false });
     let value_of = |held: Held| history[held.writer].written().map(|write| write.value);

@@ -67,13 +67,13 @@ fn a_password_that_no_longer_holds_is_named_in_the_log() {
     redis.ask(&["ACL", "SETUSER", "node", "resetpass", ">new"]);
     redis.ask(&["CLIENT", "KILL", "USER", "node"]);
     let lines = node.logged_until("cannot connect to the backend");
-    let problem = lines.last().unwrap()["fields"]["problem"].to_string();
-    assert!(problem.contains("WRONGPASS"), "{problem}");
+    let problem = &lines.last().unwrap()["fields"]["problem"];
+    assert!(problem.as_str().unwrap().contains("WRONGPASS"), "{problem}");
 
     redis.ask(&["ACL", "SETUSER", "node", "resetpass", ">old"]);
-    let lines = node.logged_until("the backend is there, and tells of changes");
-    let again = lines.iter().filter(|line| line["fields"]["problem"].to_string() == problem);
-    assert_eq!(again.count(), 0, "{lines:#?}");
+    let after = node.logged_until("the backend is there, and tells of changes");
+    let again = after.iter().filter(|line| line["fields"]["problem"] == *problem);
+    assert_eq!(again.count(), 0, "{after:#?}");
 }
 
 /// The files of servers that have the loopback address in their certificate.

@@ -210,9 +210,7 @@ impl ReplyMessage for Sight {
     }
 
     fn write(&self, message: &mut ReplyWriter) {
-        for (field, number) in self.numbers() {
-            message.number(field, number);
-        }
+        message.numbers(self.numbers());
         if let Some(lease) = &self.lease {
             message.begin_message(8, lease.encoded_len());
             message.fields_of(lease);
