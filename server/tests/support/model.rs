@@ -196,6 +196,15 @@ impl Model {
         }
     }
 
+    /// The first of the names whose entries are stale at this moment.
+    pub(crate) fn stale_name(&self, at: Instant) -> Option<&Name> {
+        let is_stale = |entry: &Entry| {
+            entry.deadline.is_some_and(|(from, to)| at >= to && at < from + entry.stale)
+        };
+        let stale = self.entries.iter().filter(|(_, entry)| is_stale(entry)).map(|(name, _)| name);
+        stale.min_by_key(|name| (&name.key, name.namespace))
+    }
+
     /// The version of what is held, if it is known.
     pub(crate) fn version(&self, name: &Name) -> Option<i64> {
         self.entries.get(name).and_then(|entry| entry.version)

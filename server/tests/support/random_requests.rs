@@ -28,6 +28,13 @@ const fn refused(sent: &'static str) -> Spelt {
     Spelt { sent: Some(sent), meant: None }
 }
 
+impl Spelt {
+    /// The namespace of a name, as it is.
+    pub(crate) fn of(name: &Name) -> Self {
+        Self { sent: name.namespace, meant: name.namespace }
+    }
+}
+
 const LONGEST: &str = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn";
 
 const NAMESPACES: [Spelt; 12] = [

@@ -1,6 +1,9 @@
 //! The calls of the second service, on the same keys as those of the first.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use rand::RngExt;
@@ -18,6 +21,7 @@ use super::{
         Cache, Second,
         messages::{key, lasting, read, remove},
         model::{After, MAX_VALUE, Met, Name, Refusal, Span},
+        random_requests::Spelt,
     },
     CacheStatus, Lane,
 };
@@ -133,7 +137,12 @@ impl Lane {
 
     /// Claims what is missing, and fills it, unless something comes in between.
     async fn lease(&mut self) {
-        let (spelt, name) = self.choose.name();
+        // Few keys have a stale entry at a time.
+        let stale = self.model.stale_name(Instant::now()).cloned();
+        let (spelt, name) = match stale.filter(|_| self.choose.random.random_bool(0.5)) {
+            Some(stale) => (Spelt::of(&stale), stale),
+            None => self.choose.name(),
+        };
         let lease = Some(LeaseRequest { lease_ms: 60_000, wait_ms: 0 });
         let request = ReadRequest { lease, ..read(&name.key) };
         let call = async |mut second: Second, request| second.read(request).await;
