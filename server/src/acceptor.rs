@@ -17,12 +17,12 @@ use crate::{
 };
 
 /// A connection on its way to a worker.
-pub(crate) type Handed = (TcpStream, ConnectionPermit);
+pub(crate) type Accepted = (TcpStream, ConnectionPermit);
 
 /// Hands connections to the workers.
 pub(crate) struct Acceptor {
     pub(crate) handout: Handout,
-    pub(crate) workers: Vec<UnboundedSender<Handed>>,
+    pub(crate) workers: Vec<UnboundedSender<Accepted>>,
     pub(crate) drain: CancellationToken,
     /// The first number of a descriptor that is left to others.
     pub(crate) reserved_from: u64,

@@ -1,6 +1,18 @@
 //! The RPCs of both services: runs each one's command in the namespace of the caller, within its
-//! quota of requests, and reports on it. Tonic's service and the short way of a message that is there
-//! as a whole share all of it.
+//! quota of requests, and reports on it. Two ways lead to a command:
+//!
+//! ```text
+//! a message that is there as a whole        any other, and what the short way leaves
+//!   answer_whole                              Begins: tonic reads the message
+//!     whole: decode                             answer
+//!       ├─ with a tier: near ──┐                  │
+//!       └─ else: prepare       │                prepare
+//!                 carry_out    │                  carry_out, which may wait
+//!                   conclude ◄─┘                    conclude
+//! ```
+//!
+//! On the short way `None` is for the other way to take: the message is unusual or long, or not all
+//! of it is near. Nothing was done then.
 
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, field::display};
 
 use crate::{
-    acceptor::Handed,
+    acceptor::Accepted,
     access::{Access, Gate},
     command::Bounds,
     health::{Health, HealthServer},
@@ -64,7 +64,7 @@ pub(crate) struct WorkerConfig {
 /// What the other parts hold of the running workers: of each vector, one element for each.
 #[derive(Default)]
 pub(crate) struct Workers {
-    pub(crate) senders: Vec<UnboundedSender<Handed>>,
+    pub(crate) senders: Vec<UnboundedSender<Accepted>>,
     pub(crate) meters: Vec<Meter>,
     pub(crate) runtimes: Vec<RuntimeMetrics>,
 }
@@ -94,7 +94,7 @@ impl WorkerConfig {
         &self,
         (store, tier): (StoreHandle, Option<Tier>),
         meter: Meter,
-        sockets: UnboundedReceiver<Handed>,
+        sockets: UnboundedReceiver<Accepted>,
     ) -> Worker {
         let services = Services {
             cache: Arc::new(CacheRpcs::new((store, tier), self.bounds, self.drain.clone())),
@@ -113,7 +113,7 @@ impl WorkerConfig {
 }
 
 struct Worker {
-    sockets: UnboundedReceiver<Handed>,
+    sockets: UnboundedReceiver<Accepted>,
     services: Services,
     context: WorkerContext,
     config: WorkerConfig,

@@ -1,5 +1,5 @@
-//! What the callers of a connection hold, and lose with it; and what a reply hands to one of them,
-//! which is given back when the reply is not sent.
+//! What the callers of a connection hold, and lose with it; and what a call hands over: to its
+//! caller, which is given back when the reply is not sent, and to its trace.
 
 use std::{
     fmt, mem,
