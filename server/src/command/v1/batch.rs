@@ -199,17 +199,12 @@ impl<'a> RequestMessage<'a> for Operations<'a> {
 
 impl Outcome {
     fn failed(rejection: Rejection) -> Self {
-        let status = Status::from(rejection);
-        let (code, message) = (status.code() as i32, status.message().to_owned());
-        Self::Failed(Failure { code, message, carried_out: false })
+        Self::Failed(failure(rejection, false))
     }
 
     /// Of an operation that was carried out, and whose result has no room in a reply of `max` bytes.
     fn without_room(max: usize) -> Self {
-        match Self::failed(Rejection::ReplyTooLarge { max }) {
-            Self::Failed(failure) => Self::Failed(Failure { carried_out: true, ..failure }),
-            other => other,
-        }
+        Self::Failed(failure(Rejection::ReplyTooLarge { max }, true))
     }
 
     fn field(&self) -> u32 {
@@ -254,6 +249,11 @@ impl Outcome {
             Self::Failed(failure) => message.fields_of(failure),
         }
     }
+}
+
+fn failure(rejection: Rejection, carried_out: bool) -> Failure {
+    let status = Status::from(rejection);
+    Failure { code: status.code() as i32, message: status.message().to_owned(), carried_out }
 }
 
 impl ReplyMessage for Outcomes {
